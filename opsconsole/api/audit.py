@@ -1,0 +1,69 @@
+"""The API's endpoint for the audit log."""
+
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from opsconsole import audit_queries
+from opsconsole.api import cursors
+from opsconsole.api.fields import IdField, ListQuery, MomentField
+
+
+class AuditQuery(ListQuery):
+    """The query parameters of the audit log."""
+
+    action = serializers.CharField(required=False, max_length=128)
+    actor = serializers.ChoiceField(
+        choices=audit_queries.ACTORS,
+        required=False,
+        error_messages={"invalid_choice": f"“{{input}}” is no actor; allowed are {', '.join(audit_queries.ACTORS)}."},
+    )
+    result = serializers.ChoiceField(
+        choices=audit_queries.RESULTS,
+        required=False,
+        error_messages={"invalid_choice": f"“{{input}}” is no result; allowed are {', '.join(audit_queries.RESULTS)}."},
+    )
+    identity_id = IdField(required=False)
+    after = MomentField(required=False)
+    before = MomentField(required=False)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Take an empty parameter as none."""
+        return super().to_internal_value({name: value for name, value in data.items() if value != ""})
+
+
+class AuditViewSet(GenericViewSet[Any]):
+    """The audit log: who did what, through what, why, and what came of it."""
+
+    permissions: ClassVar[dict[str, str]] = {"list": "opsconsole.view_auditlog"}
+    pagination_class = None
+    serializer_class = serializers.Serializer
+
+    def list(self, request: Request) -> Response:
+        """Entries, newest first, by action, actor, identity, result and time."""
+        query = AuditQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        data = dict(query.validated_data)
+        limit, cursor = data.pop("limit"), data.pop("cursor")
+        audit_filter = audit_queries.AuditFilter(**data)
+        listed = f"audit:{audit_filter.digest}"
+        beyond, backwards = None, False
+        if cursor:
+            beyond, backwards = cursors.decode(cursor, listed=listed)
+        rows, more = audit_queries.page(audit_filter, limit=limit, beyond=beyond, backwards=backwards)
+
+        def link(there: bool, row: int, *, back: bool) -> str | None:
+            if not (there and rows):
+                return None
+            return cursors.link(request, cursors.encode(listed=listed, key=rows[row].pk, backwards=back))
+
+        return Response(
+            {
+                "entries": [audit_queries.as_json(row) for row in rows],
+                "next": link(backwards or more, -1, back=False),
+                "previous": link(more if backwards else beyond is not None, 0, back=True),
+            }
+        )

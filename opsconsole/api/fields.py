@@ -1,0 +1,74 @@
+"""Fields of input that several endpoints take, with sentences that say what is allowed."""
+
+from typing import Any, ClassVar, Final
+
+from django.core.validators import ProhibitNullCharactersValidator
+from django.utils.dateparse import parse_datetime
+from rest_framework import serializers
+
+MAX_ID: Final = 2**63 - 1
+
+
+class IdField(serializers.IntegerField):
+    """The id of a row: a whole number of at least 1. One too large for any row is simply not found later."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=1, **kwargs)
+
+    default_error_messages = {
+        "invalid": "This must be a whole number.",
+        "min_value": "This must be a whole number of at least 1.",
+        "max_string_length": "This number is too large.",
+    }
+
+    def to_internal_value(self, data: Any) -> int:
+        """Return the number; true, false and fractions are none."""
+        if isinstance(data, bool | float):
+            self.fail("invalid")
+        return min(int(super().to_internal_value(data)), MAX_ID)
+
+
+class MomentField(serializers.DateTimeField):
+    """A moment in ISO 8601; without an offset it is UTC."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "invalid": "This must be a moment in ISO 8601, such as 2026-01-31T03:00:00Z."
+    }
+
+    def to_internal_value(self, value: Any) -> Any:
+        """Return the moment; a `+` that a query string turned into a space is taken as what was meant."""
+        text = str(value).strip().replace(" ", "+") if "T" in str(value) else str(value)
+        if parse_datetime(text) is None and "T" in text:
+            self.fail("invalid", format="")
+        return super().to_internal_value(text)
+
+
+class ReasonField(serializers.CharField):
+    """What a person gives as the reason; kept in the audit log."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            required=False,
+            allow_blank=True,
+            default="",
+            max_length=1_000,
+            validators=[ProhibitNullCharactersValidator()],
+            **kwargs,
+        )
+
+
+class ListQuery(serializers.Serializer[Any]):
+    """The query parameters of every list: how many rows, and where to go on. An unknown one is ignored."""
+
+    limit = serializers.IntegerField(
+        min_value=1,
+        max_value=200,
+        default=50,
+        error_messages={
+            "invalid": "This must be a whole number from 1 to 200.",
+            "min_value": "This must be a whole number from 1 to 200.",
+            "max_value": "This must be a whole number from 1 to 200.",
+            "max_string_length": "This must be a whole number from 1 to 200.",
+        },
+    )
+    cursor = serializers.CharField(required=False, default="", allow_blank=True, max_length=300)

@@ -1,0 +1,34 @@
+"""Who may call: staff with the permission that the view names for the action. Being staff alone opens nothing."""
+
+from typing import Any
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+
+class HasOperationPermission(BasePermission):
+    """Lets staff through who hold the permission of the action, by the view's `permissions` table.
+
+    A view says `permissions = {"list": "jobs.view_job", "retry": "jobs.retry_job"}`; an action that it doesn't name
+    is closed to everybody. The browsable pages ask with the same table which forms to offer.
+    """
+
+    message = "You are not allowed to do this."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Say whether the caller may do what the view's action does."""
+        user = request.user
+        if not (user.is_authenticated and user.is_active and user.is_staff):
+            return False
+        needed = permission_for(view, request.method or "GET")
+        return needed is not None and user.has_perm(needed)
+
+
+def permission_for(view: Any, method: str) -> str | None:
+    """Return the permission that a view's action needs, or None when it is open to nobody."""
+    if method == "OPTIONS":
+        return next(iter(view.permissions.values()), None)
+    # The browsable pages ask about other methods of the same address than the one that was called.
+    action = getattr(view, "action_map", {}).get(method.lower()) or getattr(view, "action", None)
+    permission = view.permissions.get(action)
+    return permission if permission is None else str(permission)

@@ -1,0 +1,63 @@
+"""How answers are written: JSON by orjson, and the browsable pages."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from rest_framework import renderers
+
+
+def default(value: Any) -> Any:
+    """Return what orjson doesn't know as something that it does."""
+    if isinstance(value, UUID):
+        return str(value)
+    return str(value)
+
+
+class ORJSONRenderer(renderers.BaseRenderer):
+    """Writes JSON; times are ISO 8601 in UTC ending in `Z`."""
+
+    media_type = "application/json"
+    format = "json"
+    # As rest_framework.renderers.JSONRenderer: JSON has no charset parameter (RFC 8259, section 11).
+    charset = None
+
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+        """Return the JSON of `data`, indented for the browsable pages; nothing for None."""
+        if data is None:
+            return b""
+        options = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+        if accepted_media_type is not None and "indent" in accepted_media_type:
+            options |= orjson.OPT_INDENT_2
+        return orjson.dumps(data, default=default, option=options)
+
+
+class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
+    """The pages that a browser gets; input forms as raw JSON, since that is what the API takes."""
+
+    def get_default_renderer(self, view: Any) -> Any:
+        """Return the renderer whose output the page shows."""
+        return _IndentedRenderer()
+
+    def show_form_for_method(self, view: Any, method: str, request: Any, obj: Any) -> bool:
+        """Offer a form only where the caller may use it."""
+        return bool(super().show_form_for_method(view, method, request, obj))
+
+    def render_form_for_serializer(self, serializer: Any) -> str:
+        """Offer no HTML form: the raw one beside it takes the same and more."""
+        return ""
+
+    def get_rendered_html_form(self, data: Any, view: Any, method: str, request: Any) -> Any:
+        """Offer no HTML form."""
+        return None
+
+
+class _IndentedRenderer(ORJSONRenderer):
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+        return super().render(data, "application/json; indent=2", renderer_context)
+
+
+def utc(moment: datetime | None) -> str | None:
+    """Return a moment as the API writes it: ISO 8601, UTC, ending in `Z`."""
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,163 @@
+"""Who did what: the core's append-only audit log, and the one function that writes to it.
+
+The table belongs to the core. `AuditReference` is the console's own index of the rows that it wrote, since the
+core's table has none on the entity.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.db import models, transaction
+from django.utils import timezone
+
+from opsconsole.errors import OpsError
+from opsconsole.fields import AnyJSONField, UTCDateTimeField
+from opsconsole.redaction import redact, redact_text
+
+MAX_REASON_LENGTH = 1_000
+
+Via = Literal["admin", "api", "command", "beat", "sweeper"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actor:
+    """Who asks for an operation, and through which door."""
+
+    name: str
+    via: Via
+    kind: Literal["user", "system"] = "user"
+
+    @classmethod
+    def system(cls, via: Via) -> "Actor":
+        """Return the console itself as the actor: its beat or its sweeper."""
+        return cls(name="opsconsole", via=via, kind="system")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entity:
+    """What an audited operation was about."""
+
+    type: str
+    id: int | None = None
+    provider_id: str | None = None
+    identity_id: int | None = None
+
+
+class AuditLog(models.Model):
+    """One thing that a user, the system or an agent did. The core's table: never altered, never deleted from."""
+
+    ts = UTCDateTimeField(verbose_name="time")
+    actor = models.CharField(max_length=16)
+    action_type = models.CharField("action", max_length=128)
+    provider_id = models.CharField("provider", max_length=32, null=True)
+    identity_id = models.BigIntegerField("identity", null=True)
+    entity_type = models.CharField(max_length=64, null=True)
+    entity_id = models.BigIntegerField(null=True)
+    request_json = AnyJSONField("request", null=True)
+    response_json = AnyJSONField("response", null=True)
+    result = models.CharField(max_length=16)
+    error_detail = models.TextField("error", null=True)
+
+    class Meta:
+        app_label = "opsconsole"
+        managed = False
+        db_table = "audit_log"
+        verbose_name = "audit entry"
+        verbose_name_plural = "audit log"
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"{self.action_type} at {self.ts:%Y-%m-%d %H:%M:%S} UTC"
+
+
+class AuditReference(models.Model):
+    """Where the audit rows about one entity stand; the core's table has no index that tells."""
+
+    audit_id = models.BigIntegerField()
+    entity_type = models.CharField(max_length=64)
+    entity_id = models.CharField(max_length=64)
+
+    class Meta:
+        app_label = "opsconsole"
+        default_permissions = ()
+        indexes = [models.Index(fields=["entity_type", "entity_id", "audit_id"], name="audit_reference_entity")]
+
+
+def record(
+    *,
+    actor: Actor,
+    action: str,
+    entity: Entity,
+    about: Iterable[tuple[str, int | str]] = (),
+    reason: str = "",
+    request: dict[str, Any] | None = None,
+    response: dict[str, Any] | None = None,
+    error: str | None = None,
+) -> int:
+    """Write one row to the audit log and return its id.
+
+    Args:
+        actor: who asked, and through what.
+        action: the operation, such as `job.retry`.
+        entity: what it was about, as the core's columns have it.
+        about: further entities (type, id) whose pages show this row, beside `entity`.
+        reason: what the person gave as the reason.
+        request: what was asked for; redacted here.
+        response: what came of it; redacted here.
+        error: why it was refused, or None when it was done.
+    """
+    with transaction.atomic():
+        row = AuditLog.objects.create(
+            ts=timezone.now(),
+            actor=actor.kind,
+            action_type=action,
+            provider_id=entity.provider_id,
+            identity_id=entity.identity_id,
+            entity_type=entity.type,
+            entity_id=entity.id,
+            request_json=redact(
+                {**(request or {}), "by": actor.name, "via": actor.via, "reason": reason[:MAX_REASON_LENGTH] or None}
+            ),
+            response_json=redact(response) if response is not None else None,
+            result="error" if error else "ok",
+            error_detail=redact_text(error) if error else None,
+        )
+        entities = {(kind, str(key)) for kind, key in about}
+        if entity.id is not None:
+            entities.add((entity.type, str(entity.id)))
+        AuditReference.objects.bulk_create(
+            AuditReference(audit_id=row.pk, entity_type=kind, entity_id=key) for kind, key in sorted(entities)
+        )
+    return row.pk
+
+
+def record_refusal(
+    refusal: OpsError,
+    *,
+    actor: Actor,
+    action: str,
+    entity: Entity,
+    reason: str = "",
+    request: dict[str, Any] | None = None,
+) -> None:
+    """Write down that an operation was refused, and why. To be called after its transaction was rolled back."""
+    record(
+        actor=actor,
+        action=action,
+        entity=entity,
+        reason=reason,
+        request=request,
+        response={"code": refusal.code},
+        error=refusal.message,
+    )
+
+
+def entries_about(entity_type: str, entity_id: int | str, *, limit: int = 50) -> list[AuditLog]:
+    """Return the newest audit rows that the console wrote about one entity, newest first; two queries at most."""
+    ids = list(
+        AuditReference.objects.filter(entity_type=entity_type, entity_id=str(entity_id))
+        .order_by("-audit_id")
+        .values_list("audit_id", flat=True)[:limit]
+    )
+    return list(AuditLog.objects.filter(pk__in=ids).order_by("-pk")) if ids else []

@@ -1,0 +1,57 @@
+"""The errors that operations and queries raise; each door (API, admin, command) maps this one family once."""
+
+from typing import Any
+
+
+class OpsError(Exception):
+    """Something that an operator can be told in a sentence.
+
+    Args:
+        message: a full sentence that says what was wrong and what is allowed.
+        code: snake_case name that a program can tell it by; the class's own when left out.
+        details: JSON values that go into the answer beside `detail` and `code`, such as a job's id.
+    """
+
+    status = 500
+    default_code = "error"
+
+    def __init__(self, message: str, *, code: str | None = None, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.default_code
+        self.details = details
+
+
+class NotFound(OpsError):
+    """What was named does not exist (HTTP 404)."""
+
+    status = 404
+    default_code = "not_found"
+
+
+class Conflict(OpsError):
+    """The state of things does not allow it, or somebody else was quicker (HTTP 409)."""
+
+    status = 409
+    default_code = "conflict"
+
+
+class Refused(OpsError):
+    """The request itself can't be granted, whatever the state (HTTP 400)."""
+
+    status = 400
+    default_code = "refused"
+
+
+class TooLarge(Refused):
+    """The request's body is larger than any honest one (HTTP 413)."""
+
+    status = 413
+    default_code = "too_large"
+
+
+class Unavailable(OpsError):
+    """Something that the console stands on does not answer at the moment (HTTP 503)."""
+
+    status = 503
+    default_code = "unavailable"

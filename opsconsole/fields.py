@@ -1,0 +1,41 @@
+"""Model fields that read and write the existing tables in both variants of their schema.
+
+The core's ORM may have made `jsonb` or `json` columns, and times with or without a time zone; the console works on
+all of them, unchanged and without a setting.
+"""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+class AnyJSONField(models.JSONField):
+    """A JSON value in a `jsonb` or a `json` column.
+
+    Django is handed a `jsonb` value as text, but a `json` one already parsed; so it is always selected as text.
+    Key look-ups in SQL are not to be used with it: they need `jsonb`, and a document with an escaped NUL can't be
+    cast to that.
+    """
+
+    def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
+        """Return the column's SQL, cast to text."""
+        return f"({sql})::text", params
+
+    def from_db_value(self, value: str | None, expression: Any, connection: BaseDatabaseWrapper) -> Any:
+        """Return the parsed value, whichever of the two types the column has."""
+        return None if value is None else json.loads(value)
+
+
+class UTCDateTimeField(models.DateTimeField):
+    """A moment in UTC, in a column with or without a time zone (the core writes naive UTC)."""
+
+    def from_db_value(
+        self, value: datetime | None, expression: Any, connection: BaseDatabaseWrapper
+    ) -> datetime | None:
+        """Return the moment as an aware datetime in UTC."""
+        if value is not None and value.tzinfo is None:
+            return value.replace(tzinfo=UTC)
+        return value

@@ -1,0 +1,333 @@
+"""Django's settings. Every value that an installation may choose comes from the environment, read here only."""
+
+from pathlib import Path
+from typing import Any
+
+import django_stubs_ext
+import environ
+from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+# `ModelAdmin[Job]` and the like are subscripted at run time.
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+
+def required(name: str, meaning: str) -> str:
+    """Return the environment variable `name`, or raise ImproperlyConfigured with a sentence that says what it is."""
+    value = str(env.str(name, default=""))
+    if not value:
+        raise ImproperlyConfigured(f"The environment variable {name} is missing: {meaning}.")
+    return value
+
+
+# --- the installation ---------------------------------------------------------------------------------------------
+
+SECRET_KEY = required("OPS_SECRET_KEY", "a long random string that signs sessions and cursors")
+DEBUG = env.bool("OPS_DEBUG", default=False)
+DEMO = env.bool("OPS_DEMO", default=False)
+ALLOWED_HOSTS = env.list("OPS_ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("OPS_CSRF_TRUSTED_ORIGINS", default=[])
+
+# --- database -----------------------------------------------------------------------------------------------------
+
+# The console's own tables live in a schema of their own, so that the core's migrations never see them; the core's
+# tables are found behind it on the search path.
+DATABASE_SCHEMA = env.str("OPS_DATABASE_SCHEMA", default="opsconsole")
+CORE_SCHEMA = env.str("OPS_CORE_SCHEMA", default="public")
+DATABASE_POOL_SIZE = env.int("OPS_DATABASE_POOL_SIZE", default=0)
+
+_database = env.db_url_config(
+    required("DATABASE_URL", "where the core's PostgreSQL database is, as postgres://user:password@host:port/name")
+)
+if not str(_database.get("ENGINE", "")).endswith("postgresql"):
+    raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database (postgres://…); nothing else is supported.")
+_options: dict[str, Any] = {
+    **_database.get("OPTIONS", {}),
+    "options": f"-c search_path={DATABASE_SCHEMA},{CORE_SCHEMA} -c timezone=UTC",
+    "application_name": "opsconsole",
+    "connect_timeout": 3,
+}
+if DATABASE_POOL_SIZE:
+    # `timeout`: how long (seconds) a request waits for a connection before it is answered with a 503.
+    _options["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 3}
+DATABASES = {
+    "default": {
+        **_database,
+        "ENGINE": "django.db.backends.postgresql",
+        "OPTIONS": _options,
+        "CONN_HEALTH_CHECKS": True,
+        "CONN_MAX_AGE": 0,
+        "ATOMIC_REQUESTS": False,
+        "DISABLE_SERVER_SIDE_CURSORS": True,
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Celery -------------------------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = required("CELERY_BROKER_URL", "the Redis that the core's Celery worker listens on")
+# Where the core's worker leaves its results; a Redis database of its own, not the console's result back end.
+CORE_RESULT_BACKEND = env.str("CORE_RESULT_BACKEND", default="")
+CELERY_RESULT_BACKEND = "django-db"
+CELERY_RESULT_EXTENDED = True
+CELERY_TASK_TRACK_STARTED = True
+CELERY_TASK_DEFAULT_QUEUE = "opsconsole"
+CELERY_TASK_CREATE_MISSING_QUEUES = True
+CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = CELERY_RESULT_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_ACKS_LATE = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_keepalive": True, "health_check_interval": 25}
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_TIMEZONE = "UTC"
+DJANGO_CELERY_BEAT_TZ_AWARE = True
+
+# Job types that this installation adds to the catalog or maps to other tasks; see jobs/catalog.py for the keys.
+JOB_TYPES: dict[str, dict[str, Any]] = env.json("OPS_JOB_TYPES", default={})
+
+# --- what the console keeps to ------------------------------------------------------------------------------------
+
+# Seconds that a list may take with a filter that no index of the ledger carries.
+SLOW_FILTER_TIMEOUT_SECONDS = env.float("OPS_SLOW_FILTER_TIMEOUT", default=3.0)
+# Bytes of a request's body; the largest honest one (a hundred ids) has a few hundred.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+# A selection of a hundred rows and the filters of a page.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000
+
+# --- Django -------------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "django_filters",
+    "django_celery_beat",
+    "django_celery_results",
+    "csp",
+    "opsconsole",
+    "jobs",
+    "identities",
+    "backups",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "opsconsole.middleware.DatabaseUnavailableMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "opsconsole.urls"
+WSGI_APPLICATION = "opsconsole.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "opsconsole" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+AUTHENTICATION_BACKENDS = ["opsconsole.permissions.SingleQueryBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = reverse_lazy("admin:login")
+
+CACHE_URL = env.str("OPS_CACHE_URL", default="")
+if CACHE_URL:
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": CACHE_URL,
+            "KEY_PREFIX": "opsconsole",
+            "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
+        }
+    }
+    SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+else:
+    # Without a cache that all processes share, a session cached in one would outlive its end in another.
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_NAME = "opsconsole_session"  # the core's own cookie is called `session`
+SESSION_COOKIE_AGE = 60 * 60 * 12
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = "opsconsole_csrf"
+CSRF_FAILURE_VIEW = "opsconsole.views.csrf_failure"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+USE_THOUSAND_SEPARATOR = False
+
+# Both spellings of a path are routed; a redirect would turn a POST into a GET.
+APPEND_SLASH = False
+
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env.str("OPS_STATIC_ROOT", default=str(BASE_DIR / ".data" / "static")))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_MANIFEST_STRICT = False
+
+# --- security -----------------------------------------------------------------------------------------------------
+
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+CSP_ADMIN_SCRIPT_SRC = [SELF, UNSAFE_EVAL]  # Unfold's Alpine evaluates its attributes (unfold issue 2129)
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF, UNSAFE_INLINE],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+if env.bool("OPS_SECURE", default=False):
+    # Everything is served over HTTPS behind a proxy that sets X-Forwarded-Proto.
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_SSL_REDIRECT = True
+    # The front end's server and the machines that watch over us call over plain internal HTTP.
+    SECURE_REDIRECT_EXEMPT = [r"^ops(/|$)", r"^conversations/", r"^healthz/?$", r"^readyz/?$"]
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = env.int("OPS_HSTS_SECONDS", default=31_536_000)
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+
+# --- the API ------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    # Token first: it is the one whose challenge makes an unknown caller's answer a 401.
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["opsconsole.api.permissions.HasOperationPermission"],
+    "DEFAULT_PARSER_CLASSES": ["opsconsole.api.parsing.BoundedJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["opsconsole.api.rendering.ORJSONRenderer", "opsconsole.api.rendering.BrowsableAPIRenderer"],
+    "EXCEPTION_HANDLER": "opsconsole.api.errors.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "URL_FORMAT_OVERRIDE": None,
+}
+
+# --- logging ------------------------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("OPS_LOG_LEVEL", default="INFO")},
+    "loggers": {
+        # A refused request is answered with a sentence; it is not an incident.
+        "django.request": {"level": "ERROR"},
+        "kombu": {"level": "ERROR"},
+    },
+}
+
+# --- the admin's look ---------------------------------------------------------------------------------------------
+
+
+def _link(title: str, icon: str, view: str, permission: str) -> dict[str, Any]:
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(view),
+        "permission": lambda request: request.user.has_perm(permission),
+    }
+
+
+UNFOLD = {
+    "SITE_TITLE": "opsconsole",
+    "SITE_HEADER": "opsconsole",
+    "SITE_SUBHEADER": "Operations console",
+    "SITE_SYMBOL": "monitor_heart",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [lambda request: static("opsconsole/console.css")],
+    "SCRIPTS": [lambda request: static("opsconsole/console.js")],
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": [
+            {
+                "title": "Operations",
+                "separator": True,
+                "items": [
+                    _link("Jobs", "list_alt", "admin:jobs_job_changelist", "jobs.view_job"),
+                    _link("Runs", "play_circle", "admin:jobs_run_changelist", "jobs.view_run"),
+                    _link("Identities", "group", "admin:identities_identity_changelist", "identities.view_identity"),
+                    _link(
+                        "Conversations",
+                        "forum",
+                        "admin:identities_conversation_changelist",
+                        "identities.view_conversation",
+                    ),
+                    _link("Audit log", "history", "admin:opsconsole_auditlog_changelist", "opsconsole.view_auditlog"),
+                ],
+            },
+            {
+                "title": "Celery",
+                "separator": True,
+                "items": [
+                    _link(
+                        "Periodic tasks",
+                        "schedule",
+                        "admin:django_celery_beat_periodictask_changelist",
+                        "django_celery_beat.view_periodictask",
+                    ),
+                    _link(
+                        "Task results",
+                        "receipt_long",
+                        "admin:django_celery_results_taskresult_changelist",
+                        "django_celery_results.view_taskresult",
+                    ),
+                ],
+            },
+            {
+                "title": "Access",
+                "separator": True,
+                "items": [
+                    _link("Users", "person", "admin:auth_user_changelist", "auth.view_user"),
+                    _link("Groups", "shield_person", "admin:auth_group_changelist", "auth.view_group"),
+                    _link("API tokens", "key", "admin:authtoken_tokenproxy_changelist", "authtoken.view_tokenproxy"),
+                ],
+            },
+        ],
+    },
+}

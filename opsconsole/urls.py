@@ -1,0 +1,36 @@
+"""Which address is served by what. The only module, with the home page, that knows all applications."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
+
+from identities.api import BackfillViewSet, ConversationViewSet, IdentityViewSet, RedownloadViewSet
+from jobs.api import JobViewSet, RunViewSet
+from opsconsole import views
+from opsconsole.api.audit import AuditViewSet
+from opsconsole.routers import OpsRouter
+
+router = OpsRouter()
+router.register("jobs", JobViewSet, basename="ops-job")
+router.register("runs", RunViewSet, basename="ops-run")
+router.register("backfill", BackfillViewSet, basename="ops-backfill")
+router.register("redownload", RedownloadViewSet, basename="ops-redownload")
+router.register("identities", IdentityViewSet, basename="ops-identity")
+router.register("conversations", ConversationViewSet, basename="ops-conversation")
+router.register("audit", AuditViewSet, basename="ops-audit")
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    re_path(r"^healthz/?$", views.healthz, name="healthz"),
+    re_path(r"^readyz/?$", views.readyz, name="readyz"),
+    re_path(r"^ops/login/?$", views.api_login, name="api-login"),
+    path("ops/", include(router.urls)),
+    re_path(r"^ops$", router.get_api_root_view()),
+    path("admin/", admin.site.urls),
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
+]
+
+handler400 = "opsconsole.views.bad_request"
+handler403 = "opsconsole.views.permission_denied"
+handler404 = "opsconsole.views.not_found"
+handler500 = "opsconsole.views.server_error"

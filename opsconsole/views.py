@@ -1,0 +1,81 @@
+"""Answers that belong to no application: health of the process, and errors outside of any view."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.db import DatabaseError, InterfaceError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+from django.views.decorators.cache import never_cache
+
+API_PREFIXES = ("/ops", "/conversations")
+
+
+def is_api(request: HttpRequest) -> bool:
+    """Say whether the answer must be JSON, whatever happens."""
+    return request.path.startswith(API_PREFIXES)
+
+
+@never_cache
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+@never_cache
+def readyz(request: HttpRequest) -> HttpResponse:
+    """The process can serve requests: its database answers."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except (DatabaseError, InterfaceError):
+        return JsonResponse({"status": "unavailable", "database": "does not answer"}, status=503)
+    return JsonResponse({"status": "ok"})
+
+
+def api_login(request: HttpRequest) -> HttpResponse:
+    """Send somebody who browses the API to the one login page, and back."""
+    return redirect_to_login("/ops/", login_url=str(settings.LOGIN_URL))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a malformed request."""
+    return _answer(request, 400, "bad_request", "The request was malformed.")
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer somebody who may not do this."""
+    return _answer(request, 403, "permission_denied", "You are not allowed to do this.")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer for an address that leads nowhere."""
+    return _answer(request, 404, "not_found", "There is nothing at this address.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer when the console itself is at fault."""
+    return _answer(request, 500, "internal_error", "The console made a mistake; it has been logged.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form without its CSRF token."""
+    return _answer(request, 403, "csrf_failed", "The form's CSRF token is missing or has expired; reload the page.")
+
+
+def database_unavailable(request: HttpRequest) -> HttpResponse:
+    """Answer while the database does not."""
+    answer = _answer(
+        request, 503, "database_unavailable", "The database does not answer at the moment; try again in a few seconds."
+    )
+    answer["Retry-After"] = "5"
+    return answer
+
+
+def _answer(request: HttpRequest, status: int, code: str, sentence: str) -> HttpResponse:
+    if is_api(request):
+        return JsonResponse({"detail": sentence, "code": code}, status=status)
+    context: dict[str, Any] = {"status": status, "sentence": sentence}
+    # Without the request: its context processors would ask the database for the user and the messages.
+    return HttpResponse(render_to_string("error.html", context), status=status)
