@@ -1,0 +1,240 @@
+"""The API's endpoints for jobs and runs."""
+
+from typing import Any, ClassVar
+
+from rest_framework import serializers, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from jobs import operations, queries, run_queries, run_representation
+from jobs.filters import ALLOWED_STATUSES, OTHER, from_validated
+from jobs.models import STATUSES
+from jobs.representation import attempt_as_json, jobs_as_json
+from opsconsole.api import cursors
+from opsconsole.api.actor import actor_of
+from opsconsole.api.fields import IdField, ListQuery, MomentField, ReasonField
+from opsconsole.errors import NotFound
+
+ORDERINGS = ("-created_at", "created_at", "-id", "id")
+MAX_OFFSET = 10_000_000
+
+
+class JobFilterQuery(serializers.Serializer[Any]):
+    """The filters of the jobs list."""
+
+    status = serializers.CharField(required=False, allow_blank=True)
+    job_type = serializers.CharField(required=False, allow_blank=True, max_length=64)
+    queue_name = serializers.CharField(required=False, allow_blank=True, max_length=64)
+    identity_id = IdField(required=False)
+    q = serializers.CharField(required=False, allow_blank=True, max_length=200)
+    created_after = MomentField(required=False)
+    created_before = MomentField(required=False)
+    stuck = serializers.BooleanField(
+        required=False, default=False, error_messages={"invalid": "This must be true or false."}
+    )
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Take a status that is repeated or has commas; an empty parameter is as good as none."""
+        values = {name: value for name, value in data.items() if value != ""}
+        if hasattr(data, "getlist"):
+            values["status"] = ",".join(data.getlist("status"))
+        return super().to_internal_value(values)
+
+    def validate_status(self, value: str) -> list[str]:
+        """Return the statuses, each of which must be one that exists."""
+        statuses = list(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+        for name in statuses:
+            if name not in ALLOWED_STATUSES:
+                raise serializers.ValidationError(
+                    f"“{name[:50]}” is not a status; allowed are {', '.join(ALLOWED_STATUSES)}."
+                )
+        return statuses
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Name the statuses as the filter does."""
+        attrs["statuses"] = tuple(attrs.pop("status", ()))
+        return attrs
+
+
+class JobListQuery(ListQuery, JobFilterQuery):
+    """The query parameters of the jobs list."""
+
+    offset = serializers.IntegerField(
+        min_value=0,
+        max_value=MAX_OFFSET,
+        default=0,
+        error_messages=dict.fromkeys(
+            ("invalid", "min_value", "max_value", "max_string_length"),
+            f"This must be a whole number from 0 to {MAX_OFFSET}; a cursor goes further.",
+        ),
+    )
+    ordering = serializers.ChoiceField(
+        choices=ORDERINGS,
+        default="-created_at",
+        error_messages={"invalid_choice": f"“{{input}}” is not an ordering; allowed are {', '.join(ORDERINGS)}."},
+    )
+
+
+class RetryInput(serializers.Serializer[Any]):
+    """What a retry takes."""
+
+    confirm = serializers.BooleanField(
+        required=False, default=False, error_messages={"invalid": "This must be true or false."}
+    )
+    reason = ReasonField()
+
+
+class JobViewSet(GenericViewSet[Any]):
+    """Jobs of the ledger: what runs, waits, retries, failed and why."""
+
+    permissions: ClassVar[dict[str, str]] = {
+        "list": "jobs.view_job",
+        "retrieve": "jobs.view_job",
+        "counts": "jobs.view_job",
+        "retry": "jobs.retry_job",
+    }
+    lookup_value_regex = "[^/]+"
+    pagination_class = None
+    serializer_class = RetryInput
+
+    def list(self, request: Request) -> Response:
+        """Jobs, newest first, by filter; paged by cursor or by offset."""
+        query = JobListQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        data = query.validated_data
+        job_filter = from_validated(data)
+        listed = f"jobs:{data['ordering'].replace('created_at', 'id')}:{job_filter.digest}"
+        position = None
+        if data["cursor"]:
+            job_id, backwards = cursors.decode(data["cursor"], listed=listed)
+            position = queries.Position(job_id=job_id, backwards=backwards)
+        page = queries.page(
+            job_filter,
+            limit=data["limit"],
+            ascending=not data["ordering"].startswith("-"),
+            position=position,
+            offset=0 if position else data["offset"],
+        )
+
+        def link(there: bool, row: int, *, backwards: bool) -> str | None:
+            if not (there and page.rows):
+                return None
+            cursor = cursors.encode(listed=listed, key=page.rows[row]["id"], backwards=backwards)
+            return cursors.link(request, cursor)
+
+        return Response(
+            {
+                "jobs": jobs_as_json(page.rows),
+                "total": page.total,
+                "total_is": page.total_is,
+                "as_of": page.as_of,
+                "next": link(page.has_next, -1, backwards=False),
+                "previous": link(page.has_previous, 0, backwards=True),
+            }
+        )
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """One job, with its attempts, its whole error, and what was done about it."""
+        row = queries.get(job_id_of(pk))
+        attempts = [attempt_as_json(attempt) for attempt in queries.attempts(row["id"])]
+        (job,) = jobs_as_json([row])
+        newest = attempts[0] if attempts else {}
+        return Response(
+            job
+            | {
+                "attempts_history": attempts,
+                "traceback": next((attempt["traceback"] for attempt in attempts if attempt["traceback"]), None),
+                "result": newest.get("result"),
+                "error_is_cut": (row["error_length"] or 0) > queries.DETAIL_ERROR_LENGTH,
+            }
+        )
+
+    @action(detail=False, methods=["get"])
+    def counts(self, request: Request) -> Response:
+        """How many jobs there are of each status, by the list's filters."""
+        query = JobFilterQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        counted = queries.count_by_status(from_validated(query.validated_data).without_status())
+        answer: dict[str, Any] = {name: counted.by_status.get(name, 0) for name in STATUSES}
+        if counted.other:
+            answer[OTHER] = counted.other
+        return Response(answer | {"total": counted.total, "as_of": counted.as_of})
+
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, pk: str) -> Response:
+        """Queue a failed job again."""
+        given = RetryInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        retried = operations.retry_job(
+            job_id_of(pk),
+            actor=actor_of(request),
+            confirm=given.validated_data["confirm"],
+            reason=given.validated_data["reason"],
+        )
+        (job,) = jobs_as_json([queries.get(retried.job_id)])
+        return Response(
+            {"id": retried.job_id, "status": job["status"], "message": retried.message, "job": job},
+            status=status.HTTP_200_OK,
+        )
+
+
+class RunViewSet(GenericViewSet[Any]):
+    """Runs: what was asked for at one click, with its jobs and their progress."""
+
+    permissions: ClassVar[dict[str, str]] = {"list": "jobs.view_run", "retrieve": "jobs.view_run"}
+    lookup_value_regex = "[^/]+"
+    pagination_class = None
+    serializer_class = serializers.Serializer
+
+    def list(self, request: Request) -> Response:
+        """Runs, newest first."""
+        query = ListQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        return Response(run_representation.page_as_json(request, **query.validated_data))
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """One run with its jobs."""
+        return Response(run_representation.run_as_json(run_queries.find(pk)))
+
+
+class RunPollingViewSet(GenericViewSet[Any]):
+    """How a started operation is getting on, by the id that its 202 gave. Mounted where each was started."""
+
+    permissions: ClassVar[dict[str, str]] = {"retrieve": "jobs.view_run"}
+    lookup_value_regex = "[^/]+"
+    pagination_class = None
+    serializer_class = serializers.Serializer
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """The state of a run, or of a Celery task that the result back ends know."""
+        return Response(run_representation.polling_as_json(pk))
+
+
+def job_id_of(text: str) -> int:
+    """Return the job id that an address names.
+
+    Raises:
+        NotFound: it is no number that a row could have.
+    """
+    if text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) < 2**63:
+        return int(text)
+    raise NotFound(f"There is no job {text[:50]}.", code="job_not_found")
+
+
+def accepted(submitted: operations.Submitted) -> Response:
+    """Return the 202 of every operation that starts a run."""
+    return Response(
+        {
+            "job_id": str(submitted.run_id),
+            "status": "queued",
+            "message": submitted.message,
+            "jobs": list(submitted.job_ids),
+            "already_active": list(submitted.already_active),
+            "handed_over": not submitted.broker_down,
+        },
+        status=status.HTTP_202_ACCEPTED,
+    )
+
+

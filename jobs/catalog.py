@@ -1,0 +1,183 @@
+"""Which task, queue and arguments stand behind which job type, and what may be done with a job of that type.
+
+The only module that names the core's tasks. An installation adds types or maps one to another task by the setting
+`JOB_TYPES` (environment: `OPS_JOB_TYPES`, a JSON object): `{"<job type>": {"task": …, "queue": …, "label": …,
+"arguments": [names of payload keys], "payload_argument": name, "in_core": true, "max_attempts": n,
+"at_most_once": false, "serial_by": "<payload key>", "time_limit_seconds": n, "not_cancellable": "<why>"}}`; what is left
+out is as shipped, or the default for a new type.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+
+BACKFILL_CONVERSATIONS = "ingest.backfill_conversations"
+BACKFILL_MESSAGES = "ingest.backfill_messages"
+SYNC = "ingest.sync_delta"
+REDOWNLOAD_ATTACHMENTS = "ingest.redownload_attachments"
+SEND_MESSAGE = "message.send_manual"
+
+# What no retry can mend: the provider does not let us in any more.
+PERMANENT_ERROR = re.compile(r"\b(?:401|403)\b|invalid_grant|\brevoked\b", re.IGNORECASE)
+
+TWO_HOURS = 2 * 60 * 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobType:
+    """What stands behind a job type.
+
+    Attributes:
+        name: the type, as the ledger has it.
+        label: what people call it.
+        task: the Celery task's name.
+        queue: the queue that its worker listens on.
+        arguments: payload keys that become keyword arguments of the same name; None for all of them.
+        payload_argument: the one keyword argument that takes the whole payload, instead of `arguments`.
+        in_core: it runs in the core's worker, which knows nothing of the ledger.
+        max_attempts: how often it is tried before it counts as failed.
+        time_limit_seconds: a running job older than this is stuck.
+        at_most_once: it may never run again without an explicit confirmation.
+        core_writes_row: the core's worker writes the ledger row of this type itself.
+        serial_by: payload key of what may have only one such job handed over at a time.
+        serial_group: types of one group wait for each other.
+        not_cancellable: why a job of this type can't be cancelled, or empty.
+    """
+
+    name: str
+    task: str
+    queue: str
+    label: str = ""
+    arguments: tuple[str, ...] | None = None
+    payload_argument: str = ""
+    in_core: bool = True
+    max_attempts: int = 3
+    time_limit_seconds: int = TWO_HOURS
+    at_most_once: bool = False
+    core_writes_row: bool = False
+    serial_by: str = ""
+    serial_group: str = ""
+    not_cancellable: str = ""
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return self.label or self.name
+
+    def kwargs(self, payload: Any) -> dict[str, Any]:
+        """Return the task's keyword arguments for a job's payload (any JSON value; only an object has keys)."""
+        if self.payload_argument:
+            return {self.payload_argument: payload}
+        if not isinstance(payload, dict):
+            return {}
+        if self.arguments is None:
+            return dict(payload)
+        return {name: payload[name] for name in self.arguments if name in payload}
+
+    def serial_key(self, payload: Any) -> str | None:
+        """Return the key under which its jobs are handed over one at a time, or None when they need not wait."""
+        value = payload.get(self.serial_by) if self.serial_by and isinstance(payload, dict) else None
+        return None if value is None else f"{self.serial_group or self.name}:{self.serial_by}={value}"[:128]
+
+
+_INGEST: dict[str, Any] = {"queue": "ingest", "serial_by": "identity_id", "serial_group": "ingest"}
+_SEND = JobType(
+    name=SEND_MESSAGE,
+    label="Send message",
+    task="message.send_manual",
+    queue="messages",
+    payload_argument="payload",
+    max_attempts=1,
+    at_most_once=True,
+    core_writes_row=True,
+    not_cancellable="Delete the message in its conversation.",
+)
+
+_SHIPPED: tuple[JobType, ...] = (
+    JobType(
+        name=BACKFILL_CONVERSATIONS,
+        label="Backfill conversations",
+        task="ingest.backfill_conversations",
+        arguments=("provider_id", "identity_id"),
+        **_INGEST,
+    ),
+    JobType(
+        name=BACKFILL_MESSAGES,
+        label="Backfill messages",
+        task="ingest.backfill_messages",
+        arguments=("provider_id", "conversation_id", "identity_id"),
+        **_INGEST,
+    ),
+    JobType(name=SYNC, label="Sync", task="ingest.sync_delta", arguments=("provider_id", "identity_id"), **_INGEST),
+    JobType(
+        name=REDOWNLOAD_ATTACHMENTS,
+        label="Fetch attachments again",
+        task="ingest.redownload_attachments",
+        queue="ingest",
+        arguments=("conversation_id", "limit"),
+    ),
+    _SEND,
+    # The name that older rows have.
+    replace(_SEND, name="send_manual"),
+    *(
+        JobType(name=name, label=label, task=name, queue="maintenance", arguments=(), max_attempts=1)
+        for name, label in (
+            ("maintenance.mysql_dump_local", "Database backup (core)"),
+            ("maintenance.attachments_snapshot_local", "Attachments snapshot (core)"),
+            ("maintenance.restore_test_local", "Restore test (core)"),
+        )
+    ),
+)
+
+
+def find(job_type: str) -> JobType | None:
+    """Return what stands behind a job type, or None when the catalog lacks it."""
+    return _catalog().get(job_type)
+
+
+def unlisted(job_type: str, queue: str) -> JobType:
+    """Return how a type that only a live worker knows is run: its own task, its row's queue, at most once."""
+    return JobType(name=job_type, task=job_type, queue=queue, max_attempts=1, at_most_once=True)
+
+
+def time_limits() -> dict[str, int]:
+    """Return the time limit in seconds of each type that the catalog knows."""
+    return {name: job_type.time_limit_seconds for name, job_type in _catalog().items()}
+
+
+def titles() -> dict[str, str]:
+    """Return what people call each type that the catalog knows."""
+    return {name: job_type.title for name, job_type in _catalog().items()}
+
+
+@cache
+def _catalog() -> Mapping[str, JobType]:
+    types = {job_type.name: job_type for job_type in _SHIPPED}
+    known = {field.name for field in fields(JobType)} - {"name"}
+    for name, given in settings.JOB_TYPES.items():
+        if unknown := sorted(set(given) - known):
+            raise ImproperlyConfigured(
+                f"JOB_TYPES[{name!r}] has the unknown keys {', '.join(unknown)}; known are {', '.join(sorted(known))}."
+            )
+        values = {key: tuple(value) if key == "arguments" and value is not None else value for key, value in given.items()}
+        if name in types:
+            types[name] = replace(types[name], **values)
+        elif {"task", "queue"} <= set(values):
+            types[name] = JobType(name=name, **values)
+        else:
+            raise ImproperlyConfigured(f"JOB_TYPES[{name!r}] needs a `task` and a `queue`.")
+    return types
+
+
+def _forget(*, setting: str, **kwargs: Any) -> None:
+    if setting == "JOB_TYPES":
+        _catalog.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="jobs.catalog")

@@ -1,0 +1,50 @@
+"""Making a dispatch: the row that stands for one attempt at a job, before anything is sent."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Value
+from django.db.models.functions import Now
+
+from jobs import subjects
+from jobs.catalog import JobType
+from jobs.models import Dispatch, Outcome
+from opsconsole.audit import Actor
+
+# Whoever makes a dispatch publishes it within this time, or else the sweeper does.
+PUBLICATION_LEASE = timedelta(seconds=10)
+
+
+def lease_end(lease: timedelta = PUBLICATION_LEASE) -> Any:
+    """Return, as an SQL expression, when a publication lease taken now runs out, by the database's clock."""
+    return Now() + Value(lease)
+
+
+def create_dispatch(*, job_id: int, payload: Any, job_type: JobType, actor: Actor) -> int:
+    """Add the dispatch of a job's next attempt and return its id. To be called in the job's own transaction.
+
+    A dispatch of the same job that is still open is superseded: only the newest one counts.
+    """
+    Dispatch.objects.filter(job_id=job_id, ended_at=None).update(
+        ended_at=Now(), outcome=Outcome.SUPERSEDED, holds_place=False
+    )
+    Dispatch.objects.filter(job_id=job_id).exclude(next_attempt_at=None).update(next_attempt_at=None)
+    watermarks = subjects.registered().watermarks()
+    dispatch = Dispatch(
+        job_id=job_id,
+        task=job_type.task,
+        queue=job_type.queue,
+        in_core=job_type.in_core,
+        at_most_once=job_type.at_most_once,
+        serial_key=job_type.serial_key(payload),
+        requested_by=actor.name,
+        via=actor.via,
+        conversations_watermark=watermarks.conversations,
+        messages_watermark=watermarks.messages,
+    )
+    dispatch.requested_at = Now()
+    dispatch.publication_lease_until = lease_end()
+    dispatch.save(force_insert=True)
+    return dispatch.pk
+
+

@@ -1,0 +1,131 @@
+"""Which jobs a list shows: the filter's values, where they come from, and the SQL they become."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+
+from jobs import catalog
+from jobs.models import ACTIVE_STATUSES, QUEUED, RETRYING, RUNNING, STATUSES
+
+OTHER: Final = "other"
+ALLOWED_STATUSES: Final = (*STATUSES, OTHER)
+STUCK_WAITING_SECONDS: Final = 15 * 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFilter:
+    """Which jobs to show; what is left out does not restrict.
+
+    Attributes:
+        statuses: any of these; `other` stands for all that the console doesn't know.
+        job_type: exactly this type.
+        queue_name: exactly this queue.
+        identity_id: the identity that the payload names.
+        q: text that the type or the error contains, in any case.
+        created_after: created at this moment or later.
+        created_before: created before this moment.
+        stuck: only those that are stuck.
+    """
+
+    statuses: tuple[str, ...] = ()
+    job_type: str = ""
+    queue_name: str = ""
+    identity_id: int | None = None
+    q: str = ""
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    stuck: bool = False
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether the ledger's own indexes carry it: nothing is filtered, or only the status."""
+        return replace(self, statuses=()) == JobFilter()
+
+    @property
+    def digest(self) -> str:
+        """A short name of these values, by which a cursor knows the list that it belongs to."""
+        return hashlib.blake2s(orjson.dumps(self, default=str), digest_size=9).hexdigest()
+
+    def without_status(self) -> "JobFilter":
+        """Return the same filter for all statuses."""
+        return replace(self, statuses=())
+
+    def conditions(self, other_statuses: tuple[str, ...] = ()) -> tuple[list[str], list[Any]]:
+        """Return SQL conditions over `jobs` and their parameters.
+
+        Args:
+            other_statuses: the statuses in the table that `other` stands for.
+        """
+        sql: list[str] = []
+        params: list[Any] = []
+
+        def add(condition: str, *values: Any) -> None:
+            sql.append(condition)
+            params.extend(values)
+
+        if self.statuses:
+            wanted = [status for status in self.statuses if status != OTHER]
+            if OTHER in self.statuses:
+                wanted.extend(other_statuses)
+            # Literals, not an array: they take the column's own type, native enum or text, and its index.
+            add(f"jobs.status IN ({', '.join(['%s'] * len(wanted))})" if wanted else "false", *wanted)
+        if self.job_type:
+            add("jobs.job_type = %s", self.job_type)
+        if self.queue_name:
+            add("jobs.queue_name = %s", self.queue_name)
+        if self.identity_id is not None:
+            # By the text, since a `json` document with an escaped NUL can't be searched by key.
+            add("jobs.payload_json::text ~ %s", rf'"identity_id"\s*:\s*"?{self.identity_id}"?\s*[,}}]')
+        if self.q:
+            pattern = "%" + self.q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+            add("(jobs.job_type ILIKE %s OR jobs.last_error ILIKE %s)", pattern, pattern)
+        if self.created_after is not None:
+            add("jobs.created_at >= %s", self.created_after)
+        if self.created_before is not None:
+            add("jobs.created_at < %s", self.created_before)
+        if self.stuck:
+            add(f"jobs.status IN ({', '.join(['%s'] * len(ACTIVE_STATUSES))})", *ACTIVE_STATUSES)
+            add(*stuck_condition())
+        return sql, params
+
+
+def stuck_condition() -> tuple[Any, ...]:
+    """Return the SQL condition for a stuck job, followed by its parameters.
+
+    Stuck is what runs past its type's time limit, or is due and has been waiting for 15 minutes.
+    """
+    return (
+        "((jobs.status = %s AND jobs.updated_at < now() - make_interval(secs => "
+        "COALESCE((%s::jsonb ->> jobs.job_type)::int, %s))) OR (jobs.status IN (%s, %s) AND "
+        "COALESCE(jobs.next_run_at, jobs.updated_at) < now() - make_interval(secs => %s)))",
+        RUNNING,
+        orjson.dumps(catalog.time_limits()).decode(),
+        catalog.TWO_HOURS,
+        QUEUED,
+        RETRYING,
+        STUCK_WAITING_SECONDS,
+    )
+
+
+def as_query(job_filter: JobFilter) -> dict[str, str]:
+    """Return the filter as the query parameters of a list's address."""
+    query: dict[str, str] = {}
+    for field in fields(job_filter):
+        value = getattr(job_filter, field.name)
+        if field.name == "statuses":
+            if value:
+                query["status"] = ",".join(value)
+        elif isinstance(value, datetime):
+            query[field.name] = value.isoformat().replace("+00:00", "Z")
+        elif value not in ("", None, False):
+            query[field.name] = "true" if value is True else str(value)
+    return query
+
+
+def from_validated(data: Mapping[str, Any]) -> JobFilter:
+    """Return the filter that validated query parameters stand for."""
+    return JobFilter(**{field.name: data[field.name] for field in fields(JobFilter) if field.name in data})

@@ -1,0 +1,272 @@
+"""The only module that talks to the broker and to the core's result back end.
+
+Messages are published through an application without a result back end (with one, a send against a dead Redis was
+seen to block for 19 s) and with socket time-outs of a second. Results are read by a separate application.
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import orjson
+from celery import Celery
+from celery.backends.base import KeyValueStoreBackend
+from django.conf import settings
+from django_celery_results.models import TaskResult
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from opsconsole.errors import Unavailable
+from opsconsole.redaction import redact
+
+SOCKET_TIMEOUT_SECONDS = 1.0
+# How long to wait for the workers' answers; each broadcast takes this long.
+INSPECT_TIMEOUT_SECONDS = 1.0
+MAX_KWARGSREPR_LENGTH = 1_000
+BROKER_ERRORS = (OperationalError, RedisError, OSError)
+
+_TRANSPORT_OPTIONS = {
+    "socket_timeout": SOCKET_TIMEOUT_SECONDS,
+    "socket_connect_timeout": SOCKET_TIMEOUT_SECONDS,
+    "retry_on_timeout": False,
+    "max_retries": 0,
+}
+
+
+class BrokerUnreachable(Unavailable):
+    """Nothing was sent: the broker could not be reached."""
+
+    default_code = "broker_unreachable"
+
+
+class PublicationInDoubt(Unavailable):
+    """The connection broke while sending: the broker may or may not have the message."""
+
+    default_code = "publication_in_doubt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskMessage:
+    """What is sent to Celery for one attempt."""
+
+    task_id: str
+    task: str
+    queue: str
+    kwargs: dict[str, Any]
+    job_id: int
+    dispatch_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskState:
+    """What a result back end knows about a task; times in UTC."""
+
+    state: str
+    result: Any = None
+    traceback: str | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the task has returned, raised or been revoked."""
+        return self.state in {"SUCCESS", "FAILURE", "REVOKED", "REJECTED", "IGNORED"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActiveTask:
+    """A task that a worker says it is running."""
+
+    task_id: str
+    worker: str
+    started_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workers:
+    """What the live workers answered."""
+
+    active: dict[str, ActiveTask] = field(default_factory=dict)
+    queues: dict[str, list[str]] = field(default_factory=dict)
+    tasks: dict[str, list[str]] = field(default_factory=dict)
+
+
+@cache
+def _publisher() -> Celery:
+    app = Celery("opsconsole.publisher", broker=settings.CELERY_BROKER_URL, set_as_current=False)
+    app.conf.update(
+        task_serializer="json",
+        accept_content=["json"],
+        result_backend=None,
+        task_ignore_result=True,
+        broker_transport_options=_TRANSPORT_OPTIONS,
+        broker_connection_timeout=SOCKET_TIMEOUT_SECONDS,
+        broker_connection_retry=False,
+        broker_pool_limit=10,
+        task_publish_retry=False,
+        task_create_missing_queues=True,
+    )
+    return app
+
+
+@cache
+def _reader() -> Celery:
+    app = Celery("opsconsole.reader", backend=settings.CORE_RESULT_BACKEND, set_as_current=False)
+    app.conf.update(
+        accept_content=["json"],
+        result_accept_content=["json"],
+        result_serializer="json",
+        redis_socket_timeout=SOCKET_TIMEOUT_SECONDS,
+        redis_socket_connect_timeout=SOCKET_TIMEOUT_SECONDS,
+        redis_retry_on_timeout=False,
+        result_backend_always_retry=False,
+        result_backend_transport_options={"retry_policy": {"max_retries": 0, "timeout": SOCKET_TIMEOUT_SECONDS}},
+    )
+    return app
+
+
+def publish(message: TaskMessage) -> None:
+    """Send one task to its queue, within about two seconds.
+
+    Raises:
+        BrokerUnreachable: nothing was sent.
+        PublicationInDoubt: the connection broke while sending.
+    """
+    app = _publisher()
+    # An error that leaves this block makes the pool drop the connection.
+    with app.pool.acquire(block=True, timeout=SOCKET_TIMEOUT_SECONDS) as connection:
+        try:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=SOCKET_TIMEOUT_SECONDS)
+            connection.default_channel.client.ping()
+        except BROKER_ERRORS as error:
+            raise BrokerUnreachable("The broker can't be reached.") from error
+        try:
+            app.send_task(
+                message.task,
+                kwargs=message.kwargs,
+                task_id=message.task_id,
+                queue=message.queue,
+                headers={"job_id": message.job_id, "dispatch_id": message.dispatch_id},
+                kwargsrepr=_kwargsrepr(message.kwargs),
+                argsrepr="()",
+                connection=connection,
+                retry=False,
+            )
+        except BROKER_ERRORS as error:
+            raise PublicationInDoubt("The connection to the broker broke while the task was sent.") from error
+
+
+def read_states(task_ids: Iterable[str]) -> dict[str, TaskState]:
+    """Return what the core's result back end knows about these tasks; those that it doesn't know are left out.
+
+    Raises:
+        Unavailable: the back end does not answer, or none is configured.
+    """
+    wanted = list(task_ids)
+    if not wanted:
+        return {}
+    if not settings.CORE_RESULT_BACKEND:
+        raise Unavailable(
+            "CORE_RESULT_BACKEND is not set, so the console can't see how the core's tasks end.",
+            code="no_result_backend",
+        )
+    backend = _reader().backend
+    try:
+        if isinstance(backend, KeyValueStoreBackend):
+            raw = backend.mget([backend.get_key_for_task(task_id) for task_id in wanted])
+            metas = {
+                task_id: _decoded(backend, value) for task_id, value in zip(wanted, raw, strict=True) if value is not None
+            }
+        else:
+            metas = {task_id: backend.get_task_meta(task_id) for task_id in wanted}
+    except BROKER_ERRORS as error:
+        raise Unavailable("The core's result back end does not answer.", code="results_unreachable") from error
+    return {task_id: _state(meta) for task_id, meta in metas.items() if meta.get("status") != "PENDING"}
+
+
+def own_result(task_id: str) -> TaskState | None:
+    """Return what the console's own result back end (django-celery-results) knows about a task; one query."""
+    row = TaskResult.objects.filter(task_id=task_id).values("status", "result", "traceback", "date_done").first()
+    if row is None or row["status"] == "PENDING":
+        return None
+    try:
+        result = orjson.loads(row["result"] or "null")
+    except orjson.JSONDecodeError:
+        result = row["result"]
+    return TaskState(state=row["status"], result=result, traceback=row["traceback"], ended_at=row["date_done"])
+
+
+def ask_workers(*, registered: bool = False) -> Workers:
+    """Ask all live workers what they run and listen on; takes about a second for each question.
+
+    Args:
+        registered: also ask which tasks they know.
+
+    Raises:
+        BrokerUnreachable: the broker does not answer.
+    """
+    inspect = _publisher().control.inspect(timeout=INSPECT_TIMEOUT_SECONDS)
+    try:
+        active = inspect.active() or {}
+        queues = inspect.active_queues() or {} if registered else {}
+        tasks = inspect.registered() or {} if registered else {}
+    except BROKER_ERRORS as error:
+        raise BrokerUnreachable("The broker can't be reached.") from error
+    return Workers(
+        active={
+            str(task["id"]): ActiveTask(task_id=str(task["id"]), worker=worker, started_at=_moment(task.get("time_start")))
+            for worker, running in active.items()
+            for task in running
+        },
+        queues={worker: sorted(queue["name"] for queue in found) for worker, found in queues.items()},
+        tasks={worker: sorted(name.split(" ")[0] for name in found) for worker, found in tasks.items()},
+    )
+
+
+def registered_tasks() -> set[str]:
+    """Return the names of all tasks that live workers have registered; takes about a second.
+
+    Raises:
+        BrokerUnreachable: the broker does not answer.
+    """
+    try:
+        answers = _publisher().control.inspect(timeout=INSPECT_TIMEOUT_SECONDS).registered() or {}
+    except BROKER_ERRORS as error:
+        raise BrokerUnreachable("The broker can't be reached.") from error
+    return {name.split(" ")[0] for names in answers.values() for name in names}
+
+
+def _kwargsrepr(kwargs: dict[str, Any]) -> str:
+    return repr(redact(kwargs))[:MAX_KWARGSREPR_LENGTH]
+
+
+def _decoded(backend: KeyValueStoreBackend, value: bytes | str) -> dict[str, Any]:
+    try:
+        meta = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return {"status": "FAILURE", "result": "The result in the core's result back end is not JSON."}
+    return meta if isinstance(meta, dict) else {"status": "FAILURE", "result": "The stored result is no object."}
+
+
+def _state(meta: dict[str, Any]) -> TaskState:
+    ended_at = meta.get("date_done")
+    with suppress(TypeError, ValueError):
+        ended_at = datetime.fromisoformat(ended_at) if isinstance(ended_at, str) else ended_at
+    if isinstance(ended_at, datetime):
+        ended_at = ended_at.replace(tzinfo=UTC) if ended_at.tzinfo is None else ended_at.astimezone(UTC)
+    return TaskState(
+        state=str(meta.get("status")),
+        result=meta.get("result"),
+        traceback=meta.get("traceback"),
+        ended_at=ended_at if isinstance(ended_at, datetime) else None,
+    )
+
+
+def _moment(epoch_seconds: Any) -> datetime | None:
+    with suppress(TypeError, ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(float(epoch_seconds), tz=UTC)
+    return None
+
+

@@ -1,0 +1,157 @@
+"""Handing dispatches over to Celery: taking the place, publishing, marking.
+
+Called by an operation right after its commit, and by the sweeper for whatever was left. Dying anywhere in here loses
+nothing: the dispatch stays unpublished and its lease runs out.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Now
+
+from jobs import catalog, gateway, ledger
+from jobs.dispatching import lease_end
+from jobs.models import ACTIVE_STATUSES, FAILED, QUEUED, RETRYING, Dispatch, Job, Outcome
+
+logger = logging.getLogger(__name__)
+
+# How soon the sweeper tries again after the broker could not be reached.
+RETRY_PUBLICATION_AFTER = timedelta(seconds=3)
+BATCH_SIZE: Final = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandedOver:
+    """What became of some dispatches: published, waiting for another job, or left because the broker is down."""
+
+    published: int = 0
+    waiting: int = 0
+    broker_down: bool = False
+
+
+def hand_over(dispatch_ids: Iterable[int]) -> HandedOver:
+    """Publish dispatches whose publication lease the caller holds; stops at the first that finds no broker.
+
+    Args:
+        dispatch_ids: in the order in which they shall be published.
+    """
+    published = waiting = 0
+    for dispatch_id in dispatch_ids:
+        if not _take_place(dispatch_id):
+            waiting += 1
+            continue
+        try:
+            published += _publish(dispatch_id)
+        except gateway.BrokerUnreachable as error:
+            _put_off(dispatch_id, error.message)
+            return HandedOver(published=published, waiting=waiting, broker_down=True)
+    return HandedOver(published=published, waiting=waiting)
+
+
+def lease_due(*, limit: int = BATCH_SIZE) -> Sequence[int]:
+    """Take the publication lease of dispatches that nobody is publishing, and return their ids, oldest first.
+
+    Left out are those that wait for another job with the same serial key. Any number of sweepers may do this at once.
+    """
+    before_it = Dispatch.objects.filter(serial_key=OuterRef("serial_key"), ended_at=None, pk__lt=OuterRef("pk"))
+    with transaction.atomic():
+        due = list(
+            Dispatch.objects.select_for_update(skip_locked=True)
+            .filter(Q(serial_key=None) | ~Exists(before_it), ended_at=None, published_at=None)
+            .filter(publication_lease_until__lt=Now())
+            .order_by("pk")
+            .values_list("pk", flat=True)[:limit]
+        )
+        Dispatch.objects.filter(pk__in=due).update(publication_lease_until=lease_end())
+    return due
+
+
+def _take_place(dispatch_id: int) -> bool:
+    """Take the place of the dispatch's serial key; False when another holds it or comes first."""
+    before_it = Dispatch.objects.filter(serial_key=OuterRef("serial_key"), ended_at=None, pk__lt=OuterRef("pk"))
+    try:
+        with transaction.atomic():
+            return bool(
+                Dispatch.objects.filter(pk=dispatch_id, ended_at=None)
+                .filter(Q(serial_key=None) | ~Exists(before_it))
+                .update(holds_place=True)
+            )
+    except IntegrityError:
+        # The unique index over the places knows better than the look at who comes first.
+        return False
+
+
+def _publish(dispatch_id: int) -> int:
+    dispatch = Dispatch.objects.filter(pk=dispatch_id, ended_at=None, published_at=None).first()
+    if dispatch is None:
+        return 0
+    job = Job.objects.filter(pk=dispatch.job_id).only("job_type", "queue_name", "payload_json", "status").first()
+    if job is None or job.status not in (QUEUED, RETRYING):
+        # Somebody ended or took the job by hand: nothing is to be run for it any more.
+        Dispatch.objects.filter(pk=dispatch_id, ended_at=None).update(
+            ended_at=Now(), outcome=Outcome.SUPERSEDED, holds_place=False
+        )
+        return 0
+    job_type = catalog.find(job.job_type) or catalog.unlisted(job.job_type, job.queue_name)
+    message = gateway.TaskMessage(
+        task_id=str(dispatch.task_id),
+        task=dispatch.task,
+        queue=dispatch.queue,
+        kwargs=job_type.kwargs(job.payload_json),
+        job_id=dispatch.job_id,
+        dispatch_id=dispatch_id,
+    )
+    if dispatch.at_most_once:
+        return _publish_once(dispatch, message)
+    try:
+        gateway.publish(message)
+    except gateway.PublicationInDoubt as error:
+        # Published once more with the same task id; running twice does no harm to these.
+        _put_off(dispatch_id, error.message)
+        return 0
+    return _mark_published(dispatch_id)
+
+
+def _publish_once(dispatch: Dispatch, message: gateway.TaskMessage) -> int:
+    """Mark first, then publish: after a crash in between it is not known whether it went out, so never again."""
+    if not _mark_published(dispatch.pk):
+        return 0
+    try:
+        gateway.publish(message)
+    except gateway.BrokerUnreachable:
+        Dispatch.objects.filter(pk=dispatch.pk, ended_at=None).update(published_at=None)
+        raise
+    except gateway.PublicationInDoubt as error:
+        fail_in_doubt(dispatch.pk, dispatch.job_id, f"AMBIGUOUS: {error.message} The outcome is unknown.")
+        return 0
+    return 1
+
+
+def fail_in_doubt(dispatch_id: int, job_id: int, error: str) -> None:
+    """End an at-most-once attempt of which nobody knows whether it took effect."""
+    with transaction.atomic():
+        ledger.transition(
+            job_id, allowed=ACTIVE_STATUSES, to=FAILED, last_error=error, dedupe_key=None
+        )
+        Dispatch.objects.filter(pk=dispatch_id, ended_at=None).update(
+            ended_at=Now(), outcome=Outcome.UNKNOWN, error=error, holds_place=False
+        )
+
+
+def _mark_published(dispatch_id: int) -> int:
+    return Dispatch.objects.filter(pk=dispatch_id, published_at=None).update(published_at=Now(), publish_error=None)
+
+
+def _put_off(dispatch_id: int, error: str) -> None:
+    """Keep the place, say why nothing was sent, and let the sweeper try again soon."""
+    logger.warning("dispatch %s not published: %s", dispatch_id, error)
+    Dispatch.objects.filter(pk=dispatch_id, ended_at=None).update(
+        publish_error=error, publication_lease_until=lease_end(RETRY_PUBLICATION_AFTER)
+    )
+
+

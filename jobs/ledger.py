@@ -1,0 +1,159 @@
+"""The only writes to the core's ledger: a job's first row, and its transitions.
+
+Every transition is one conditional UPDATE whose row count says who won; nobody reads, decides and then writes.
+Locks are taken in one order everywhere: the job, then its dispatch.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+from psycopg.types.json import Jsonb
+
+from jobs.models import ENDED_STATUSES, QUEUED
+
+_SETTABLE: Final = frozenset({"attempts", "last_error", "dedupe_key"})
+MAX_ERROR_LENGTH: Final = 5_000  # where the core cuts it
+RETRY_DELAY_SECONDS: Final = 60
+MAX_RETRY_DELAY_SECONDS: Final = 3_600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inserted:
+    """The job that stands for some work: a new one, or the active one that is joined."""
+
+    job_id: int
+    joined: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """A row as it was when its transition won."""
+
+    status: str
+    attempts: int
+    max_attempts: int
+
+
+def dedupe_key(queue: str, job_type: str, payload: Any) -> str:
+    """Return the key that the same work has while it is active, by the core's rule.
+
+    The SHA-256, as 64 hex digits, of the JSON of `{"queue", "type", "payload"}` with sorted keys and no spaces.
+    """
+    work = json.dumps({"queue": queue, "type": job_type, "payload": payload}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(work.encode()).hexdigest()
+
+
+def retry_delay_seconds(attempts: int) -> int:
+    """Return how many seconds to wait after this many attempts, by the core's rule: 60·2^(n−1), at most an hour."""
+    return min(RETRY_DELAY_SECONDS * 2 ** min(max(attempts, 1) - 1, 16), MAX_RETRY_DELAY_SECONDS)
+
+
+def insert(*, job_type: str, queue: str, payload: Mapping[str, Any], max_attempts: int) -> Inserted:
+    """Insert a queued job, or find the active one that does the same work.
+
+    The unique key decides races: of two that insert the same work, the second waits for the first and joins it.
+    """
+    key = dedupe_key(queue, job_type, payload)
+    with transaction.atomic(), connection.cursor() as cursor:
+        while True:
+            cursor.execute(
+                """
+                INSERT INTO jobs (queue_name, job_type, payload_json, status, attempts, max_attempts, dedupe_key,
+                                  created_at, updated_at)
+                VALUES (%s, %s, %s, %s, 0, %s, %s, now(), now())
+                ON CONFLICT (dedupe_key) DO NOTHING RETURNING id
+                """,
+                [queue, job_type, Jsonb(payload), QUEUED, max_attempts, key],
+            )
+            if row := cursor.fetchone():
+                _count(cursor, {QUEUED: 1})
+                return Inserted(job_id=row[0], joined=False)
+            if (holder := _active_holder(cursor, key)) is not None:
+                return Inserted(job_id=holder, joined=True)
+            _free_ended_key(cursor, key)
+
+
+def active_holder(key: str) -> int | None:
+    """Return the job that holds a dedupe key and has not ended; a key that an ended job still holds is freed."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        holder = _active_holder(cursor, key)
+        if holder is None:
+            _free_ended_key(cursor, key)
+        return holder
+
+
+def transition(
+    job_id: int,
+    *,
+    allowed: Collection[str],
+    to: str,
+    add_attempt: bool = False,
+    run_again_in: int | None = None,
+    **values: Any,
+) -> Before | None:
+    """Move a job to another status if it has one of the allowed ones, in one statement.
+
+    Args:
+        job_id: the row.
+        allowed: statuses that it may have now.
+        to: the status that it gets.
+        add_attempt: count one attempt more.
+        run_again_in: seconds until it is due again, by the database's clock; None clears `next_run_at`.
+        values: other columns to set: `attempts`, `last_error`, `dedupe_key`.
+
+    Returns:
+        What the row was before, or None when it has none of the allowed statuses: somebody else was quicker.
+    """
+    if unknown := set(values) - _SETTABLE:
+        raise ValueError(f"A transition doesn't set {', '.join(sorted(unknown))}.")
+    sets = "".join(f", {column} = %s" for column in values)
+    if add_attempt:
+        sets += ", attempts = jobs.attempts + 1"
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            UPDATE jobs SET status = %s, updated_at = now(), next_run_at = now() + make_interval(secs => %s){sets}
+              FROM (SELECT id, status, attempts, max_attempts FROM jobs WHERE id = %s FOR UPDATE) AS before
+             WHERE jobs.id = before.id AND before.status::text = ANY(%s)
+            RETURNING before.status::text, before.attempts, before.max_attempts
+            """,
+            [to, run_again_in, *values.values(), job_id, list(allowed)],
+        )
+        row = cursor.fetchone()
+        if row is None:
+            return None
+        before = Before(status=row[0], attempts=row[1], max_attempts=row[2])
+        if before.status != to:
+            _count(cursor, {before.status: -1, to: 1})
+        return before
+
+
+def _active_holder(cursor: CursorWrapper, key: str) -> int | None:
+    # Locked, so that it can't end between being joined here and the joining run's commit. A status that nobody
+    # here knows counts as active: its row is somebody else's business.
+    cursor.execute(
+        "SELECT id FROM jobs WHERE dedupe_key = %s AND NOT status::text = ANY(%s) FOR UPDATE",
+        [key, list(ENDED_STATUSES)],
+    )
+    row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def _free_ended_key(cursor: CursorWrapper, key: str) -> None:
+    cursor.execute(
+        "UPDATE jobs SET dedupe_key = NULL WHERE dedupe_key = %s AND status::text = ANY(%s)",
+        [key, list(ENDED_STATUSES)],
+    )
+
+
+def _count(cursor: CursorWrapper, changes: Mapping[str, int]) -> None:
+    cursor.executemany(
+        "INSERT INTO jobs_statuschange (status, change) VALUES (%s, %s)", [(k, v) for k, v in changes.items()]
+    )
+
+

@@ -1,0 +1,224 @@
+"""The ledger and what the console keeps beside it.
+
+`jobs` belongs to the core: it is mapped, never migrated, and no row of it is ever deleted. The other tables are the
+console's own; their relations to the core's rows carry no constraint, so they never stand in the way of the core.
+"""
+
+import uuid
+from typing import Final
+
+from django.db import models
+from django.db.models import Q
+
+from opsconsole.fields import AnyJSONField, UTCDateTimeField
+
+QUEUED: Final = "queued"
+RUNNING: Final = "running"
+RETRYING: Final = "retrying"
+FAILED: Final = "failed"
+DONE: Final = "done"
+CANCELLED: Final = "cancelled"
+ACTIVE_STATUSES: Final = (QUEUED, RUNNING, RETRYING)
+ENDED_STATUSES: Final = (FAILED, DONE, CANCELLED)
+STATUSES: Final = ACTIVE_STATUSES + ENDED_STATUSES
+
+
+class Job(models.Model):
+    """One piece of work in the core's ledger."""
+
+    queue_name = models.CharField("queue", max_length=64)
+    job_type = models.CharField("type", max_length=64)
+    payload_json = AnyJSONField("payload", null=True)
+    status = models.CharField(max_length=32, default=QUEUED)
+    attempts = models.IntegerField(default=0)
+    max_attempts = models.IntegerField(default=10)
+    next_run_at = UTCDateTimeField(null=True)
+    last_error = models.TextField(null=True)
+    dedupe_key = models.CharField(max_length=256, null=True, unique=True)
+    created_at = UTCDateTimeField("created")
+    updated_at = UTCDateTimeField("updated")
+
+    class Meta:
+        managed = False
+        db_table = "jobs"
+        default_permissions = ("view",)
+        permissions = [
+            ("retry_job", "Can retry a failed job"),
+            ("cancel_job", "Can cancel a job"),
+            ("terminate_job", "Can terminate the task of a running job"),
+            ("fail_job", "Can set a stuck job failed"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Job {self.pk} ({self.job_type})"
+
+
+class Run(models.Model):
+    """What one click asked for: one or more jobs."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    operation = models.CharField(max_length=64)
+    title = models.CharField(max_length=200)
+    requested_by = models.CharField(max_length=150)
+    via = models.CharField(max_length=16)
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class RunJob(models.Model):
+    """A job of a run. A job that was active already when the run asked for it is *joined*, not doubled."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, db_index=False, related_name="members")
+    job = models.ForeignKey(Job, on_delete=models.DO_NOTHING, db_constraint=False, related_name="memberships")
+    joined = models.BooleanField(default=False)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["run", "job"], name="run_job_once")]
+
+    def __str__(self) -> str:
+        return f"{self.job_id} in {self.run_id}"
+
+
+class Outcome(models.TextChoices):
+    """How one attempt ended."""
+
+    DONE = "done", "Done"
+    PARTIAL = "partial", "Done, with errors"
+    SKIPPED = "skipped", "Skipped"
+    FAILED = "failed", "Failed"
+    RETRYING = "retrying", "Failed, will be retried"
+    UNKNOWN = "unknown", "Outcome unknown"
+    SUPERSEDED = "superseded", "Superseded"
+
+
+class Dispatch(models.Model):
+    """One attempt at a job: the task that was, or will be, handed over to Celery for it.
+
+    A job's newest dispatch is the only one that counts. `published_at` says that Celery has the message,
+    `ended_at` that the attempt is over. Times are by the database's clock, unless Celery reports them.
+    """
+
+    job = models.ForeignKey(
+        Job, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="dispatches"
+    )
+    task_id = models.UUIDField(default=uuid.uuid4, unique=True)
+    task = models.CharField(max_length=255)
+    queue = models.CharField(max_length=64)
+    in_core = models.BooleanField(help_text="Runs in the core's worker, which knows nothing of the ledger.")
+    at_most_once = models.BooleanField(default=False)
+    # Dispatches with the same key are handed over one at a time, in the order of their ids.
+    serial_key = models.CharField(max_length=128, null=True)
+
+    requested_by = models.CharField(max_length=150)
+    via = models.CharField(max_length=16)
+    requested_at = models.DateTimeField()
+
+    # Until then, whoever took the lease is publishing; afterwards the sweeper may.
+    publication_lease_until = models.DateTimeField()
+    # Holds the place of its serial key from the moment it is about to be published until it has ended.
+    holds_place = models.BooleanField(default=False)
+    published_at = models.DateTimeField(null=True)
+    publish_error = models.TextField(null=True)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    # When the next attempt is due, until its own dispatch is made.
+    next_attempt_at = models.DateTimeField(null=True)
+    worker = models.CharField(max_length=255, null=True)
+
+    outcome = models.CharField(max_length=16, choices=Outcome, null=True)
+    result = models.JSONField(null=True)
+    error = models.TextField(null=True)
+    traceback = models.TextField(null=True)
+
+    # The highest ids when it was dispatched: what lies above them has arrived since.
+    conversations_watermark = models.BigIntegerField(null=True)
+    messages_watermark = models.BigIntegerField(null=True)
+    progress_current = models.BigIntegerField(null=True)
+    progress_total = models.BigIntegerField(null=True)
+    progress_unit = models.CharField(max_length=32, null=True)
+    progress_source = models.CharField(max_length=16, null=True)
+    progress_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = "attempt"
+        default_permissions = ("view",)
+        indexes = [
+            models.Index(fields=["job", "-id"], name="dispatch_newest_of_job"),
+            models.Index(fields=["id"], condition=Q(ended_at__isnull=True), name="dispatch_open"),
+            models.Index(
+                fields=["publication_lease_until"],
+                condition=Q(ended_at__isnull=True, published_at__isnull=True),
+                name="dispatch_unpublished",
+            ),
+            models.Index(
+                fields=["serial_key", "id"],
+                condition=Q(ended_at__isnull=True, serial_key__isnull=False),
+                name="dispatch_serial_order",
+            ),
+            models.Index(
+                fields=["next_attempt_at"],
+                condition=Q(next_attempt_at__isnull=False),
+                name="dispatch_next_attempt",
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["serial_key"],
+                condition=Q(holds_place=True, ended_at__isnull=True),
+                name="dispatch_one_per_serial_key",
+            ),
+            models.UniqueConstraint(
+                fields=["job"], condition=Q(ended_at__isnull=True), name="dispatch_one_open_per_job"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task} {self.task_id}"
+
+
+class StatusCount(models.Model):
+    """How many jobs had a status when they were last counted; `as_of` is the same for all rows."""
+
+    status = models.CharField(primary_key=True, max_length=32)
+    count = models.BigIntegerField()
+    as_of = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.status}"
+
+
+class StatusChange(models.Model):
+    """What the console itself changed since the last count; folded into the next one, in the same snapshot."""
+
+    status = models.CharField(max_length=32)
+    change = models.SmallIntegerField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.change:+d} {self.status}"
+
+
+class WorkerReport(models.Model):
+    """What a live worker last said about itself; written by the sweeper, read where asking would take too long."""
+
+    hostname = models.CharField(primary_key=True, max_length=255)
+    queues = models.JSONField(default=list)
+    tasks = models.JSONField(default=list)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.hostname

@@ -1,0 +1,282 @@
+"""What people can do with jobs. Admin, API, commands and beat call these functions; none of them touches the ledger.
+
+An operation takes plain values, owns its transaction, publishes after the outermost commit, and writes to the audit
+log what was done, or why it was refused.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from jobs import catalog, gateway, handover, ledger, retry_rules
+from jobs.catalog import JobType
+from jobs.dispatching import create_dispatch
+from jobs.models import FAILED, QUEUED, Job, Run, RunJob
+from opsconsole.audit import Actor, Entity, record, record_refusal
+from opsconsole.errors import Conflict, NotFound, OpsError
+
+MAX_JOBS_PER_RUN: Final = 1_000
+MAX_JOBS_PER_RETRY: Final = 200
+NOT_HANDED_OVER = "The broker can't be reached, so nothing is handed over yet; the console does it as soon as it can."
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRequest:
+    """A job that a run asks for."""
+
+    job_type: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submitted:
+    """What came of a click: the run, its jobs, and which of them were active already."""
+
+    run_id: uuid.UUID
+    job_ids: tuple[int, ...]
+    already_active: tuple[int, ...]
+    broker_down: bool
+
+    @property
+    def message(self) -> str:
+        """What happened, in a sentence or two."""
+        new, joined = len(self.job_ids) - len(self.already_active), len(self.already_active)
+        parts = []
+        if new:
+            parts.append("1 job queued." if new == 1 else f"{new} jobs queued.")
+        if joined:
+            parts.append(
+                "An identical job was active already and was joined."
+                if joined == 1
+                else f"{joined} identical jobs were active already and were joined."
+            )
+        if self.broker_down:
+            parts.append(NOT_HANDED_OVER)
+        return " ".join(parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retried:
+    """A job that was queued again."""
+
+    job_id: int
+    broker_down: bool
+
+    @property
+    def message(self) -> str:
+        """What happened, in a sentence or two."""
+        return "Queued again." + (f" {NOT_HANDED_OVER}" if self.broker_down else "")
+
+
+@dataclass(kw_only=True)
+class BulkRetried:
+    """What came of retrying several jobs: the ones queued again, and why the others were not."""
+
+    done: list[int] = field(default_factory=list)
+    refused: dict[int, str] = field(default_factory=dict)
+    broker_down: bool = False
+
+
+class _AfterCommit:
+    """Hands over once the outermost transaction has committed, and remembers what came of it."""
+
+    def __init__(self) -> None:
+        self.result = handover.HandedOver()
+
+    def hand_over(self, dispatch_ids: Sequence[int]) -> None:
+        def run() -> None:
+            self.result = handover.hand_over(dispatch_ids)
+
+        transaction.on_commit(run)
+
+
+def submit_run(
+    *,
+    operation: str,
+    title: str,
+    requests: Sequence[JobRequest],
+    actor: Actor,
+    entity: Entity,
+    reason: str = "",
+    request: dict[str, Any] | None = None,
+) -> Submitted:
+    """Submit the jobs that one click asked for, as one run; work that is active already is joined, not doubled.
+
+    Args:
+        operation: what was asked for, such as `backfill.trigger`; the audit log's action.
+        title: what people read, such as “Backfill Alice”.
+        requests: the jobs, at least one and at most MAX_JOBS_PER_RUN; of types that the catalog knows.
+        actor: who asked, and through what.
+        entity: what it is about, for the audit log.
+        reason: what the person gave as the reason.
+        request: what was asked for, for the audit log.
+    """
+    if not 0 < len(requests) <= MAX_JOBS_PER_RUN:
+        raise ValueError(f"A run has 1 to {MAX_JOBS_PER_RUN} jobs, not {len(requests)}.")
+    after_commit = _AfterCommit()
+    with transaction.atomic():
+        run = Run(operation=operation, title=title[:200], requested_by=actor.name, via=actor.via)
+        run.created_at = Now()
+        run.save(force_insert=True)
+        inserted: dict[int, bool] = {}
+        dispatch_ids = []
+        # In the order of their keys, so that two runs that ask for the same jobs never wait for each other in turn.
+        for job_type, wanted in sorted(((_known(r.job_type), r) for r in requests), key=_dedupe_key):
+            job = ledger.insert(
+                job_type=job_type.name,
+                queue=job_type.queue,
+                payload=wanted.payload,
+                max_attempts=job_type.max_attempts,
+            )
+            if job.job_id in inserted:
+                continue
+            inserted[job.job_id] = job.joined
+            if not job.joined:
+                dispatch_ids.append(
+                    create_dispatch(job_id=job.job_id, payload=wanted.payload, job_type=job_type, actor=actor)
+                )
+        job_ids = tuple(sorted(inserted))
+        RunJob.objects.bulk_create(RunJob(run=run, job_id=job_id, joined=inserted[job_id]) for job_id in job_ids)
+        already_active = tuple(job_id for job_id in job_ids if inserted[job_id])
+        record(
+            actor=actor,
+            action=operation,
+            entity=entity,
+            about=[("run", str(run.pk)), *(("job", job_id) for job_id in job_ids)],
+            reason=reason,
+            request=request,
+            response={"run_id": str(run.pk), "jobs": list(job_ids), "already_active": list(already_active)},
+        )
+        after_commit.hand_over(sorted(dispatch_ids))
+    return Submitted(
+        run_id=run.pk,
+        job_ids=job_ids,
+        already_active=already_active,
+        broker_down=after_commit.result.broker_down,
+    )
+
+
+def retry_job(job_id: int, *, actor: Actor, confirm: bool = False, reason: str = "") -> Retried:
+    """Queue a failed job again: attempts start from 0, its error is cleared, a new dispatch is made and published.
+
+    Args:
+        job_id: the ledger row.
+        actor: who asks, and through what.
+        confirm: run it although nobody knows whether it took effect before (at-most-once types).
+        reason: what the person gave as the reason.
+
+    Raises:
+        NotFound: no such job.
+        Refused: it is done or cancelled, or nobody knows how to run its type.
+        Conflict: it is active; an identical job is; its message was deleted or went out; its outcome is unknown and
+            `confirm` is not given; its identity is gone or inactive; or somebody else was quicker.
+        Unavailable: its type can only be run if a live worker knows it, and the workers can't be asked.
+    """
+    request = {"job_id": job_id, "confirm": confirm}
+    entity = Entity(type="job", id=job_id)
+    try:
+        return _retry_job(job_id, actor=actor, confirm=confirm, reason=reason, request=request)
+    except NotFound:
+        raise
+    except OpsError as refusal:
+        record_refusal(refusal, actor=actor, action="job.retry", entity=entity, reason=reason, request=request)
+        raise
+
+
+def retry_jobs(job_ids: Sequence[int], *, actor: Actor, reason: str = "") -> BulkRetried:
+    """Retry several failed jobs, each by itself; what needs a confirmation is refused.
+
+    Args:
+        job_ids: at most MAX_JOBS_PER_RETRY, since all of it happens while somebody waits.
+        actor: who asks, and through what.
+        reason: what the person gave as the reason.
+
+    Raises:
+        Conflict: more jobs than that.
+    """
+    if len(job_ids) > MAX_JOBS_PER_RETRY:
+        raise Conflict(f"At most {MAX_JOBS_PER_RETRY} jobs can be retried at once, not {len(job_ids)}.", code="too_many")
+    result = BulkRetried()
+    for job_id in sorted(set(job_ids)):
+        try:
+            retried = retry_job(job_id, actor=actor, reason=reason)
+        except OpsError as refusal:
+            result.refused[job_id] = refusal.message
+        else:
+            result.done.append(job_id)
+            result.broker_down |= retried.broker_down
+    return result
+
+
+def _retry_job(job_id: int, *, actor: Actor, confirm: bool, reason: str, request: dict[str, Any]) -> Retried:
+    job = Job.objects.filter(pk=job_id).first() if 0 < job_id < 2**63 else None
+    if job is None:
+        raise NotFound(f"There is no job {job_id}.", code="job_not_found")
+    retry_rules.check_status(job.status)
+    # Asked before the transaction: the workers take a second to answer.
+    job_type = catalog.find(job.job_type) or _unlisted_type(job)
+    after_commit = _AfterCommit()
+    with transaction.atomic():
+        # Locked, so that what is checked is what is retried.
+        job = Job.objects.select_for_update().get(pk=job_id)
+        retry_rules.check_status(job.status)
+        retry_rules.check_conditions(job, job_type, confirm=confirm)
+        key = ledger.dedupe_key(job.queue_name, job.job_type, job.payload_json)
+        _requeue(job_id, key)
+        dispatch_id = create_dispatch(job_id=job_id, payload=job.payload_json, job_type=job_type, actor=actor)
+        record(
+            actor=actor,
+            action="job.retry",
+            entity=retry_rules.audited_entity(job),
+            reason=reason,
+            request=request,
+            response={"status": QUEUED},
+        )
+        after_commit.hand_over([dispatch_id])
+    return Retried(job_id=job_id, broker_down=after_commit.result.broker_down)
+
+
+def _requeue(job_id: int, key: str) -> None:
+    holder = ledger.active_holder(key)
+    if holder is not None and holder != job_id:
+        raise _identical(holder)
+    try:
+        with transaction.atomic():
+            won = ledger.transition(
+                job_id, allowed=(FAILED,), to=QUEUED, attempts=0, last_error=None, dedupe_key=key
+            )
+    except IntegrityError as error:
+        # The unique key has decided a race against a job that was submitted meanwhile.
+        raise _identical(ledger.active_holder(key)) from error
+    if won is None:
+        raise Conflict("This job is no longer failed; someone else may have retried it.", code="not_failed")
+
+
+def _identical(holder: int | None) -> Conflict:
+    return Conflict(
+        f"An identical job is active already: job {holder}." if holder else "An identical job was active just now.",
+        code="identical_job_active",
+        job_id=holder,
+    )
+
+
+def _unlisted_type(job: Job) -> JobType:
+    if not isinstance(job.payload_json, dict) or job.job_type not in gateway.registered_tasks():
+        raise retry_rules.unknown_type(job.job_type)
+    return catalog.unlisted(job.job_type, job.queue_name)
+
+
+def _known(name: str) -> JobType:
+    job_type = catalog.find(name)
+    if job_type is None:
+        raise retry_rules.unknown_type(name)
+    return job_type
+
+
+def _dedupe_key(wanted: tuple[JobType, JobRequest]) -> str:
+    job_type, request = wanted
+    return ledger.dedupe_key(job_type.queue, job_type.name, request.payload)

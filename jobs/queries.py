@@ -1,0 +1,296 @@
+"""Reads of the ledger: pages of jobs, one job, its attempts.
+
+Plain dictionaries, one query for a page, pages by key in the order of insertion. The ledger has indexes on its id and
+on (status, next_run_at) only; whatever no index carries is bounded by a statement time-out.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+import orjson
+from django.conf import settings
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import QueryCanceled
+
+from jobs import counts
+from jobs.counts import Counts
+from jobs.filters import JobFilter, stuck_condition
+from jobs.models import STATUSES, Dispatch
+from opsconsole.errors import NotFound, Refused
+
+LIST_ERROR_LENGTH: Final = 5_000
+DETAIL_ERROR_LENGTH: Final = 200_000
+CAPPED_COUNT: Final = 10_000
+# How many of the newest ids a status is looked for in before its own index is asked.
+RECENT_IDS: Final = 20_000
+# A status with a larger share of the ledger is found sooner by walking back than through its index.
+COMMON_SHARE: Final = 0.1
+ATTEMPTS_SHOWN: Final = 100
+
+Row = dict[str, Any]
+TotalIs = Literal["exact", "estimated", "capped"]
+
+_ROWS: Final = """
+    SELECT jobs.id, jobs.queue_name, jobs.job_type, jobs.status::text AS status, jobs.attempts, jobs.max_attempts,
+           left(jobs.last_error, {error_length}) AS last_error, length(jobs.last_error) AS error_length,
+           jobs.next_run_at, jobs.created_at, jobs.updated_at, jobs.payload_json::text AS payload,
+           {stuck} AS stuck,
+           d.id AS dispatch_id, d.task_id, d.requested_by, d.via, d.requested_at, d.published_at, d.publish_error,
+           d.started_at, d.ended_at, d.worker, d.outcome,
+           d.progress_current, d.progress_total, d.progress_unit, d.progress_source, d.progress_at,
+           m.run_id,
+           CASE WHEN d.published_at IS NULL AND d.ended_at IS NULL AND d.serial_key IS NOT NULL THEN
+                (SELECT first.job_id FROM jobs_dispatch first
+                  WHERE first.serial_key = d.serial_key AND first.ended_at IS NULL AND first.id < d.id
+                  ORDER BY first.id LIMIT 1) END AS waits_for
+      FROM ({source}) AS jobs
+      LEFT JOIN LATERAL (SELECT * FROM jobs_dispatch WHERE job_id = jobs.id ORDER BY id DESC LIMIT 1) AS d ON true
+      LEFT JOIN LATERAL (SELECT run_id FROM jobs_runjob WHERE job_id = jobs.id ORDER BY id DESC LIMIT 1) AS m ON true
+     ORDER BY jobs.id {direction}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Position:
+    """Where a page starts: beyond a job's id, forwards or backwards in the list's order."""
+
+    job_id: int
+    backwards: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobPage:
+    """One page of jobs.
+
+    Attributes:
+        rows: the jobs, in the list's order.
+        has_next: whether there are more after it.
+        has_previous: whether there are more before it.
+        total: how many there are in all.
+        total_is: exact, estimated (as of `as_of`) or capped (that many or more).
+        as_of: when they were counted, for an estimated total.
+    """
+
+    rows: list[Row]
+    has_next: bool
+    has_previous: bool
+    total: int
+    total_is: TotalIs
+    as_of: datetime | None = None
+
+
+def page(
+    job_filter: JobFilter,
+    *,
+    limit: int,
+    ascending: bool = False,
+    position: Position | None = None,
+    offset: int = 0,
+    error_length: int = LIST_ERROR_LENGTH,
+) -> JobPage:
+    """Return one page of the jobs that a filter lets through, in the order of insertion.
+
+    Args:
+        job_filter: which jobs.
+        limit: rows a page.
+        ascending: oldest first; newest first otherwise.
+        position: start beyond this job, instead of at `offset`.
+        offset: skip that many.
+        error_length: how many characters of each error to read.
+
+    Raises:
+        Refused: no index carries the filter and it ran out of its time (`filter_too_slow`).
+    """
+    known = counts.current()
+    backwards = position is not None and position.backwards
+    descending = ascending if backwards else not ascending
+    with bounded(not job_filter.is_indexed or offset > RECENT_IDS):
+        found = _find(
+            job_filter,
+            known=known,
+            limit=limit + 1,
+            descending=descending,
+            beyond=position.job_id if position else None,
+            offset=offset,
+            error_length=error_length,
+        )
+        rows = found[:limit]
+        more = len(found) > limit
+        total, total_is = _total(job_filter, known, rows=None if position or offset or more else len(rows))
+    if backwards:
+        rows.reverse()
+    return JobPage(
+        rows=rows,
+        has_next=bool(rows) if backwards else more,
+        has_previous=more if backwards else position is not None or offset > 0,
+        total=total,
+        total_is=total_is,
+        as_of=known.as_of if total_is == "estimated" else None,
+    )
+
+
+def get(job_id: int) -> Row:
+    """Return one job with its error, newest attempt and run; one query.
+
+    Raises:
+        NotFound: there is no such job.
+    """
+    rows = by_id([job_id], error_length=DETAIL_ERROR_LENGTH) if 0 < job_id < 2**63 else []
+    if not rows:
+        raise NotFound(f"There is no job {job_id}.", code="job_not_found")
+    return rows[0]
+
+
+def by_id(job_ids: Sequence[int], *, error_length: int = LIST_ERROR_LENGTH) -> list[Row]:
+    """Return these jobs, newest first, those that exist; one query."""
+    return _rows("SELECT * FROM jobs WHERE id = ANY(%s)", [list(job_ids)], descending=True, error_length=error_length)
+
+
+def attempts(job_id: int) -> list[Dispatch]:
+    """Return a job's attempts that the console made, newest first; one query."""
+    return list(Dispatch.objects.filter(job_id=job_id).order_by("-pk")[:ATTEMPTS_SHOWN])
+
+
+def count_by_status(job_filter: JobFilter) -> Counts:
+    """Return how many jobs of each status a filter lets through; from the snapshot where nothing is filtered.
+
+    Raises:
+        Refused: no index carries the filter and it ran out of its time.
+    """
+    if job_filter.is_indexed:
+        return counts.current()
+    where, params = job_filter.without_status().conditions()
+    with bounded(True), connection.cursor() as cursor:
+        cursor.execute(f"SELECT jobs.status::text, count(*) FROM jobs WHERE {' AND '.join(where)} GROUP BY 1", params)
+        return Counts(by_status=dict(cursor.fetchall()), as_of=None)
+
+
+@contextmanager
+def bounded(limited: bool) -> Iterator[None]:
+    """Give the enclosed reads the time that a filter without an index may take, when `limited`.
+
+    Raises:
+        Refused: they ran out of it.
+    """
+    if not limited:
+        yield
+        return
+    seconds = settings.SLOW_FILTER_TIMEOUT_SECONDS
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = %s", [int(seconds * 1000)])
+            yield
+            # Inside somebody else's transaction it would stay in force.
+            cursor.execute("SET LOCAL statement_timeout = DEFAULT")
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+        raise Refused(
+            f"No index carries this filter and it found too little within {seconds:g} s. Narrow it down by status, or "
+            f"leave a filter out.",
+            code="filter_too_slow",
+        ) from error
+
+
+def _find(
+    job_filter: JobFilter,
+    *,
+    known: Counts,
+    limit: int,
+    descending: bool,
+    beyond: int | None,
+    offset: int,
+    error_length: int,
+) -> list[Row]:
+    others = tuple(status for status in known.by_status if status not in STATUSES)
+    where, params = job_filter.conditions(others)
+    comparison, direction = ("<", "DESC") if descending else (">", "ASC")
+    if beyond is not None:
+        where.append(f"jobs.id {comparison} %s")
+        params.append(beyond)
+
+    def find(extra: list[str], extra_params: list[Any], order: str = "jobs.id") -> list[Row]:
+        clauses = [*where, *extra]
+        source = "SELECT * FROM jobs" + (f" WHERE {' AND '.join(clauses)}" if clauses else "")
+        if offset:
+            # The ids alone can be walked in the index; only the page's own rows are read from the table.
+            source = (
+                "SELECT * FROM jobs WHERE id = ANY(ARRAY("
+                + source.replace("SELECT *", "SELECT jobs.id", 1)
+                + f" ORDER BY {order} {direction} LIMIT %s OFFSET %s))"
+            )
+            tail: list[Any] = [limit, offset]
+        else:
+            source += f" ORDER BY {order} {direction} LIMIT %s"
+            tail = [limit]
+        return _rows(source, [*params, *extra_params, *tail], descending=descending, error_length=error_length)
+
+    if not job_filter.statuses or not job_filter.is_indexed or offset:
+        return find([], [])
+    if known.of(job_filter.statuses) > known.total * COMMON_SHARE:
+        return find([], [])
+    # A rare status: most often its newest rows are near the end. If not, walking back for them might read the whole
+    # table, so its own index is asked; `+ 0` keeps the planner from walking back all the same.
+    start = beyond if beyond is not None else _end(descending)
+    edge = start - RECENT_IDS if descending else start + RECENT_IDS
+    near = find([f"jobs.id {'>=' if descending else '<='} %s"], [edge])
+    if len(near) == limit:
+        return near
+    return find([], [], order="jobs.id + 0")
+
+
+def _end(descending: bool) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT COALESCE({'max' if descending else 'min'}(id), 0) FROM jobs")
+        (end,) = cursor.fetchone()
+    return int(end)
+
+
+def _total(job_filter: JobFilter, known: Counts, *, rows: int | None) -> tuple[int, TotalIs]:
+    if rows is not None:
+        return rows, "exact"
+    if job_filter.is_indexed:
+        return known.of(job_filter.statuses), "estimated"
+    where, params = job_filter.conditions(tuple(status for status in known.by_status if status not in STATUSES))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT count(*) FROM (SELECT 1 FROM jobs WHERE {' AND '.join(where)} LIMIT %s) AS some",
+            [*params, CAPPED_COUNT + 1],
+        )
+        (count,) = cursor.fetchone()
+    return (CAPPED_COUNT, "capped") if count > CAPPED_COUNT else (count, "exact")
+
+
+def _rows(source: str, params: list[Any], *, descending: bool, error_length: int) -> list[Row]:
+    stuck, *stuck_params = stuck_condition()
+    sql = _ROWS.format(
+        error_length=int(error_length), stuck=stuck, source=source, direction="DESC" if descending else "ASC"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*stuck_params, *params])
+        names = [column.name for column in cursor.description]
+        rows = [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
+    for row in rows:
+        for name in ("next_run_at", "created_at", "updated_at"):
+            row[name] = _utc(row[name])
+        row["payload"] = parsed_json(row["payload"])
+    return rows
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+
+
+def parsed_json(text: str | None) -> Any:
+    """Return the value of a JSON text from the database, None for NULL."""
+    if text is None:
+        return None
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        # Lone surrogates, or numbers beyond a double: the core's own writers can leave both.
+        return json.loads(text)

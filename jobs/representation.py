@@ -1,0 +1,134 @@
+"""How jobs, attempts and runs look in an answer or on a page; what is private is redacted here."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from jobs import catalog, progress, retry_rules, subjects
+from jobs.models import ACTIVE_STATUSES, FAILED, RUNNING, Dispatch, WorkerReport
+from jobs.queries import Row
+from jobs.subjects import SendState, Subject
+from opsconsole.redaction import redact, redact_text
+
+UNKNOWN_AFTER_SECONDS = 24 * 60 * 60  # the core's results expire after a day
+
+
+def jobs_as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return jobs as answers show them; at most four queries, however many there are."""
+    concerns = subjects.registered().of({row["id"]: row["payload"] for row in rows})
+    abilities = abilities_of(rows)
+    return [_job(row, concerns.get(row["id"]), abilities[row["id"]]) for row in rows]
+
+
+def abilities_of(rows: Sequence[Row]) -> dict[int, dict[str, Any]]:
+    """Return what may be done with each job and, where it may not be retried, why; at most two queries."""
+    failed = [row for row in rows if row["status"] == FAILED]
+    sends = {row["id"]: row["payload"] for row in failed if row["job_type"] in retry_rules.SEND_TYPES}
+    states = subjects.registered().send_states(sends) if sends else {}
+    unlisted = {row["job_type"] for row in failed if catalog.find(row["job_type"]) is None}
+    live = _live_tasks() if unlisted else set()
+    return {row["id"]: _can(row, states.get(row["id"]), live) for row in rows}
+
+
+def _can(row: Row, send_state: SendState | None, live_tasks: set[str]) -> dict[str, Any]:
+    can: dict[str, Any] = {"retry": False, "cancel": False}
+    if row["status"] != FAILED:
+        return can
+    job_type = catalog.find(row["job_type"])
+    if job_type is None:
+        if row["job_type"] not in live_tasks or not isinstance(row["payload"], dict):
+            return can | {"reason": retry_rules.unknown_type(row["job_type"]).message}
+        job_type = catalog.unlisted(row["job_type"], row["queue_name"])
+    refusal = retry_rules.at_most_once_refusal(job_type, row["last_error"], send_state, confirm=False)
+    if refusal is None:
+        return can | {"retry": True}
+    if refusal.code == "confirmation_required":
+        return can | {"retry": True, "confirm": True, "reason": refusal.message}
+    return can | {"reason": refusal.message}
+
+
+def _live_tasks() -> set[str]:
+    return {task for tasks in WorkerReport.objects.values_list("tasks", flat=True) for task in tasks}
+
+
+def _job(row: Row, subject: Subject | None, can: dict[str, Any]) -> dict[str, Any]:
+    error = row["last_error"]
+    job: dict[str, Any] = {
+        "id": row["id"],
+        "queue_name": row["queue_name"],
+        "job_type": row["job_type"],
+        "status": row["status"],
+        "attempts": row["attempts"],
+        "max_attempts": row["max_attempts"],
+        "last_error": redact_text(error) if error else error,
+        "next_run_at": row["next_run_at"],
+        "created_at": row["created_at"],
+        "updated_at": row["updated_at"],
+        "payload": payload_as_json(row["payload"]),
+        "identity": {"id": subject.id, "display_name": subject.display_name} if subject else None,
+        "task_id": row["task_id"],
+        "run_id": row["run_id"],
+        "duration_ms": duration_ms(row["started_at"], row["ended_at"]),
+        "progress": progress.as_json(row) if row["status"] in ACTIVE_STATUSES else None,
+        "cancel_requested_at": None,
+        "waits_for": row["waits_for"],
+        "handed_over": handed_over(row),
+        "stuck": bool(row["stuck"]),
+        "requested_by": row["requested_by"],
+        "can": can,
+    }
+    return job
+
+
+def payload_as_json(payload: Any) -> Any:
+    """Return a payload without what is private; the front end reads keys from it, so anything else stands in one."""
+    shown = redact(payload)
+    return shown if isinstance(shown, dict) else {"value": shown}
+
+
+def handed_over(row: Row) -> str | None:
+    """Return how far the handing over of an active job's newest attempt has come, or None when it has no open one.
+
+    `waiting` for another job, `not_yet` published, `handed_over` to Celery but not seen running, `running`, or
+    `unknown` when its result must have expired without being seen.
+    """
+    if row["dispatch_id"] is None or row["ended_at"] is not None or row["status"] not in ACTIVE_STATUSES:
+        return None
+    if row["published_at"] is None:
+        return "waiting" if row["waits_for"] else "not_yet"
+    if (timezone.now() - row["published_at"]).total_seconds() > UNKNOWN_AFTER_SECONDS:
+        return "unknown"
+    return "running" if row["status"] == RUNNING else "handed_over"
+
+
+def attempt_as_json(attempt: Dispatch) -> dict[str, Any]:
+    """Return one attempt as answers and pages show it."""
+    return {
+        "id": attempt.pk,
+        "task_id": attempt.task_id,
+        "task": attempt.task,
+        "queue": attempt.queue,
+        "requested_by": attempt.requested_by,
+        "via": attempt.via,
+        "dispatched_at": attempt.requested_at,
+        "published_at": attempt.published_at,
+        "publish_error": attempt.publish_error,
+        "started_at": attempt.started_at,
+        "ended_at": attempt.ended_at,
+        "worker": attempt.worker,
+        "wait_ms": duration_ms(attempt.requested_at, attempt.started_at) if attempt.started_at else None,
+        "run_ms": duration_ms(attempt.started_at, attempt.ended_at),
+        "outcome": attempt.outcome,
+        "error": redact_text(attempt.error) if attempt.error else None,
+        "traceback": redact_text(attempt.traceback) if attempt.traceback else None,
+        "result": redact(attempt.result),
+    }
+
+
+def duration_ms(started_at: datetime | None, ended_at: datetime | None) -> int | None:
+    """Return the milliseconds from a start to an end, or to now while it has not ended; None when not started."""
+    if started_at is None:
+        return None
+    return max(0, int(((ended_at or timezone.now()) - started_at).total_seconds() * 1000))

@@ -1,0 +1,89 @@
+"""When a job may be retried, and what is said when it may not."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jobs import catalog, subjects
+from jobs.catalog import JobType
+from jobs.models import ACTIVE_STATUSES, CANCELLED, DONE, FAILED, Job
+from jobs.subjects import SendState
+from opsconsole.audit import Entity
+from opsconsole.errors import Conflict, OpsError, Refused
+
+AMBIGUOUS = "AMBIGUOUS:"
+
+
+def check_status(status: str) -> None:
+    """Raise Conflict or Refused unless the job has failed."""
+    if status == FAILED:
+        return
+    if status in (DONE, CANCELLED):
+        raise Refused(f"This job is {status}; only a failed job can be retried.", code="not_failed")
+    if status in ACTIVE_STATUSES:
+        raise Conflict(f"This job is {status} already; only a failed job can be retried.", code="already_active")
+    raise Conflict(f"This job has the status {status}, which this console doesn't know.", code="unknown_status")
+
+
+def check_conditions(job: Job, job_type: JobType, *, confirm: bool) -> None:
+    """Raise Conflict when a failed job must not run again, or not without a confirmation."""
+    if sentence := subjects.registered().refusal(job.payload_json):
+        raise Conflict(sentence, code="identity_unavailable")
+    send_state = None
+    if job_type.name in SEND_TYPES:
+        send_state = subjects.registered().send_states({job.pk: job.payload_json})[job.pk]
+    if refusal := at_most_once_refusal(job_type, job.last_error, send_state, confirm=confirm):
+        raise refusal
+
+
+SEND_TYPES = frozenset({catalog.SEND_MESSAGE, "send_manual"})
+
+
+def at_most_once_refusal(
+    job_type: JobType, last_error: str | None, send_state: SendState | None, *, confirm: bool
+) -> OpsError | None:
+    """Return why an at-most-once job may not run again (now), or None.
+
+    Args:
+        job_type: what stands behind it.
+        last_error: the job's, or at least its beginning.
+        send_state: what became of the message, for a job that sends one.
+        confirm: the operator has confirmed that it may take effect twice.
+    """
+    if not job_type.at_most_once:
+        return None
+    if send_state is not None:
+        if not send_state.exists:
+            return Conflict("Its message does not exist any more, so there is nothing to send.", code="message_gone")
+        if send_state.deleted:
+            return Conflict("Its message was deleted, so it must not be sent.", code="message_deleted")
+        if send_state.visibility in {"visible", "deleted_by_author", "removed"}:
+            return Conflict("Its message went out already.", code="message_sent")
+        if send_state.visibility == "send_failed" and not (last_error or "").startswith(AMBIGUOUS):
+            return None
+        sentence = "Nobody knows whether its message went out; sending it again may send it twice."
+    else:
+        sentence = "A job of this type may take effect only once, and nobody knows how far it came."
+    if confirm:
+        return None
+    return Conflict(f"{sentence} Confirm to run it all the same.", code="confirmation_required")
+
+
+def unknown_type(job_type: str) -> Refused:
+    """Return what is said of a type that neither the catalog nor any live worker knows."""
+    return Refused(
+        f"Nobody knows how to run a job of type {job_type[:100]}: the catalog lacks it and no live worker has registered "
+        f"a task of that name that takes its payload. Map it with the setting OPS_JOB_TYPES, giving its task and queue.",
+        code="unknown_job_type",
+    )
+
+
+def audited_entity(job: Job) -> Entity:
+    """Return what the audit log says an operation on this job was about."""
+    payload: Any = job.payload_json
+    provider = payload.get("provider_id") if isinstance(payload, Mapping) else None
+    return Entity(
+        type="job",
+        id=job.pk,
+        provider_id=provider if isinstance(provider, str) and len(provider) <= 32 else None,
+        identity_id=subjects.identity_id_of(payload),
+    )

@@ -1,0 +1,148 @@
+"""Reads of runs: what one click asked for, and how far its jobs have come."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any, Final
+
+from django.db import connection
+from django.db.models import Q
+
+from jobs import progress, subjects
+from jobs.models import ACTIVE_STATUSES, CANCELLED, DONE, Run
+from jobs.outcomes import error_list
+from jobs.queries import Row, parsed_json
+from opsconsole.errors import NotFound
+from opsconsole.redaction import redact_text
+
+PENDING: Final = "pending"
+SUCCESS: Final = "success"
+FAILURE: Final = "failure"
+ERRORS_NAMED: Final = 3
+ERRORS_SHOWN: Final = 50
+
+_MEMBERS: Final = """
+    SELECT m.run_id, m.joined, j.id, j.job_type, j.status::text AS status, j.attempts, j.max_attempts,
+           left(j.last_error, 1000) AS last_error, j.payload_json::text AS payload,
+           d.id AS dispatch_id, d.published_at, d.publish_error, d.started_at, d.ended_at, d.outcome,
+           d.result::text AS result, d.progress_current, d.progress_total, d.progress_unit, d.progress_source,
+           d.progress_at,
+           CASE WHEN d.published_at IS NULL AND d.ended_at IS NULL AND d.serial_key IS NOT NULL THEN
+                (SELECT first.job_id FROM jobs_dispatch first
+                  WHERE first.serial_key = d.serial_key AND first.ended_at IS NULL AND first.id < d.id
+                  ORDER BY first.id LIMIT 1) END AS waits_for
+      FROM ({source}) AS m
+      JOIN jobs j ON j.id = m.job_id
+      LEFT JOIN LATERAL (SELECT * FROM jobs_dispatch WHERE job_id = j.id ORDER BY id DESC LIMIT 1) AS d ON true
+     ORDER BY j.id
+"""
+
+
+def find(run_id: str) -> Run:
+    """Return a run by its id; one query.
+
+    Raises:
+        NotFound: there is none, or the id is no id.
+    """
+    try:
+        run = Run.objects.filter(pk=uuid.UUID(run_id)).first()
+    except ValueError:
+        run = None
+    if run is None:
+        raise NotFound("There is no run with this id.", code="run_not_found")
+    return run
+
+
+def page(*, limit: int, beyond: Run | None = None, backwards: bool = False) -> tuple[list[Run], bool]:
+    """Return a page of runs, newest first, and whether there are more in that direction; one query."""
+    runs = Run.objects.order_by("created_at", "pk") if backwards else Run.objects.order_by("-created_at", "-pk")
+    if beyond is not None:
+        side = "gt" if backwards else "lt"
+        runs = runs.filter(
+            Q(**{f"created_at__{side}": beyond.created_at})
+            | Q(**{"created_at": beyond.created_at, f"pk__{side}": beyond.pk})
+        )
+    found = list(runs[: limit + 1])
+    more = len(found) > limit
+    found = found[:limit]
+    return (found[::-1] if backwards else found), more
+
+
+def members(run_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Row]]:
+    """Return the jobs of runs with their newest attempt, in the order of their ids; one query."""
+    found: dict[uuid.UUID, list[Row]] = {run_id: [] for run_id in run_ids}
+    for row in _rows("SELECT run_id, joined, job_id FROM jobs_runjob WHERE run_id = ANY(%s)", [list(run_ids)]):
+        found[row["run_id"]].append(row)
+    return found
+
+
+def jobs(job_ids: Sequence[int]) -> list[Row]:
+    """Return jobs with their newest attempt, as `members` does, whatever run they belong to; one query."""
+    return _rows("SELECT NULL::uuid AS run_id, false AS joined, unnest(%s::bigint[]) AS job_id", [list(job_ids)])
+
+
+def _rows(source: str, params: list[Any]) -> list[Row]:
+    with connection.cursor() as cursor:
+        cursor.execute(_MEMBERS.format(source=source), params)
+        names = [column.name for column in cursor.description]
+        rows = [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
+    for row in rows:
+        row["payload"], row["result"] = parsed_json(row["payload"]), parsed_json(row["result"])
+    return rows
+
+
+def state(rows: Sequence[Row]) -> str:
+    """Return the state of a run: pending until all of its jobs have ended, success when all are done."""
+    statuses = {row["status"] for row in rows}
+    if statuses & set(ACTIVE_STATUSES):
+        return PENDING
+    return SUCCESS if statuses <= {DONE} else FAILURE
+
+
+def summed_progress(rows: Sequence[Row]) -> dict[str, Any] | None:
+    """Return the progress of all of a run's jobs together, or None when none of them tells any."""
+    parts = [progress.as_json(row) for row in rows]
+    summed = progress.total_of([part for part in parts if part])
+    if summed is not None and not all(parts):
+        # A job that has told nothing yet makes the whole unknown.
+        summed.pop("total", None)
+        summed.pop("percent", None)
+    return summed
+
+
+def result(rows: Sequence[Row]) -> dict[str, Any] | None:
+    """Return what a run's ended jobs returned, summed; with a sentence as `error` when not all are done.
+
+    None while it is pending.
+    """
+    current = state(rows)
+    if current == PENDING:
+        return None
+    sums: dict[str, Any] = {}
+    errors: list[str] = []
+    for row in rows:
+        returned = row["result"] if isinstance(row["result"], dict) else {}
+        for key, value in returned.items():
+            if isinstance(value, int) and not isinstance(value, bool):
+                sums[key] = sums.get(key, 0) + value
+        errors += error_list(returned)
+        if returned.get("status") == "skipped" and returned.get("reason"):
+            sums.setdefault("skipped_because", []).append(redact_text(str(returned["reason"])))
+    answer = {"status": current, **sums, "errors": [redact_text(error) for error in errors[:ERRORS_SHOWN]]}
+    if current == FAILURE:
+        answer["error"] = failure_sentence(rows)
+    return answer
+
+
+def failure_sentence(rows: Sequence[Row]) -> str:
+    """Return which jobs of a run did not end well, and why, in a sentence."""
+    missed = [row for row in rows if row["status"] != DONE]
+    concerns = subjects.registered().of({row["id"]: row["payload"] for row in missed})
+    parts = []
+    for row in missed[:ERRORS_NAMED]:
+        name = f" ({concerns[row['id']].display_name})" if row["id"] in concerns else ""
+        why = "was cancelled" if row["status"] == CANCELLED else "failed"
+        first_line = redact_text((row["last_error"] or "").strip().split("\n")[0])[:300]
+        parts.append(f"Job {row['id']}{name} {why}" + (f": {first_line}" if first_line else ""))
+    if len(missed) > ERRORS_NAMED:
+        parts.append(f"{len(missed) - ERRORS_NAMED} more did not end well")
+    return "; ".join(parts) + "."

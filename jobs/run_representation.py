@@ -1,0 +1,154 @@
+"""How runs look in an answer."""
+
+import uuid
+from typing import Any
+
+from rest_framework.request import Request
+
+from jobs import gateway, progress, run_queries, subjects
+from jobs.models import Dispatch, Run
+from jobs.outcomes import judge
+from jobs.queries import Row
+from jobs.representation import duration_ms, handed_over
+from opsconsole.api import cursors
+from opsconsole.errors import NotFound, Refused, Unavailable
+from opsconsole.redaction import redact, redact_text
+
+
+def page_as_json(request: Request, *, limit: int, cursor: str) -> dict[str, Any]:
+    """Return a page of runs, newest first, with links to the next and the previous one; three queries at most."""
+    beyond, backwards = None, False
+    if cursor:
+        key, backwards = cursors.decode(cursor, listed="runs")
+        beyond = Run.objects.filter(pk=uuid.UUID(int=key)).first()
+        if beyond is None:
+            raise Refused("The cursor is broken; start again without one.", code="bad_cursor")
+    runs, more = run_queries.page(limit=limit, beyond=beyond, backwards=backwards)
+    members = run_queries.members([run.pk for run in runs])
+
+    def link(there: bool, run: int, *, back: bool) -> str | None:
+        if not (there and runs):
+            return None
+        return cursors.link(request, cursors.encode(listed="runs", key=runs[run].pk.int, backwards=back))
+
+    return {
+        "runs": [summary(run, members[run.pk]) for run in runs],
+        "next": link(backwards or more, -1, back=False),
+        "previous": link(more if backwards else beyond is not None, 0, back=True),
+    }
+
+
+def summary(run: Run, rows: list[Row]) -> dict[str, Any]:
+    """Return a run without its jobs' details."""
+    by_status: dict[str, int] = {}
+    for row in rows:
+        by_status[row["status"]] = by_status.get(row["status"], 0) + 1
+    return {
+        "id": run.pk,
+        "operation": run.operation,
+        "title": run.title,
+        "status": run_queries.state(rows),
+        "requested_by": run.requested_by,
+        "via": run.via,
+        "created_at": run.created_at,
+        "job_count": len(rows),
+        "by_status": by_status,
+        "progress": run_queries.summed_progress(rows),
+    }
+
+
+def run_as_json(run: Run) -> dict[str, Any]:
+    """Return a run with its jobs and what they returned; three queries."""
+    rows = run_queries.members([run.pk])[run.pk]
+    return summary(run, rows) | {"result": run_queries.result(rows), "jobs": members_as_json(rows)}
+
+
+def members_as_json(rows: list[Row]) -> list[dict[str, Any]]:
+    """Return the jobs of a run as its answer and its page show them; two queries."""
+    concerns = subjects.registered().of({row["id"]: row["payload"] for row in rows})
+    return [
+        {
+            "id": row["id"],
+            "job_type": row["job_type"],
+            "status": row["status"],
+            "attempts": row["attempts"],
+            "max_attempts": row["max_attempts"],
+            "joined": row["joined"],
+            "identity": {"id": found.id, "display_name": found.display_name}
+            if (found := concerns.get(row["id"]))
+            else None,
+            "handed_over": handed_over(row),
+            "waits_for": row["waits_for"],
+            "progress": progress.as_json(row),
+            "duration_ms": duration_ms(row["started_at"], row["ended_at"]),
+            "outcome": row["outcome"],
+            "last_error": redact_text(row["last_error"]) if row["last_error"] else None,
+            "result": redact(row["result"]),
+        }
+        for row in rows
+    ]
+
+
+def polling_as_json(identifier: str) -> dict[str, Any]:
+    """Return the state of a run, or of a task that the result back ends know, as the front end polls it.
+
+    Raises:
+        NotFound: it is neither.
+    """
+    try:
+        run = run_queries.find(identifier)
+    except NotFound:
+        return _task_as_json(identifier)
+    rows = run_queries.members([run.pk])[run.pk]
+    return {
+        "job_id": str(run.pk),
+        "status": run_queries.state(rows),
+        "result": run_queries.result(rows),
+        "progress": run_queries.summed_progress(rows),
+        "jobs": [row["id"] for row in rows],
+    }
+
+
+def _task_as_json(identifier: str) -> dict[str, Any]:
+    missing = NotFound("There is neither a run nor a task with this id.", code="run_not_found")
+    try:
+        task_id = str(uuid.UUID(identifier))
+    except ValueError:
+        raise missing from None
+    dispatch = Dispatch.objects.filter(task_id=task_id).values("job_id").first()
+    if dispatch is not None:
+        return _job_of_task(task_id, dispatch["job_id"])
+    state = _task_state(task_id)
+    if state is None:
+        raise missing
+    answer: dict[str, Any] = {"job_id": task_id, "status": "pending", "result": None, "progress": None, "jobs": []}
+    if state.is_ended:
+        verdict = judge(state)
+        result = redact(state.result) if isinstance(state.result, dict) and state.state == "SUCCESS" else {}
+        if verdict.is_failure:
+            result = result | {"error": redact_text(verdict.error or "")}
+        answer |= {"status": "failure" if verdict.is_failure else "success", "result": result}
+    return answer
+
+
+def _job_of_task(task_id: str, job_id: int) -> dict[str, Any]:
+    rows = [row for row in run_queries.jobs([job_id])]
+    return {
+        "job_id": task_id,
+        "status": run_queries.state(rows),
+        "result": run_queries.result(rows),
+        "progress": run_queries.summed_progress(rows),
+        "jobs": [job_id],
+    }
+
+
+def _task_state(task_id: str) -> gateway.TaskState | None:
+    own = gateway.own_result(task_id)
+    if own is not None:
+        return own
+    try:
+        return gateway.read_states([task_id]).get(task_id)
+    except Unavailable:
+        return None
+
+

@@ -1,0 +1,125 @@
+"""Settling core jobs: the core's worker knows nothing of the ledger, so the console writes what became of them.
+
+Each transition is one transaction: the conditional UPDATE of the job first, then of its dispatch. A job that somebody
+else has ended meanwhile keeps its status; what its task returned is still kept in the attempt's history.
+"""
+
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce, Greatest, Least, Now
+
+from jobs import catalog, ledger
+from jobs.gateway import ActiveTask, TaskState
+from jobs.models import ACTIVE_STATUSES, DONE, FAILED, QUEUED, RETRYING, RUNNING, Dispatch, Job, Outcome
+from jobs.outcomes import Verdict, judge
+from opsconsole.redaction import redact, redact_text
+
+logger = logging.getLogger(__name__)
+
+MAX_RESULT_BYTES: Final = 64 * 1024
+MAX_TRACEBACK_LENGTH: Final = 20_000
+
+
+def mark_started(dispatch: Dispatch, task: ActiveTask) -> bool:
+    """Note that a worker is running the task of a dispatch: its job is running, with one attempt more.
+
+    Returns:
+        Whether this call changed anything.
+    """
+    started_at = task.started_at or datetime.now(UTC)
+    job_type = _type_of(dispatch)
+    with transaction.atomic():
+        if not (job_type and job_type.core_writes_row):
+            ledger.transition(dispatch.job_id, allowed=(QUEUED, RETRYING), to=RUNNING, add_attempt=True)
+        # A worker's clock may be off: an attempt starts after it was published, and not in the future.
+        return bool(
+            Dispatch.objects.filter(pk=dispatch.pk, ended_at=None, started_at=None).update(
+                started_at=Least(Greatest(started_at, F("published_at")), Now()), worker=task.worker[:255] or None
+            )
+        )
+
+
+def settle(dispatch: Dispatch, state: TaskState) -> bool:
+    """Write what became of a task that has ended into its job and its dispatch.
+
+    Args:
+        dispatch: the attempt, still open.
+        state: what the core's result back end says; it has ended.
+
+    Returns:
+        Whether this call settled it; False when another sweeper was quicker.
+    """
+    verdict = judge(state)
+    error = redact_text(verdict.error) if verdict.error else None
+    with transaction.atomic():
+        before, status, delay = _move_job(dispatch, verdict)
+        outcome = Outcome.RETRYING if status == RETRYING else verdict.outcome
+        settled = Dispatch.objects.filter(pk=dispatch.pk, ended_at=None).update(
+            ended_at=Least(Greatest(state.ended_at or Now(), Coalesce("started_at", "published_at")), Now()),
+            outcome=outcome,
+            result=bounded_result(state.result) if state.state == "SUCCESS" else None,
+            error=error,
+            traceback=redact_text(state.traceback)[-MAX_TRACEBACK_LENGTH:] if state.traceback else None,
+            next_attempt_at=Now() + Value(timedelta(seconds=delay)) if delay is not None else None,
+            holds_place=False,
+        )
+        if not settled:
+            transaction.set_rollback(True)
+            return False
+    logger.info(
+        "job %s dispatch %s ended as %s: %s → %s", dispatch.job_id, dispatch.pk, outcome, before, status or "unchanged"
+    )
+    return True
+
+
+def bounded_result(result: Any) -> Any:
+    """Return what a task returned, redacted, or a sentence in its place when it is too big to keep."""
+    if len(json.dumps(result, default=str)) > MAX_RESULT_BYTES:
+        return {"note": f"The result is larger than {MAX_RESULT_BYTES:,} bytes and was not kept."}
+    return redact(result)
+
+
+def _move_job(dispatch: Dispatch, verdict: Verdict) -> tuple[str | None, str | None, int | None]:
+    """Return the job's status before and after, and seconds until its next attempt; None where nothing changed."""
+    claimed = None
+    if dispatch.started_at is None:
+        # Nobody saw it start: the attempt counts now.
+        claimed = ledger.transition(dispatch.job_id, allowed=(QUEUED, RETRYING), to=RUNNING, add_attempt=True)
+    status, values = DONE, {"last_error": None, "dedupe_key": None}
+    delay = None
+    if verdict.is_failure:
+        status, delay = _after_failure(dispatch, verdict)
+        values = {"last_error": redact_text(verdict.error or "")[: ledger.MAX_ERROR_LENGTH]}
+        if status == FAILED:
+            values["dedupe_key"] = None
+    # A partial success is done; its errors stand in the attempt, as the core clears the row's.
+    before = ledger.transition(dispatch.job_id, allowed=ACTIVE_STATUSES, to=status, run_again_in=delay, **values)
+    if before is None:
+        return None, None, None
+    return (claimed or before).status, status, delay
+
+
+def _after_failure(dispatch: Dispatch, verdict: Verdict) -> tuple[str, int | None]:
+    """Return whether a failed attempt's job is retried, and in how many seconds."""
+    job = Job.objects.filter(pk=dispatch.job_id).values("job_type", "attempts", "max_attempts").first()
+    if (
+        job is None
+        or verdict.permanent
+        or dispatch.at_most_once
+        or job["attempts"] >= job["max_attempts"]
+        or catalog.find(job["job_type"]) is None
+    ):
+        return FAILED, None
+    return RETRYING, ledger.retry_delay_seconds(job["attempts"])
+
+
+def _type_of(dispatch: Dispatch) -> catalog.JobType | None:
+    name = Job.objects.filter(pk=dispatch.job_id).values_list("job_type", flat=True).first()
+    return catalog.find(name) if name else None
+
+

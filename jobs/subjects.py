@@ -1,0 +1,87 @@
+"""Whom a job concerns. This application doesn't know identities; the one that does registers itself here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """Whom a job concerns, as pages and answers name it."""
+
+    id: int
+    display_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watermarks:
+    """The highest ids at one moment; what lies above them has arrived since."""
+
+    conversations: int
+    messages: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrived:
+    """What has arrived for a job's subject since its watermarks were taken."""
+
+    conversations: int
+    messages: int
+
+
+class Subjects(Protocol):
+    """What the ledger needs to know about those whom its jobs concern."""
+
+    def of(self, payloads: Mapping[int, Any]) -> dict[int, Subject]:
+        """Return whom each job concerns, by job id, for those payloads that name somebody who exists."""
+
+    def refusal(self, payload: Any) -> str | None:
+        """Return why no job with this payload can succeed at the moment, as a sentence, or None."""
+
+    def send_states(self, payloads: Mapping[int, Any]) -> dict[int, "SendState"]:
+        """Return what became of the message that each payload names, by job id."""
+
+    def watermarks(self) -> Watermarks:
+        """Return the highest ids now."""
+
+    def arrived(self, payload: Any, since: Watermarks) -> Arrived | None:
+        """Return what has arrived for this payload's subject since then, or None when it names none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendState:
+    """What is known about the message that a send job is to send."""
+
+    exists: bool
+    deleted: bool = False
+    visibility: str = "unknown"
+
+
+_registered: list[Subjects] = []
+
+
+def register(subjects: Subjects) -> None:
+    """Say who knows the subjects; the last one to say so is asked."""
+    _registered[:] = [subjects]
+
+
+def registered() -> Subjects:
+    """Return who knows the subjects."""
+    return _registered[0]
+
+
+def identity_id_of(payload: Any) -> int | None:
+    """Return the identity id that a payload names, when it is a whole number that a bigint can hold."""
+    value = payload.get("identity_id") if isinstance(payload, Mapping) else None
+    return as_id(value)
+
+
+def as_id(value: Any) -> int | None:
+    """Return a JSON value as a row's id, or None when it can't be one."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:20])
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63:
+        return value
+    return None
+
+
