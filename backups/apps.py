@@ -1,0 +1,9 @@
+"""The backups application."""
+
+from django.apps import AppConfig
+
+
+class BackupsConfig(AppConfig):
+    """Backups and restore tests."""
+
+    name = "backups"

@@ -1,0 +1,215 @@
+"""The API's endpoints for identities, conversations, and what can be started for them."""
+
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from identities import operations, queries
+from identities.representation import identities_as_json
+from jobs.api import RunPollingViewSet, accepted
+from opsconsole.api import cursors
+from opsconsole.api.actor import actor_of
+from opsconsole.api.fields import IdField, ListQuery, ReasonField
+from opsconsole.errors import NotFound
+
+
+class BackfillConversationsInput(serializers.Serializer[Any]):
+    """What a backfill of identities takes; without an identity it is all active ones."""
+
+    identity_id = IdField(required=False, allow_null=True, default=None)
+    reason = ReasonField()
+
+
+class ReasonInput(serializers.Serializer[Any]):
+    """What an operation on the thing that the address names takes."""
+
+    reason = ReasonField()
+
+
+class BackfillMessagesInput(serializers.Serializer[Any]):
+    """What a backfill of conversations takes: one, or several."""
+
+    conversation_id = IdField(required=False)
+    conversation_ids = serializers.ListField(
+        child=IdField(),
+        required=False,
+        max_length=operations.MAX_CONVERSATIONS,
+        error_messages={
+            "max_length": f"At most {operations.MAX_CONVERSATIONS} conversations can be backfilled at once.",
+            "not_a_list": "This must be a list of conversation ids.",
+        },
+    )
+    reason = ReasonField()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Take exactly one of the two."""
+        if ("conversation_id" in attrs) == bool(attrs.get("conversation_ids")):
+            raise serializers.ValidationError("Give either conversation_id or a conversation_ids list that is not empty.")
+        return attrs
+
+
+class RedownloadInput(serializers.Serializer[Any]):
+    """What fetching attachments again takes."""
+
+    conversation_id = IdField(required=False, allow_null=True, default=None)
+    limit = serializers.IntegerField(
+        default=100,
+        min_value=1,
+        max_value=operations.MAX_ATTACHMENTS,
+        error_messages=dict.fromkeys(
+            ("invalid", "min_value", "max_value", "max_string_length"),
+            f"This must be a whole number from 1 to {operations.MAX_ATTACHMENTS}.",
+        ),
+    )
+    reason = ReasonField()
+
+
+class BackfillViewSet(RunPollingViewSet):
+    """Backfills: importing the history of identities or of conversations."""
+
+    permissions: ClassVar[dict[str, str]] = {
+        "retrieve": "jobs.view_run",
+        "conversations": "identities.backfill_identity",
+        "messages": "identities.backfill_identity",
+    }
+
+    @action(detail=False, methods=["post"], serializer_class=BackfillConversationsInput)
+    def conversations(self, request: Request) -> Response:
+        """Backfill one identity, or all active ones."""
+        given = BackfillConversationsInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        identity_id = given.validated_data["identity_id"]
+        submitted = operations.backfill_conversations(
+            identity_ids=None if identity_id is None else [identity_id],
+            actor=actor_of(request),
+            reason=given.validated_data["reason"],
+        )
+        return accepted(submitted)
+
+    @action(detail=False, methods=["post"], serializer_class=BackfillMessagesInput)
+    def messages(self, request: Request) -> Response:
+        """Backfill the messages of one conversation, or of up to a hundred."""
+        given = BackfillMessagesInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        data = given.validated_data
+        submitted = operations.backfill_messages(
+            conversation_ids=data.get("conversation_ids") or [data["conversation_id"]],
+            actor=actor_of(request),
+            reason=data["reason"],
+        )
+        return accepted(submitted)
+
+
+class RedownloadViewSet(GenericViewSet[Any]):
+    """Fetching again what could not be had."""
+
+    permissions: ClassVar[dict[str, str]] = {"attachments": "identities.backfill_identity"}
+    pagination_class = None
+    serializer_class = RedownloadInput
+
+    @action(detail=False, methods=["post"])
+    def attachments(self, request: Request) -> Response:
+        """Fetch missing attachments again, of one conversation or of all."""
+        given = RedownloadInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        data = given.validated_data
+        submitted = operations.redownload_attachments(
+            conversation_id=data["conversation_id"],
+            limit=data["limit"],
+            actor=actor_of(request),
+            reason=data["reason"],
+        )
+        return accepted(submitted)
+
+
+class IdentityViewSet(GenericViewSet[Any]):
+    """Identities: the accounts that the core acts as."""
+
+    permissions: ClassVar[dict[str, str]] = {
+        "list": "identities.view_identity",
+        "retrieve": "identities.view_identity",
+        "backfill": "identities.backfill_identity",
+    }
+    lookup_value_regex = "[^/]+"
+    pagination_class = None
+    serializer_class = ReasonInput
+
+    def list(self, request: Request) -> Response:
+        """All identities."""
+        return Response({"identities": identities_as_json(queries.identities())})
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """One identity."""
+        (identity,) = identities_as_json([queries.identity(identity_id_of(pk))])
+        return Response(identity)
+
+    @action(detail=True, methods=["post"])
+    def backfill(self, request: Request, pk: str) -> Response:
+        """Import the full history of this identity."""
+        given = ReasonInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        submitted = operations.backfill_conversations(
+            identity_ids=[identity_id_of(pk)], actor=actor_of(request), reason=given.validated_data["reason"]
+        )
+        return accepted(submitted)
+
+
+class ConversationQuery(ListQuery):
+    """The query parameters of the conversations list."""
+
+    identity_id = IdField(required=False)
+    q = serializers.CharField(required=False, allow_blank=True, default="", max_length=128)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Take an empty parameter as none."""
+        return super().to_internal_value({name: value for name, value in data.items() if value != ""})
+
+
+class ConversationViewSet(GenericViewSet[Any]):
+    """Conversations, to choose what to backfill. Never a message's text."""
+
+    permissions: ClassVar[dict[str, str]] = {"list": "identities.view_conversation"}
+    pagination_class = None
+    serializer_class = serializers.Serializer
+
+    def list(self, request: Request) -> Response:
+        """Conversations, newest first, by identity and by a part of the counterpart's name."""
+        query = ConversationQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        data = query.validated_data
+        identity_id = data.get("identity_id")
+        listed = f"conversations:{identity_id}:{data['q']}"
+        beyond, backwards = None, False
+        if data["cursor"]:
+            beyond, backwards = cursors.decode(data["cursor"], listed=listed)
+        rows, more = queries.conversation_page(
+            identity_id=identity_id, q=data["q"], limit=data["limit"], beyond=beyond, backwards=backwards
+        )
+
+        def link(there: bool, row: int, *, back: bool) -> str | None:
+            if not (there and rows):
+                return None
+            return cursors.link(request, cursors.encode(listed=listed, key=rows[row]["id"], backwards=back))
+
+        return Response(
+            {
+                "conversations": rows,
+                "next": link(backwards or more, -1, back=False),
+                "previous": link(more if backwards else beyond is not None, 0, back=True),
+            }
+        )
+
+
+def identity_id_of(text: str) -> int:
+    """Return the identity id that an address names.
+
+    Raises:
+        NotFound: it is no number that a row could have.
+    """
+    if text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) < 2**63:
+        return int(text)
+    raise NotFound(f"There is no identity {text[:50]}.", code="identity_not_found")

@@ -1,0 +1,212 @@
+"""What people can ask for an identity or its conversations; each becomes a run of jobs in the ledger."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from identities.models import Conversation, Identity
+from jobs import catalog
+from jobs.operations import JobRequest, Submitted, submit_run
+from opsconsole.audit import Actor, Entity, record_refusal
+from opsconsole.errors import Conflict, NotFound, OpsError, Refused
+
+MAX_CONVERSATIONS: Final = 100
+MAX_ATTACHMENTS: Final = 1_000
+MAX_BIGINT: Final = 2**63 - 1
+
+BACKFILL: Final = "backfill.trigger"
+REDOWNLOAD: Final = "redownload_attachments.trigger"
+
+
+def backfill_conversations(
+    *, identity_ids: Sequence[int] | None = None, actor: Actor, reason: str = ""
+) -> Submitted:
+    """Import the full history of identities: one job for each.
+
+    Args:
+        identity_ids: the identities; None for all active ones.
+        actor: who asks, and through what.
+        reason: what the person gave as the reason.
+
+    Raises:
+        NotFound: one of them does not exist or is inactive.
+        Conflict: there is no active identity at all.
+    """
+    request: dict[str, Any] = {"identity_ids": list(identity_ids) if identity_ids is not None else None}
+    only = identity_ids[0] if identity_ids and len(identity_ids) == 1 else None
+    entity = Entity(type="identity", id=only if only and 0 < only <= MAX_BIGINT else None)
+    try:
+        identities = _active_identities(identity_ids)
+    except OpsError as refusal:
+        record_refusal(refusal, actor=actor, action=BACKFILL, entity=entity, reason=reason, request=request)
+        raise
+    names = ", ".join(identity.display_name for identity in identities[:3])
+    if len(identities) > 3:
+        names += f" and {len(identities) - 3} more"
+    return submit_run(
+        operation=BACKFILL,
+        title=f"Backfill {names}",
+        requests=[
+            JobRequest(
+                job_type=catalog.BACKFILL_CONVERSATIONS,
+                payload={"provider_id": identity.provider_id, "identity_id": identity.pk},
+            )
+            for identity in identities
+        ],
+        actor=actor,
+        entity=_entity_of(identities),
+        reason=reason,
+        request=request,
+    )
+
+
+def backfill_messages(*, conversation_ids: Sequence[int], actor: Actor, reason: str = "") -> Submitted:
+    """Import the messages of conversations: one job for each.
+
+    Args:
+        conversation_ids: 1 to MAX_CONVERSATIONS conversations.
+        actor: who asks, and through what.
+        reason: what the person gave as the reason.
+
+    Raises:
+        NotFound: one of them does not exist, was deleted, or its identity is gone or inactive.
+        Refused: none or too many are named.
+    """
+    request: dict[str, Any] = {"conversation_ids": list(conversation_ids)}
+    try:
+        conversations = _live_conversations(conversation_ids)
+    except OpsError as refusal:
+        record_refusal(
+            refusal, actor=actor, action=BACKFILL, entity=Entity(type="conversation"), reason=reason, request=request
+        )
+        raise
+    first = conversations[0]
+    return submit_run(
+        operation=BACKFILL,
+        title=f"Backfill messages of {_people(len(conversations), first)}",
+        requests=[
+            JobRequest(
+                job_type=catalog.BACKFILL_MESSAGES,
+                payload={
+                    "provider_id": conversation.provider_id,
+                    "conversation_id": conversation.pk,
+                    "identity_id": conversation.identity_id,
+                },
+            )
+            for conversation in conversations
+        ],
+        actor=actor,
+        entity=Entity(
+            type="conversation",
+            id=first.pk if len(conversations) == 1 else None,
+            provider_id=first.provider_id if len({c.provider_id for c in conversations}) == 1 else None,
+            identity_id=first.identity_id if len({c.identity_id for c in conversations}) == 1 else None,
+        ),
+        reason=reason,
+        request=request,
+    )
+
+
+def redownload_attachments(
+    *, conversation_id: int | None = None, limit: int = 100, actor: Actor, reason: str = ""
+) -> Submitted:
+    """Fetch missing attachments again, of one conversation or of all.
+
+    Args:
+        conversation_id: the conversation; None for all.
+        limit: how many attachments at the most, 1 to MAX_ATTACHMENTS.
+        actor: who asks, and through what.
+        reason: what the person gave as the reason.
+
+    Raises:
+        NotFound: the conversation does not exist, was deleted, or its identity is gone or inactive.
+        Refused: the limit is out of its range.
+    """
+    request: dict[str, Any] = {"conversation_id": conversation_id, "limit": limit}
+    conversation = None
+    try:
+        if not 1 <= limit <= MAX_ATTACHMENTS:
+            raise Refused(f"The limit must be from 1 to {MAX_ATTACHMENTS}, not {limit}.", code="invalid_limit")
+        if conversation_id is not None:
+            (conversation,) = _live_conversations([conversation_id])
+    except OpsError as refusal:
+        record_refusal(
+            refusal, actor=actor, action=REDOWNLOAD, entity=Entity(type="conversation"), reason=reason, request=request
+        )
+        raise
+    payload: dict[str, Any] = {"limit": limit}
+    entity = Entity(type="conversation")
+    if conversation is not None:
+        payload["conversation_id"] = conversation.pk
+        entity = Entity(
+            type="conversation",
+            id=conversation.pk,
+            provider_id=conversation.provider_id,
+            identity_id=conversation.identity_id,
+        )
+    return submit_run(
+        operation=REDOWNLOAD,
+        title="Fetch missing attachments again"
+        + (f" with {conversation.counterpart_account.external_username}" if conversation else ""),
+        requests=[JobRequest(job_type=catalog.REDOWNLOAD_ATTACHMENTS, payload=payload)],
+        actor=actor,
+        entity=entity,
+        reason=reason,
+        request=request,
+    )
+
+
+def _active_identities(identity_ids: Sequence[int] | None) -> list[Identity]:
+    if identity_ids is None:
+        identities = list(Identity.objects.filter(is_active=True).order_by("pk"))
+        if not identities:
+            raise Conflict("There is no active identity to backfill; activate one first.", code="no_active_identity")
+        return identities
+    if not identity_ids:
+        raise Refused("Name at least one identity.", code="nothing_chosen")
+    wanted = sorted(set(identity_ids))
+    found = Identity.objects.in_bulk([pk for pk in wanted if 0 < pk <= MAX_BIGINT])
+    for pk in wanted:
+        if pk not in found:
+            raise NotFound(f"There is no identity {pk}.", code="identity_not_found")
+        if not found[pk].is_active:
+            raise NotFound(
+                f"The identity {found[pk].display_name} is inactive; activate it first.", code="identity_inactive"
+            )
+    return [found[pk] for pk in wanted]
+
+
+def _live_conversations(conversation_ids: Sequence[int]) -> list[Conversation]:
+    wanted = sorted(set(conversation_ids))
+    if not 0 < len(wanted) <= MAX_CONVERSATIONS:
+        raise Refused(
+            f"Name 1 to {MAX_CONVERSATIONS} conversations at once, not {len(wanted)}.", code="too_many_conversations"
+        )
+    found = Conversation.objects.select_related("counterpart_account").in_bulk(
+        [pk for pk in wanted if 0 < pk <= MAX_BIGINT]
+    )
+    owners = Identity.objects.in_bulk({conversation.identity_id for conversation in found.values()})
+    for pk in wanted:
+        conversation = found.get(pk)
+        if conversation is None or conversation.deleted_at is not None:
+            raise NotFound(f"There is no conversation {pk}.", code="conversation_not_found")
+        owner = owners.get(conversation.identity_id)
+        if owner is None:
+            raise NotFound(f"The identity of conversation {pk} does not exist any more.", code="identity_not_found")
+        if not owner.is_active:
+            raise NotFound(
+                f"The identity {owner.display_name} of conversation {pk} is inactive; activate it first.",
+                code="identity_inactive",
+            )
+    return [found[pk] for pk in wanted]
+
+
+def _entity_of(identities: Sequence[Identity]) -> Entity:
+    if len(identities) == 1:
+        only = identities[0]
+        return Entity(type="identity", id=only.pk, provider_id=only.provider_id, identity_id=only.pk)
+    return Entity(type="identity")
+
+
+def _people(count: int, first: Conversation) -> str:
+    name = first.counterpart_account.external_username
+    return name if count == 1 else f"{name} and {count - 1} more"

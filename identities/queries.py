@@ -1,0 +1,137 @@
+"""Reads of identities and conversations. Never a message's text, never a secret: neither is mapped."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from identities.models import Conversation, Identity, Message, ProviderCredential
+from opsconsole.errors import NotFound
+
+MAX_IDENTITIES: Final = 1_000
+
+CredentialStatus = Literal["present", "missing"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CredentialState:
+    """What is known of an identity's credentials: which types there are, since when, rotated when."""
+
+    status: CredentialStatus
+    types: tuple[str, ...] = ()
+    connected_at: datetime | None = None
+    rotated_at: datetime | None = None
+
+
+def identities(*, include_inactive: bool = True) -> list[Identity]:
+    """Return the identities by provider and name, bounded; one query."""
+    found = Identity.objects.select_related("provider").order_by("provider_id", "display_name", "pk")
+    return list((found if include_inactive else found.filter(is_active=True))[:MAX_IDENTITIES])
+
+
+def identity(identity_id: int) -> Identity:
+    """Return one identity; one query.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    found = Identity.objects.select_related("provider").filter(pk=identity_id).first() if _is_id(identity_id) else None
+    if found is None:
+        raise NotFound(f"There is no identity {identity_id}.", code="identity_not_found")
+    return found
+
+
+def credential_states(identity_ids: list[int]) -> dict[int, CredentialState]:
+    """Return what is known of the credentials of identities; one query."""
+    states = {pk: CredentialState(status="missing") for pk in identity_ids}
+    rows = ProviderCredential.objects.filter(identity_id__in=identity_ids).order_by("credential_type")
+    by_identity: dict[int, list[ProviderCredential]] = {}
+    for row in rows:
+        if row.identity_id is not None:
+            by_identity.setdefault(row.identity_id, []).append(row)
+    for pk, credentials in by_identity.items():
+        rotated = [row.rotated_at for row in credentials if row.rotated_at is not None]
+        states[pk] = CredentialState(
+            status="present",
+            types=tuple(row.credential_type for row in credentials),
+            connected_at=min(row.created_at for row in credentials),
+            rotated_at=max(rotated) if rotated else None,
+        )
+    return states
+
+
+def conversation_counts(identity_ids: list[int]) -> dict[int, int]:
+    """Return how many conversations (not deleted) each identity has; one query over the index on the identity."""
+    rows = (
+        Conversation.objects.filter(identity_id__in=identity_ids, deleted_at=None)
+        .order_by()
+        .values_list("identity_id")
+        .annotate(count=Count("pk"))
+    )
+    return dict(rows)
+
+
+def conversations(*, identity_id: int | None = None, q: str = "") -> QuerySet[Conversation]:
+    """Return conversations (not deleted) by identity and by a part of the counterpart's name, newest first."""
+    found = Conversation.objects.filter(deleted_at=None).select_related("counterpart_account", "identity")
+    if identity_id is not None:
+        found = found.filter(identity_id=identity_id)
+    if q:
+        found = found.filter(counterpart_account__external_username__icontains=q)
+    return found.order_by("-pk")
+
+
+def conversation_page(
+    *, identity_id: int | None, q: str, limit: int, beyond: int | None, backwards: bool
+) -> tuple[list[dict[str, Any]], bool]:
+    """Return a page of conversations with their number of messages, and whether there are more that way; two queries.
+
+    Args:
+        identity_id: only those of this identity.
+        q: a part of the counterpart's name.
+        limit: rows.
+        beyond: start beyond this id.
+        backwards: towards newer ones.
+    """
+    found = conversations(identity_id=identity_id, q=q)
+    if backwards:
+        found = found.order_by("pk")
+    if beyond is not None:
+        found = found.filter(Q(pk__gt=beyond) if backwards else Q(pk__lt=beyond))
+    rows = list(found[: limit + 1])
+    more = len(rows) > limit
+    page = rows[:limit][::-1] if backwards else rows[:limit]
+    counts = message_counts([row.pk for row in page])
+    return [_conversation_row(row, counts.get(row.pk, 0)) for row in page], more
+
+
+def message_counts(conversation_ids: list[int]) -> dict[int, int]:
+    """Return how many messages (not deleted) each conversation has; one query."""
+    counted = (
+        Message.objects.filter(conversation_id=OuterRef("pk"), deleted_at=None).order_by().values("conversation_id")
+    )
+    rows = (
+        Conversation.objects.filter(pk__in=conversation_ids)
+        .order_by()
+        .annotate(message_count=Coalesce(Subquery(counted.annotate(count=Count("pk")).values("count")), 0))
+        .values_list("pk", "message_count")
+    )
+    return dict(rows)
+
+
+def _conversation_row(row: Conversation, message_count: int) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "provider_id": row.provider_id,
+        "counterpart": row.counterpart_account.external_username,
+        "identity": {"id": row.identity_id, "display_name": row.identity.display_name},
+        "last_activity_at": row.last_activity_at,
+        "archived_at": row.archived_at,
+        "message_count": message_count,
+    }
+
+
+def _is_id(value: int) -> bool:
+    return 0 < value < 2**63

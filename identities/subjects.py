@@ -1,0 +1,93 @@
+"""Whom a job's payload concerns: the registration of identities with the ledger."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import connection
+
+from identities.models import Conversation, Identity, Message
+from jobs.subjects import Arrived, SendState, Subject, Subjects, Watermarks, as_id, identity_id_of
+
+
+class IdentitySubjects(Subjects):
+    """Tells the ledger about identities, conversations and messages, in a fixed number of queries."""
+
+    def of(self, payloads: Mapping[int, Any]) -> dict[int, Subject]:
+        """Return the identity that each job concerns: the one it names, else its conversation's."""
+        identities = {job_id: found for job_id, payload in payloads.items() if (found := identity_id_of(payload))}
+        conversations = {
+            job_id: found
+            for job_id, payload in payloads.items()
+            if job_id not in identities
+            and isinstance(payload, Mapping)
+            and (found := as_id(payload.get("conversation_id")))
+        }
+        if conversations:
+            owners = dict(
+                Conversation.objects.filter(pk__in=set(conversations.values())).values_list("pk", "identity_id")
+            )
+            identities |= {job_id: owners[found] for job_id, found in conversations.items() if found in owners}
+        if not identities:
+            return {}
+        names = dict(Identity.objects.filter(pk__in=set(identities.values())).values_list("pk", "display_name"))
+        return {
+            job_id: Subject(id=identity, display_name=names[identity])
+            for job_id, identity in identities.items()
+            if identity in names
+        }
+
+    def refusal(self, payload: Any) -> str | None:
+        """Return a sentence when the payload names an identity that is gone or inactive."""
+        if not isinstance(payload, Mapping) or payload.get("identity_id") is None:
+            return None
+        identity_id = identity_id_of(payload)
+        identity = Identity.objects.filter(pk=identity_id).values("is_active", "display_name").first() if identity_id else None
+        if identity is None:
+            return f"Its identity {payload['identity_id']} does not exist any more."
+        if not identity["is_active"]:
+            return f"Its identity {identity['display_name']} is inactive; activate it first."
+        return None
+
+    def send_states(self, payloads: Mapping[int, Any]) -> dict[int, SendState]:
+        """Return what became of the message that each payload names."""
+        messages = {
+            job_id: as_id(payload.get("message_id")) if isinstance(payload, Mapping) else None
+            for job_id, payload in payloads.items()
+        }
+        rows = Message.objects.filter(pk__in={pk for pk in messages.values() if pk}).values_list(
+            "pk", "deleted_at", "remote_visibility"
+        )
+        known = {
+            pk: SendState(exists=True, deleted=deleted_at is not None, visibility=visibility)
+            for pk, deleted_at, visibility in rows
+        }
+        missing = SendState(exists=False)
+        return {job_id: known.get(pk, missing) if pk else missing for job_id, pk in messages.items()}
+
+    def watermarks(self) -> Watermarks:
+        """Return the highest ids of conversations and messages, each read from its primary key's end."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT COALESCE((SELECT max(id) FROM conversations), 0), COALESCE((SELECT max(id) FROM messages), 0)"
+            )
+            conversations, messages = cursor.fetchone()
+        return Watermarks(conversations=conversations, messages=messages)
+
+    def arrived(self, payload: Any, since: Watermarks) -> Arrived | None:
+        """Count what lies above the watermarks; a message without an identity belongs to its conversation's."""
+        identity_id = identity_id_of(payload)
+        if identity_id is None:
+            return None
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                SELECT (SELECT count(*) FROM conversations WHERE id > %(conversations)s AND identity_id = %(identity)s),
+                       (SELECT count(*) FROM messages m WHERE m.id > %(messages)s
+                         AND COALESCE(m.identity_id,
+                                      (SELECT c.identity_id FROM conversations c WHERE c.id = m.conversation_id)
+                                     ) = %(identity)s)
+                """,
+                {"conversations": since.conversations, "messages": since.messages, "identity": identity_id},
+            )
+            conversations, messages = cursor.fetchone()
+        return Arrived(conversations=conversations, messages=messages)
