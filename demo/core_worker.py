@@ -1,0 +1,159 @@
+"""A stand-in for the worker of the core, the application whose operations the console shows.
+
+    python -m celery -A demo.core_worker worker -Q ingest,messages,maintenance,celery -n core@%h -c 2
+
+It stands in for the ingest tasks (backfill of conversations and of messages, sync, attachments again) and for
+sending a message, with the names, queues, arguments and results of the core's own, on a Celery application
+configured like the core's: JSON only, no track_started, no result_extended, its results in a Redis database
+of its own. Where the core asks a provider over the network, it reads an archive of files, at a human pace,
+and fails as that provider would. What it writes to the core's tables is real.
+
+It does not stand in for the core's API, its beat, its backups, its drafts or anything else; a task that it
+doesn't know is thrown away, as in the core. It imports neither Django nor the console.
+
+Environment: CELERY_BROKER_URL, CORE_RESULT_BACKEND, DATABASE_URL (libpq), DEMO_ARCHIVE_DIR, and
+DEMO_PAGES_PER_SECOND (how many pages a provider gives in a second, default 3).
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from celery import Celery, Task
+from kombu import Exchange, Queue
+
+from demo.archive import Archive
+from demo.core_ingest import Ingest, Result, backfill, redownload_attachments, sync
+from demo.core_rows import connect, find_default_identity, find_identity
+from demo.core_sending import QUEUE as MESSAGES
+from demo.core_sending import TASK as SEND_MANUAL
+from demo.core_sending import send_message
+
+INGEST = "ingest"
+QUEUES = (INGEST, MESSAGES, "maintenance", "celery")
+
+_HOUR = 60 * 60
+
+
+def _required(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise RuntimeError(f"Set the environment variable {name}; the core's worker can't start without it.")
+    return value
+
+
+app = Celery(
+    "core",
+    broker=_required("CELERY_BROKER_URL"),
+    backend=_required("CORE_RESULT_BACKEND"),
+    # A process that also has the console's application must not take this one for it.
+    set_as_current=False,
+)
+app.conf.update(
+    accept_content=["json"],
+    task_serializer="json",
+    result_serializer="json",
+    task_track_started=False,
+    result_extended=False,
+    result_expires=24 * _HOUR,
+    task_soft_time_limit=300,
+    task_time_limit=600,
+    worker_prefetch_multiplier=1,
+    task_default_queue="celery",
+    # Each bound by its own name alone: otherwise what is sent to one would arrive in all of them.
+    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
+    timezone="UTC",
+    broker_connection_retry_on_startup=True,
+    # The broker may be away for a while; the worker waits for it.
+    broker_connection_max_retries=None,
+    # Longer than the hard time limit, or Redis would hand a running task to another worker.
+    broker_transport_options={
+        "visibility_timeout": _HOUR,
+        "socket_connect_timeout": 5,
+        "health_check_interval": 25,
+    },
+    # A result that can't be stored for a minute or two is not worth losing.
+    result_backend_transport_options={"retry_policy": {"max_retries": 180}},
+)
+
+
+@app.task(name="ingest.backfill_conversations", bind=True)
+def backfill_conversations(
+    self: Task[..., Result],
+    provider_id: str,  # noqa: ARG001 - the core's tasks take it; the identity knows its provider
+    identity_id: int,
+) -> Result:
+    """Fetch all conversations of an identity, and their messages."""
+    return _backfill(self, identity_id)
+
+
+@app.task(name="ingest.backfill_messages", bind=True)
+def backfill_messages(
+    self: Task[..., Result],
+    provider_id: str,  # noqa: ARG001 - the core's tasks take it; the identity knows its provider
+    conversation_id: int,
+    identity_id: int,
+) -> Result:
+    """Fetch the messages of a conversation: in truth, of the whole identity."""
+    with _ingest() as ingest:
+        found = ingest.connection.execute(
+            "SELECT FROM conversations WHERE id = %s", (conversation_id,)
+        ).fetchone()
+    if found is None:
+        return {"status": "error", "error": f"Conversation {conversation_id} not found"}
+    return _backfill(self, identity_id)
+
+
+@app.task(name="ingest.sync_delta", bind=True)
+def sync_delta(
+    self: Task[..., Result], provider_id: str | None = None, identity_id: int | None = None
+) -> Result:
+    """Fetch what is new for an identity, the default one when none is named."""
+    with _ingest() as ingest:
+        if identity_id is None:
+            identity = find_default_identity(ingest.connection, provider_id)
+        else:
+            identity = find_identity(ingest.connection, identity_id)
+        return sync(ingest, identity, str(self.name))
+
+
+@app.task(name="ingest.sync_inbox_fast", bind=True)
+def sync_inbox_fast(self: Task[..., Result], provider_id: str | None = None) -> Result:
+    """Fetch what is new for the default identity."""
+    with _ingest() as ingest:
+        return sync(ingest, find_default_identity(ingest.connection, provider_id), str(self.name))
+
+
+@app.task(name="ingest.redownload_attachments")
+def redownload(conversation_id: int | None = None, limit: int = 100) -> Result:
+    """Look for attachments that aren't there yet."""
+    with _ingest() as ingest:
+        return redownload_attachments(ingest, conversation_id, limit)
+
+
+@app.task(name=SEND_MANUAL)
+def send_manual(payload: dict[str, Any]) -> Result:
+    """Send a message that was written by hand."""
+    with _ingest() as ingest:
+        return send_message(
+            ingest.connection, ingest.archive, payload, pages_per_second=ingest.pages_per_second
+        )
+
+
+def _backfill(task: Task[..., Result], identity_id: int) -> Result:
+    def report(current: int, total: int) -> None:
+        task.update_state(state="PROGRESS", meta={"current": current, "total": total, "unit": "messages"})
+
+    with _ingest() as ingest:
+        return backfill(ingest, identity_id, str(task.name), report)
+
+
+@contextmanager
+def _ingest() -> Iterator[Ingest]:
+    """What a task works with; the connection is its own, so nothing is shared between forked workers."""
+    archive = Archive(Path(_required("DEMO_ARCHIVE_DIR")))
+    pages_per_second = float(os.environ.get("DEMO_PAGES_PER_SECOND") or 3)
+    with connect(_required("DATABASE_URL")) as connection:
+        yield Ingest(connection, archive, pages_per_second)
