@@ -1,0 +1,5 @@
+"""One command that brings up the console: a PostgreSQL and a Redis of its own, the processes of the Procfile, one supervisor.
+
+For trying out, developing and testing; the tests use its PostgreSQL and Redis too. Not for production, where the
+servers exist and something else supervises. Everything it keeps is in one data folder.
+"""

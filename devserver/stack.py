@@ -1,0 +1,156 @@
+"""The whole: databases, preparation, processes; started in this order and stopped in the reverse one."""
+
+import re
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from devserver import loopback
+from devserver.choices import Choices, child_environment
+from devserver.core_tables import prepare_core_tables
+from devserver.data_folder import DataFolder
+from devserver.errors import StartError
+from devserver.own_server import OwnServer
+from devserver.postgres import Postgres
+from devserver.readiness import Readiness
+from devserver.redis import Redis
+from devserver.supervisor import Supervisor
+
+PROJECT = Path(__file__).resolve().parent.parent
+_STAND_IN = "core"
+_STOP_SECONDS = 7.0  # for the console's processes; the databases come after them
+_READY_SECONDS = 60.0
+
+
+class Stack:
+    """One console with all that it stands on."""
+
+    def __init__(self, choices: Choices) -> None:
+        """Describe it; nothing is started yet."""
+        self._choices = choices
+        self._folder = DataFolder(choices.data_dir)
+        self._servers: list[OwnServer] = []
+        self._environment: dict[str, str] = child_environment(choices)
+        self._supervisor = Supervisor(environment=self._environment, folder=PROJECT)
+
+    def run(self) -> None:
+        """Start everything, say when it is ready, and stay until a signal asks for a stop; then stop everything.
+
+        Raises:
+            StartError: Something didn't start, or a process ended by itself; the rest has been stopped.
+        """
+        with ExitStack() as cleanup:
+            self._folder.lock()
+            cleanup.callback(self._folder.unlock)
+            if not loopback.is_free(self._choices.port):
+                raise StartError(
+                    f"Port {self._choices.port} of {loopback.HOST} is taken by another program: stop it, "
+                    "or choose another port with PORT."
+                )
+            self._supervisor.install_signals()
+            for step in (self._start_servers, self._prepare, self._start_processes):
+                step(cleanup)
+                if self._supervisor.stop_requested:
+                    return
+            self._watch()
+
+    # --- steps --------------------------------------------------------------------------------------------------
+
+    def _start_servers(self, cleanup: ExitStack) -> None:
+        """Start our own databases, or take the ones that exist."""
+        environment, folder = self._environment, self._folder.path
+        if self._choices.database_url is None:
+            postgres = Postgres(folder / "postgres")
+            self._start_server(postgres, cleanup)
+            postgres.create_database()
+            environment["DATABASE_URL"] = postgres.url()
+        if self._choices.redis_urls is None:
+            redis = Redis(folder / "redis")
+            self._start_server(redis, cleanup)
+            environment["CELERY_BROKER_URL"] = redis.url(0)
+            environment["CORE_RESULT_BACKEND"] = redis.url(1)
+            environment["OPS_CACHE_URL"] = redis.url(2)
+        else:
+            environment.update(self._choices.redis_urls)
+
+    def _start_server(self, server: OwnServer, cleanup: ExitStack) -> None:
+        # Registered before it starts, so that a start that fails halfway leaves nothing behind.
+        cleanup.callback(server.stop)
+        server.start()
+        self._servers.append(server)
+        self._supervisor.say(f"{server.name} listens on {loopback.HOST}:{server.port}; its log is {server.log}")
+
+    def _prepare(self, _cleanup: ExitStack) -> None:
+        """Make what is missing: tables, sample data, the providers' archive, the console's tables, the user admin."""
+        choices, environment, folder = self._choices, self._environment, self._folder
+        url = environment["DATABASE_URL"]
+        tables = prepare_core_tables(url, choices, folder)
+        if tables.missing:
+            self._supervisor.say(f"The database lacks tables of the core's: {', '.join(tables.missing)}.")
+        # Where the data or the broker is somebody's, a real core's worker may be there; ours would take its tasks.
+        demo = choices.demo if choices.demo is not None else tables.ours and choices.redis_urls is None
+        password, set_password = folder.admin_password(choices.admin_password)
+        environment |= {
+            "OPS_DEMO": "1" if demo else "0",
+            "OPS_SECRET_KEY": environment.get("OPS_SECRET_KEY") or folder.secret_key(),
+            "OPS_STATIC_ROOT": environment.get("OPS_STATIC_ROOT") or str(folder.path / "static"),
+            "DEMO_ARCHIVE_DIR": environment.get("DEMO_ARCHIVE_DIR") or str(folder.path / "archive"),
+            "OPS_ADMIN_PASSWORD": password,
+            "OPS_ADMIN_SET_PASSWORD": "1" if set_password else "0",
+        }
+        steps = {"prepare": [sys.executable, "-m", "devserver.prepare"]}
+        if tables.empty:
+            self._supervisor.say("Loading the sample data; this is done once.")
+            steps["sample"] = [sys.executable, "-m", "demo.sample_data", "--database-url", url]
+        if demo and not Path(environment["DEMO_ARCHIVE_DIR"]).exists():
+            steps["archive"] = [sys.executable, "-m", "demo.archive", "--folder", environment["DEMO_ARCHIVE_DIR"]]
+        self._supervisor.run_to_end(steps)
+        for name in ("OPS_ADMIN_PASSWORD", "OPS_ADMIN_SET_PASSWORD"):
+            del environment[name]  # nobody else needs it
+
+    def _start_processes(self, cleanup: ExitStack) -> None:
+        """Start the processes of the Procfile and wait until all are ready."""
+        supervisor, readiness = self._supervisor, Readiness(self._choices.port)
+        cleanup.callback(supervisor.stop, grace=_STOP_SECONDS)
+        for name, command in read_procfile(PROJECT / "Procfile").items():
+            if name != _STAND_IN or self._environment["OPS_DEMO"] == "1":
+                supervisor.start(name, command, readiness.listener(name))
+        deadline = time.monotonic() + _READY_SECONDS
+        while waiting := readiness.waiting_for():
+            if time.monotonic() > deadline:
+                raise StartError(f"Not ready after {_READY_SECONDS:.0f} s: {', '.join(waiting)}.")
+            if self._tick():
+                return
+        print(
+            f"Ready: http://{loopback.HOST}:{self._choices.port}/admin/  "
+            f"(user admin, password in {self._folder.admin_password_file})",
+            flush=True,
+        )
+
+    def _watch(self) -> None:
+        while not self._tick():
+            pass
+
+    def _tick(self) -> bool:
+        """Let a moment pass; say whether a stop was asked for.
+
+        Raises:
+            StartError: A process or a database ended by itself.
+        """
+        self._supervisor.tick()
+        if self._supervisor.stop_requested:
+            self._supervisor.say("Stopping …")
+            return True
+        if (member := self._supervisor.ended()) is not None:
+            raise StartError(f"The process {member.name!r} ended by itself with exit code {member.code}.")
+        for server in self._servers:
+            if not server.running:
+                raise StartError(f"{server.name} ended by itself; its log is {server.log}.")
+        return False
+
+
+def read_procfile(path: Path) -> dict[str, str]:
+    """Return the commands of a Procfile by the names of the processes."""
+    pattern = re.compile(r"^([A-Za-z0-9_-]+):\s*(.+)$", re.MULTILINE)
+    return dict(pattern.findall(path.read_text(encoding="utf-8")))

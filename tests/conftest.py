@@ -1,0 +1,210 @@
+"""What all tests share: the database in the variant asked for, a clean slate after each, processes on demand."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection, transaction
+from django.test import TransactionTestCase
+
+from devserver.postgres import Postgres
+from devserver.readiness import SAYS_READY
+from devserver.redis import Redis
+from opsconsole.schema.ddl import TABLES, create_tables
+from tests.processes import Child
+from tests.services import BROKER, CACHE, RESULTS, services_key
+from tests.waiting import wait_until as _wait_until
+
+_TEMPLATE = "core_template"
+
+children_key = pytest.StashKey[list[Child]]()
+
+
+# --- the servers --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def postgres(pytestconfig: pytest.Config) -> Postgres:
+    """The tests' PostgreSQL server."""
+    return pytestconfig.stash[services_key].postgres
+
+
+@pytest.fixture(scope="session")
+def redis_server(pytestconfig: pytest.Config) -> Redis:
+    """The tests' Redis server; whoever stops it starts it again."""
+    return pytestconfig.stash[services_key].redis
+
+
+@pytest.fixture(scope="session")
+def variant(pytestconfig: pytest.Config) -> str:
+    """The variant of the core's tables that this run is about."""
+    return str(pytestconfig.getoption("--variant"))
+
+
+@pytest.fixture
+def core_database(postgres: Postgres) -> Iterator[str]:
+    """The libpq URL of a database of the test's own, empty, dropped afterwards."""
+    name = f"core_{uuid4().hex[:12]}"
+    postgres.create_database(name)
+    yield postgres.url(name)
+    postgres.drop_database(name)
+
+
+# --- Django's test database ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(postgres: Postgres, variant: str) -> None:
+    """Have the test database made from one that holds the core's tables: they are there before Django migrates."""
+    postgres.create_database(_TEMPLATE)
+    with psycopg.connect(postgres.url(_TEMPLATE), autocommit=True) as server, server.cursor() as cursor:
+        create_tables(cursor, variant)
+    settings.DATABASES["default"].setdefault("TEST", {})["TEMPLATE"] = _TEMPLATE
+    connection.settings_dict.setdefault("TEST", {})["TEMPLATE"] = _TEMPLATE
+
+
+@pytest.fixture(autouse=True)
+def _clean_slate(
+    request: pytest.FixtureRequest, django_db_blocker: Any, redis_server: Redis
+) -> Iterator[None]:
+    """Empty what Django leaves: the core's tables after tests that commit, and Redis."""
+    yield
+    if _commits(request):
+        with django_db_blocker.unblock(), transaction.atomic(), connection.cursor() as cursor:
+            # A test that left a transaction open elsewhere should fail, not hang.
+            cursor.execute("SET LOCAL lock_timeout = '10s'")
+            tables = ", ".join(f"public.{table}" for table in TABLES)
+            cursor.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+    if redis_server.running:
+        _empty_redis(redis_server)
+
+
+def _commits(request: pytest.FixtureRequest) -> bool:
+    """Say whether a test uses the database with real transactions."""
+    if {"transactional_db", "live_server", "django_db_reset_sequences"} & set(request.fixturenames):
+        return True
+    marker = request.node.get_closest_marker("django_db")
+    if marker is not None and (marker.kwargs.get("transaction") or (marker.args and marker.args[0])):
+        return True
+    cls = request.cls
+    # TestCase is a TransactionTestCase that rolls back instead.
+    return isinstance(cls, type) and issubclass(cls, TransactionTestCase) and not hasattr(cls, "setUpTestData")
+
+
+def _empty_redis(server: Redis) -> None:
+    for database in (BROKER, RESULTS, CACHE):
+        with closing(redis.Redis.from_url(server.url(database))) as client:
+            # Kombu declares a queue once per connection and remembers that it did; without its binding in Redis it would
+            # go on to publish into nothing.
+            if keys := [key for key in client.scan_iter(count=1000) if not key.startswith(b"_kombu.binding.")]:
+                client.delete(*keys)
+
+
+# --- processes ----------------------------------------------------------------------------------------------------
+
+StartChild = Callable[..., Child]
+
+
+@pytest.fixture
+def start_child(request: pytest.FixtureRequest, transactional_db: None, tmp_path: Path) -> Iterator[StartChild]:
+    """Start processes of the console on the test's database: `start_child(name, *argv, **environment)`.
+
+    They are stopped at the end of the test; their logs are shown when it fails.
+    """
+    children: list[Child] = []
+    request.node.stash[children_key] = children
+
+    def start(name: str, *argv: str, **environment: str) -> Child:
+        database = connection.settings_dict["NAME"]
+        postgres = request.config.stash[services_key].postgres
+        log = tmp_path / f"{len(children)}-{name}.log"
+        child = Child(name, argv, {"DATABASE_URL": postgres.url(database), **environment}, log)
+        children.append(child)
+        return child
+
+    yield start
+    for child in reversed(children):
+        child.stop(grace=5.0)
+
+
+@pytest.fixture
+def core_worker(start_child: StartChild, tmp_path: Path) -> StartChild:
+    """Start the stand-in for the core's worker, ready to work: `core_worker(**environment)`."""
+
+    def start(**environment: str) -> Child:
+        environment.setdefault("DEMO_ARCHIVE_DIR", str(tmp_path / "archive"))
+        environment.setdefault("DEMO_PAGES_PER_SECOND", "100")
+        queues = "ingest,messages,maintenance,celery"
+        return _start_worker(start_child, "core", "demo.core_worker", queues, 2, environment)
+
+    return start
+
+
+@pytest.fixture
+def console_worker(start_child: StartChild) -> StartChild:
+    """Start the console's worker, ready to work: `console_worker(queues="opsconsole", concurrency=1, **environment)`."""
+
+    def start(*, queues: str = "opsconsole", concurrency: int = 1, **environment: str) -> Child:
+        return _start_worker(start_child, "worker", "opsconsole", queues, concurrency, environment)
+
+    return start
+
+
+@pytest.fixture
+def sweeper(start_child: StartChild) -> StartChild:
+    """Start a sweeper: `sweeper(*options, **environment)`."""
+
+    def start(*options: str, **environment: str) -> Child:
+        child = start_child("sweeper", "manage.py", "run_sweeper", *options, **environment)
+        child.wait_for(SAYS_READY["sweeper"])
+        return child
+
+    return start
+
+
+@pytest.fixture
+def beat(start_child: StartChild) -> StartChild:
+    """Start beat: `beat(**environment)`."""
+
+    def start(**environment: str) -> Child:
+        argv = ["-m", "celery", "--quiet", "--app", "opsconsole", "beat", "--pidfile=", "--loglevel", "INFO"]
+        argv += ["--scheduler", "django_celery_beat.schedulers:DatabaseScheduler"]
+        child = start_child("beat", *argv, **environment)
+        child.wait_for(SAYS_READY["beat"])
+        return child
+
+    return start
+
+
+def _start_worker(
+    start_child: StartChild, name: str, app: str, queues: str, concurrency: int, environment: dict[str, str]
+) -> Child:
+    argv = ["-m", "celery", "--quiet", "--app", app, "worker", "--queues", queues, "--loglevel", "INFO"]
+    # A name of its own: several may run at once.
+    argv += ["--hostname", f"{name}-{uuid4().hex[:8]}@%h", "--concurrency", str(concurrency)]
+    argv += ["--without-gossip", "--without-mingle"]
+    child = start_child(name, *argv, **environment)
+    child.wait_for(SAYS_READY[name])
+    return child
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """Show the logs of a failed test's processes."""
+    report = yield
+    if report.failed:
+        for child in item.stash.get(children_key, []):
+            report.sections.append((f"log of {child.name}", child.output[-20_000:]))
+    return report
+
+
+@pytest.fixture
+def wait_until() -> Callable[..., Any]:
+    """`tests.waiting.wait_until`."""
+    return _wait_until
