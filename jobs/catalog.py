@@ -165,7 +165,9 @@ def _catalog() -> Mapping[str, JobType]:
             raise ImproperlyConfigured(
                 f"JOB_TYPES[{name!r}] has the unknown keys {', '.join(unknown)}; known are {', '.join(sorted(known))}."
             )
-        values = {key: tuple(value) if key == "arguments" and value is not None else value for key, value in given.items()}
+        values: dict[str, Any] = {
+            key: tuple(value) if key == "arguments" and value is not None else value for key, value in given.items()
+        }
         if name in types:
             types[name] = replace(types[name], **values)
         elif {"task", "queue"} <= set(values):

@@ -13,9 +13,10 @@ from typing import Any
 
 import orjson
 from celery import Celery
-from celery.backends.base import KeyValueStoreBackend
+from celery.backends.base import BaseKeyValueStoreBackend
 from django.conf import settings
 from django_celery_results.models import TaskResult
+from kombu.connection import ConnectionPool
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
@@ -136,7 +137,8 @@ def publish(message: TaskMessage) -> None:
     """
     app = _publisher()
     # An error that leaves this block makes the pool drop the connection.
-    with app.pool.acquire(block=True, timeout=SOCKET_TIMEOUT_SECONDS) as connection:
+    pool: ConnectionPool = app.pool
+    with pool.acquire(block=True, timeout=SOCKET_TIMEOUT_SECONDS) as connection:
         try:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=SOCKET_TIMEOUT_SECONDS)
             connection.default_channel.client.ping()
@@ -174,7 +176,7 @@ def read_states(task_ids: Iterable[str]) -> dict[str, TaskState]:
         )
     backend = _reader().backend
     try:
-        if isinstance(backend, KeyValueStoreBackend):
+        if isinstance(backend, BaseKeyValueStoreBackend):
             raw = backend.mget([backend.get_key_for_task(task_id) for task_id in wanted])
             metas = {
                 task_id: _decoded(backend, value) for task_id, value in zip(wanted, raw, strict=True) if value is not None
@@ -242,7 +244,7 @@ def _kwargsrepr(kwargs: dict[str, Any]) -> str:
     return repr(redact(kwargs))[:MAX_KWARGSREPR_LENGTH]
 
 
-def _decoded(backend: KeyValueStoreBackend, value: bytes | str) -> dict[str, Any]:
+def _decoded(backend: BaseKeyValueStoreBackend, value: bytes | str) -> dict[str, Any]:
     try:
         meta = orjson.loads(value)
     except orjson.JSONDecodeError:

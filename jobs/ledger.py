@@ -141,7 +141,7 @@ def _active_holder(cursor: CursorWrapper, key: str) -> int | None:
         [key, list(ENDED_STATUSES)],
     )
     row = cursor.fetchone()
-    return row[0] if row else None
+    return int(row[0]) if row else None
 
 
 def _free_ended_key(cursor: CursorWrapper, key: str) -> None:

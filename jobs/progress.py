@@ -5,7 +5,7 @@ from typing import Any, Final, Literal
 from django.db.models.functions import Now
 
 from jobs import subjects
-from jobs.models import Dispatch, Job
+from jobs.models import Dispatch, Job, Outcome
 from jobs.subjects import Watermarks
 
 REPORTED: Final = "reported"
@@ -44,6 +44,13 @@ def observe_all(dispatches: list[Dispatch]) -> None:
     payloads = dict(Job.objects.filter(pk__in=[d.job_id for d in dispatches]).values_list("pk", "payload_json"))
     for dispatch in dispatches:
         observe(dispatch, payloads.get(dispatch.job_id))
+
+
+def at_the_end(dispatch: Dispatch, outcome: str) -> dict[str, Any]:
+    """Return the progress columns of an attempt that has ended: a task that is done has done all that it counted."""
+    if outcome == Outcome.DONE and dispatch.progress_source == REPORTED and dispatch.progress_total:
+        return {"progress_current": dispatch.progress_total, "progress_at": Now()}
+    return {}
 
 
 def as_json(row: dict[str, Any]) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F, Value
 from django.db.models.functions import Coalesce, Greatest, Least, Now
 
-from jobs import catalog, ledger
+from jobs import catalog, ledger, progress
 from jobs.gateway import ActiveTask, TaskState
 from jobs.models import ACTIVE_STATUSES, DONE, FAILED, QUEUED, RETRYING, RUNNING, Dispatch, Job, Outcome
 from jobs.outcomes import Verdict, judge
@@ -36,12 +36,14 @@ def mark_started(dispatch: Dispatch, task: ActiveTask) -> bool:
     with transaction.atomic():
         if not (job_type and job_type.core_writes_row):
             ledger.transition(dispatch.job_id, allowed=(QUEUED, RETRYING), to=RUNNING, add_attempt=True)
+        open_attempt = Dispatch.objects.filter(pk=dispatch.pk, ended_at=None)
         # A worker's clock may be off: an attempt starts after it was published, and not in the future.
-        return bool(
-            Dispatch.objects.filter(pk=dispatch.pk, ended_at=None, started_at=None).update(
-                started_at=Least(Greatest(started_at, F("published_at")), Now()), worker=task.worker[:255] or None
-            )
+        changed = open_attempt.filter(started_at=None).update(
+            started_at=Least(Greatest(started_at, F("published_at")), Now())
         )
+        if task.worker:
+            changed += open_attempt.filter(worker=None).update(worker=task.worker[:255])
+    return bool(changed)
 
 
 def settle(dispatch: Dispatch, state: TaskState) -> bool:
@@ -67,6 +69,7 @@ def settle(dispatch: Dispatch, state: TaskState) -> bool:
             traceback=redact_text(state.traceback)[-MAX_TRACEBACK_LENGTH:] if state.traceback else None,
             next_attempt_at=Now() + Value(timedelta(seconds=delay)) if delay is not None else None,
             holds_place=False,
+            **progress.at_the_end(dispatch, outcome),
         )
         if not settled:
             transaction.set_rollback(True)
@@ -90,8 +93,8 @@ def _move_job(dispatch: Dispatch, verdict: Verdict) -> tuple[str | None, str | N
     if dispatch.started_at is None:
         # Nobody saw it start: the attempt counts now.
         claimed = ledger.transition(dispatch.job_id, allowed=(QUEUED, RETRYING), to=RUNNING, add_attempt=True)
-    status, values = DONE, {"last_error": None, "dedupe_key": None}
-    delay = None
+    status, delay = DONE, None
+    values: dict[str, Any] = {"last_error": None, "dedupe_key": None}
     if verdict.is_failure:
         status, delay = _after_failure(dispatch, verdict)
         values = {"last_error": redact_text(verdict.error or "")[: ledger.MAX_ERROR_LENGTH]}

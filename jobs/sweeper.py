@@ -142,7 +142,7 @@ def note_started(dispatch: Dispatch) -> None:
 def note_workers(workers: Workers) -> None:
     """Keep what the workers answered: which tasks have started, and who is there."""
     if workers.active:
-        running = Dispatch.objects.filter(ended_at=None, started_at=None, task_id__in=_uuids(workers.active))
+        running = Dispatch.objects.filter(ended_at=None, worker=None, task_id__in=_uuids(workers.active))
         for dispatch in running:
             settling.mark_started(dispatch, workers.active[str(dispatch.task_id)])
     if workers.tasks:

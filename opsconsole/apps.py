@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.conf import settings
 from django.db import connections
 from django.db.models.signals import post_migrate, pre_migrate
@@ -28,7 +28,7 @@ class OpsconsoleConfig(AppConfig):
         """Register the hooks around migrations."""
         pre_migrate.connect(self.before_migrations, sender=self, dispatch_uid="opsconsole.before_migrations")
         # The last application to migrate: by then every application's permissions are there.
-        last = [config for config in self.apps.get_app_configs() if config.models_module][-1]
+        last = [config for config in apps.get_app_configs() if config.models_module][-1]
         post_migrate.connect(self.after_migrations, sender=last, dispatch_uid="opsconsole.after_migrations")
 
     def before_migrations(self, using: str, **kwargs: Any) -> None:

@@ -29,7 +29,7 @@ class AnyJSONField(models.JSONField):
         return None if value is None else json.loads(value)
 
 
-class UTCDateTimeField(models.DateTimeField):
+class UTCDateTimeField(models.DateTimeField["datetime | str | None", datetime]):
     """A moment in UTC, in a column with or without a time zone (the core writes naive UTC)."""
 
     def from_db_value(

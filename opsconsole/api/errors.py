@@ -35,9 +35,10 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         )
     if isinstance(error, SuspiciousOperation):
         return Response({"detail": "The request was malformed.", "code": "bad_request"}, status=400)
-    answer = drf_exception_handler(error, context)
-    if answer is None:
+    drf_answer = drf_exception_handler(error, context)
+    if drf_answer is None:
         return None
+    answer = drf_answer
     if isinstance(error, exceptions.ValidationError):
         answer.data = validation_answer(error)
     elif isinstance(error, Http404):

@@ -1,0 +1,215 @@
+"""Lists of the console: pages by key, never counted on the way, filters in words, all of their state in the address."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin import helpers
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from opsconsole.admin.base import ReadOnlyAdmin
+from opsconsole.api import cursors
+from opsconsole.errors import OpsError
+from opsconsole.filter_forms import FilterForm
+
+if TYPE_CHECKING:
+    from django.contrib.admin.views.main import ChangeList
+else:
+    from unfold.views import ChangeList
+
+M = TypeVar("M", bound=Model)
+
+ROWS_PER_PAGE = 50
+MAX_ID = 2**63 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cursor:
+    """Where a page of a list starts: beyond a row's key, in the list's order or backwards."""
+
+    key: int
+    backwards: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListPage(Generic[M]):
+    """One page of a list.
+
+    Attributes:
+        rows: its rows, in the list's order.
+        next_key: the key that the next page starts beyond, or None when there is none.
+        previous_key: likewise, backwards.
+        total: how many rows there are in all, in words, where that is known.
+    """
+
+    rows: Sequence[M]
+    next_key: int | None = None
+    previous_key: int | None = None
+    total: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmptyList:
+    """What is said where a list has no rows at all."""
+
+    icon: str = "inbox"
+    title: str = "Nothing here yet"
+    text: str = ""
+
+
+@dataclass(kw_only=True)
+class ListState:
+    """What the list's template shows around its rows."""
+
+    form: FilterForm
+    problems: list[str] = field(default_factory=list)
+    next_url: str = ""
+    previous_url: str = ""
+    total: str = ""
+
+
+class ConsoleChangeList(ChangeList):
+    """Takes its rows from its admin's `fetch` instead of a queryset; broken input becomes a sentence."""
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        """None of Django's: the admin's own form reads the address."""
+        return [], False, {}, False, False
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        """Return a queryset that nobody evaluates."""
+        return self.root_queryset
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Fetch the page that the address asks for."""
+        admin: Any = self.model_admin
+        form: FilterForm = admin.filter_form_class(request.GET)
+        self.state = ListState(form=form)
+        page: ListPage[Any] = ListPage(rows=[])
+        if not form.is_valid():
+            self.state.problems = form.sentences()
+        else:
+            listed = admin.listed(form)
+            try:
+                page = admin.fetch(request, form, self._cursor(request, listed))
+            except OpsError as error:
+                self.state.problems = [error.message]
+            else:
+                self.state.next_url = self._link(form, listed, page.next_key, backwards=False)
+                self.state.previous_url = self._link(form, listed, page.previous_key, backwards=True)
+                self.state.total = page.total
+        self.result_list = list(page.rows)  # type: ignore[assignment]
+        # Django says with these how many there are; the list says so itself, and doesn't count for it.
+        self.result_count = self.full_result_count = len(self.result_list)
+        self.show_full_result_count = False
+        self.can_show_all = False
+        self.multi_page = False
+
+    @staticmethod
+    def _cursor(request: HttpRequest, listed: str) -> Cursor | None:
+        given = request.GET.get("cursor", "")
+        if not given:
+            return None
+        key, backwards = cursors.decode(given, listed=listed)
+        return Cursor(key=key, backwards=backwards)
+
+    @staticmethod
+    def _link(form: FilterForm, listed: str, key: int | None, *, backwards: bool) -> str:
+        if key is None:
+            return ""
+        cursor = cursors.encode(listed=listed, key=key, backwards=backwards)
+        return "?" + urlencode([*form.pairs(), ("cursor", cursor)])
+
+
+class ListAdmin(ReadOnlyAdmin[M]):
+    """Read-only pages of a model whose list is paged by key.
+
+    A subclass names its columns as Django does, and says in `fetch` where a page comes from; without one it is the
+    model's own rows, newest first.
+    """
+
+    change_list_template = "opsconsole/change_list.html"
+    list_per_page = ROWS_PER_PAGE
+    filter_form_class: type[FilterForm] = FilterForm
+    empty_list = EmptyList()
+    # Shown above the list, such as status tabs.
+    list_tabs_template = ""
+    ordering = ()
+    # Nothing can be sorted by a column that no index carries.
+    sortable_by = ()
+    # Has Django show the action bar; the search itself is a part of the filter form.
+    search_fields = ("pk",)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ConsoleChangeList]:
+        """Page by key."""
+        return ConsoleChangeList
+
+    def listed(self, form: FilterForm) -> str:
+        """Return the name of the list that a cursor is good for."""
+        return f"admin:{self.opts.model_name}:{form.digest()}"
+
+    def fetch(self, request: HttpRequest, form: FilterForm, cursor: Cursor | None) -> ListPage[M]:
+        """Return the page that starts at a cursor; one query."""
+        backwards = cursor is not None and cursor.backwards
+        found = self.get_queryset(request).order_by("pk" if backwards else "-pk")
+        if cursor is not None:
+            found = found.filter(**{"pk__gt" if backwards else "pk__lt": cursor.key})
+        rows = list(found[: self.list_per_page + 1])
+        return list_page(rows, cursor=cursor, limit=self.list_per_page)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list; what is wrong with the address is said on the page, as a 400."""
+        response = super().changelist_view(request, (extra_context or {}) | {"list_admin": self})
+        context = getattr(response, "context_data", None) or {}
+        if "cl" in context:
+            context["title"] = str(self.opts.verbose_name_plural).capitalize()
+            if context["cl"].state.problems:
+                response.status_code = 400
+        return response
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[M]) -> HttpResponse | None:
+        """Run an action on the rows that were ticked, never on all that match."""
+        if not chosen_ids(request):
+            self.message_user(request, "Nothing that exists was chosen; nothing was done.", messages.WARNING)
+            return HttpResponseRedirect(request.get_full_path())
+        # Actions read what was ticked from the request: the queryset is not to be trusted with “select across”.
+        return super().response_action(request, queryset.none())
+
+
+def chosen_ids(request: HttpRequest) -> list[int]:
+    """Return the ids of the rows that were ticked, those that can be ids, one page at most."""
+    given = request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)[: 2 * ROWS_PER_PAGE]
+    ids = [int(value) for value in given if value.isascii() and value.isdigit() and len(value) < 20]
+    return list(dict.fromkeys(pk for pk in ids if 0 < pk <= MAX_ID))
+
+
+def list_page(
+    found: Sequence[M], *, cursor: Cursor | None, limit: int, more: bool | None = None, total: str = ""
+) -> ListPage[M]:
+    """Return the page that some rows make.
+
+    Args:
+        found: the rows beyond the cursor, in the order in which they were walked (in the list's order when `more` is
+            given): one more than the page has, if there is one.
+        cursor: where they start.
+        limit: rows a page.
+        more: whether there are more that way, for rows that are the page's own already.
+        total: how many there are in all, in words.
+    """
+    backwards = cursor is not None and cursor.backwards
+    rows = list(found[:limit])
+    if more is None:
+        more = len(found) > limit
+        if backwards:
+            rows.reverse()
+    has_next = bool(rows) and (backwards or more)
+    has_previous = bool(rows) and (more if backwards else cursor is not None)
+    return ListPage(
+        rows=rows,
+        next_key=rows[-1].pk if has_next else None,
+        previous_key=rows[0].pk if has_previous else None,
+        total=total,
+    )

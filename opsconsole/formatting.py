@@ -1,0 +1,174 @@
+"""How times, durations, numbers, sizes and states are written on pages.
+
+Plain functions, shared by admin columns and templates (`{% load console %}`). Everything that comes from outside is
+escaped here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+NOTHING: Final = "–"
+Tone = Literal["good", "bad", "busy", "warn", "idle"]
+
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """How a state is shown: a word, an icon and a colour, never the colour alone."""
+
+    word: str
+    icon: str
+    tone: Tone
+
+
+def number(value: Any) -> str:
+    """Return a number with thousands separators; what isn't one as it is."""
+    return f"{value:,}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def size(count: int | None) -> str:
+    """Return a number of bytes in binary units."""
+    if count is None:
+        return NOTHING
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(value) < 1024:
+            return f"{value:,.0f} {unit}" if unit == "B" else f"{value:,.1f} {unit}"
+        value /= 1024
+    return f"{value:,.1f} TiB"
+
+
+def duration(milliseconds: int | None) -> str:
+    """Return a duration in its two largest units."""
+    if milliseconds is None:
+        return NOTHING
+    if milliseconds < 1_000:
+        return f"{milliseconds} ms"
+    seconds = milliseconds / 1_000
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = int(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE} s"
+    if whole < _DAY:
+        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
+    return f"{whole // _DAY:,} d {whole % _DAY // _HOUR} h"
+
+
+def relative(moment: datetime, now: datetime) -> str:
+    """Return how long ago a moment was, or how far ahead it is. console.js does the same while the page is open."""
+    seconds = (now - moment).total_seconds()
+    distance = abs(seconds)
+    if distance < 5:
+        return "just now"
+    if distance < _MINUTE:
+        text = f"{int(distance)} s"
+    elif distance < _HOUR:
+        text = f"{int(distance // _MINUTE)} min"
+    elif distance < 2 * _DAY:
+        text = f"{int(distance // _HOUR)} h"
+    elif distance < 60 * _DAY:
+        text = f"{int(distance // _DAY)} d"
+    elif distance < 730 * _DAY:
+        text = f"{int(distance // (30 * _DAY))} months"
+    else:
+        text = f"{int(distance // (365 * _DAY)):,} years"
+    return f"{text} ago" if seconds > 0 else f"in {text}"
+
+
+def exact(moment: datetime) -> str:
+    """Return a moment to the second, in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def ago(moment: datetime | None) -> SafeString:
+    """Return a moment as a `<time>` element: relative, with the exact one on hover."""
+    if moment is None:
+        return format_html('<span class="oc-nothing">{}</span>', NOTHING)
+    return format_html(
+        '<time class="oc-time" datetime="{}" title="{}" data-ago>{}</time>',
+        moment.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        exact(moment),
+        relative(moment, timezone.now()),
+    )
+
+
+def running_for(since: datetime) -> SafeString:
+    """Return how long something has been running, ticking while the page is open."""
+    elapsed = max(0, int((timezone.now() - since).total_seconds() * 1_000))
+    return format_html(
+        '<time class="oc-time" datetime="{}" title="Since {}" data-since>{}</time>',
+        since.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        exact(since),
+        duration(elapsed),
+    )
+
+
+def badge(look: Look) -> SafeString:
+    """Return a state as its word with icon and colour."""
+    return format_html(
+        '<span class="oc-badge oc-{}"><span class="material-symbols-outlined" aria-hidden="true">{}</span>{}</span>',
+        look.tone,
+        look.icon,
+        look.word,
+    )
+
+
+def bar(progress: Mapping[str, Any] | None, *, label: str = "Progress", ended: bool = False) -> SafeString:
+    """Return progress as a bar with its numbers in words; a bar without an end where the total isn't known.
+
+    Args:
+        progress: `current`, `unit` and, where it is known, `total` and `percent`; None when nothing is known yet.
+        label: what it is the progress of.
+        ended: it goes no further; a bar without an end is full then.
+    """
+    percent = progress.get("percent") if progress else None
+    text = progress_words(progress)
+    if percent is None:
+        value = SafeString("")
+        shape = "oc-bar-full" if ended else "oc-bar-open"
+        width = 100
+    else:
+        value = format_html(' aria-valuenow="{}"', percent)
+        shape, width = "", percent
+    return format_html(
+        '<span class="oc-progress"><span class="oc-bar {}" role="progressbar" aria-label="{}" aria-valuemin="0" '
+        'aria-valuemax="100" aria-valuetext="{}"{}><span style="width:{}%"></span></span>'
+        '<span class="oc-progress-text">{}</span></span>',
+        shape,
+        label,
+        text,
+        value,
+        width,
+        text,
+    )
+
+
+def progress_words(progress: Mapping[str, Any] | None) -> str:
+    """Return progress in words: “1,204 of 3,000 messages (40 %)”, or “1,204 messages so far”."""
+    if progress is None:
+        return "nothing yet"
+    current, unit = number(progress["current"]), progress.get("unit") or ""
+    if progress.get("total"):
+        return f"{current} of {number(progress['total'])} {unit} ({progress['percent']} %)"
+    return f"{current} {unit} so far"
+
+
+def first_line(text: str | None, length: int = 200) -> str:
+    """Return the first line of a text that isn't empty, cut."""
+    line = next((line.strip() for line in (text or "").splitlines() if line.strip()), "")
+    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+
+
+def count(amount: int, singular: str, plural: str | None = None) -> str:
+    """Return “1 job”, “2 jobs”, “20,312 jobs”."""
+    return f"{amount:,} {singular if amount == 1 else plural or singular + 's'}"

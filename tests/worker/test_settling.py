@@ -1,0 +1,282 @@
+"""Settling: what a core task left in the result back end becomes the state of its job."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from identities.operations import backfill_conversations
+from jobs import catalog, operations, sweeper
+from jobs.gateway import ActiveTask, Workers
+from jobs.models import CANCELLED, DONE, FAILED, QUEUED, RETRYING, RUNNING, Dispatch, Job
+from tests.cast import OPERATOR, make_conversation, make_identity, make_job, make_message
+from tests.worker.conftest import Leave
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+GOOD = {
+    "status": "success",
+    "conversations_synced": 2,
+    "messages_synced": 7,
+    "new_conversations": 1,
+    "new_messages": 7,
+    "errors": [],
+}
+
+
+@pytest.fixture
+def dispatch() -> Dispatch:
+    """The published attempt of a backfill."""
+    backfill_conversations(identity_ids=[make_identity("Alice").pk], actor=OPERATOR)
+    return Dispatch.objects.get()
+
+
+def only_job() -> Job:
+    return Job.objects.get()
+
+
+def settle(dispatch: Dispatch) -> None:
+    sweeper.settle_ended()
+    dispatch.refresh_from_db()
+
+
+def test_a_success_makes_the_job_done_and_keeps_what_was_returned(dispatch: Dispatch, leave_result: Leave) -> None:
+    leave_result(dispatch, GOOD)
+    settle(dispatch)
+
+    job = only_job()
+    assert (job.status, job.attempts, job.last_error, job.dedupe_key) == (DONE, 1, None, None)
+    assert (dispatch.outcome, dispatch.result) == ("done", GOOD)
+    assert dispatch.ended_at is not None
+
+
+def test_a_success_without_messages_and_errors_is_done(dispatch: Dispatch, leave_result: Leave) -> None:
+    leave_result(dispatch, {**GOOD, "messages_synced": 0, "new_messages": 0})
+    settle(dispatch)
+    assert only_job().status == DONE
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {**GOOD, "errors": ["Failed to fetch page 7: 429 Too Many Requests"]},
+        {**GOOD, "errors": ["No credentials for identity 4"], "messages_synced": 0},
+        {**GOOD, "errors": ["some image could not be had"], "messages_synced": 0},
+        {"status": "error", "error": "the provider is down"},
+        {"status": "failed", "error": "the provider is down"},
+    ],
+)
+def test_a_failure_that_comes_back_as_a_celery_success_is_retried_by_the_cores_rule(
+    dispatch: Dispatch, leave_result: Leave, result: dict[str, Any]
+) -> None:
+    leave_result(dispatch, result)
+    settle(dispatch)
+
+    job = only_job()
+    assert (job.status, job.attempts) == (RETRYING, 1)
+    assert job.last_error
+    assert job.dedupe_key
+    assert job.next_run_at is not None
+    wait = job.next_run_at - datetime.now(UTC)
+    assert timedelta(seconds=50) < wait <= timedelta(seconds=60)
+    assert dispatch.outcome == "retrying"
+
+
+def test_a_partial_success_is_done_and_its_errors_are_kept(dispatch: Dispatch, leave_result: Leave) -> None:
+    leave_result(dispatch, {**GOOD, "errors": ["image 5 could not be had"]})
+    settle(dispatch)
+
+    assert only_job().status == DONE
+    assert (dispatch.outcome, dispatch.error) == ("partial", "image 5 could not be had")
+
+
+def test_skipped_is_done_with_its_reason(dispatch: Dispatch, leave_result: Leave) -> None:
+    leave_result(dispatch, {"status": "skipped", "reason": "nothing to do"})
+    settle(dispatch)
+
+    assert only_job().status == DONE
+    assert (dispatch.outcome, dispatch.error) == ("skipped", "nothing to do")
+
+
+@pytest.mark.parametrize("error", ["401 Unauthorized", "403 Forbidden", "invalid_grant", "token was revoked"])
+def test_what_no_retry_can_mend_fails_at_once(dispatch: Dispatch, leave_result: Leave, error: str) -> None:
+    leave_result(dispatch, {**GOOD, "messages_synced": 0, "errors": [error]})
+    settle(dispatch)
+
+    job = only_job()
+    assert (job.status, job.dedupe_key, job.next_run_at) == (FAILED, None, None)
+    assert error in (job.last_error or "")
+
+
+def test_an_exception_is_a_failure_with_its_traceback(dispatch: Dispatch, leave_result: Leave) -> None:
+    leave_result(
+        dispatch,
+        {"exc_type": "KeyError", "exc_message": ["author"], "exc_module": "builtins"},
+        state="FAILURE",
+        traceback="Traceback (most recent call last):\n  KeyError: 'author'",
+    )
+    settle(dispatch)
+
+    assert only_job().last_error == "KeyError: author"
+    assert "most recent call last" in (dispatch.traceback or "")
+
+
+def test_the_last_attempt_that_fails_makes_the_job_failed(dispatch: Dispatch, leave_result: Leave) -> None:
+    Job.objects.update(attempts=2)
+    leave_result(dispatch, {"status": "error", "error": "still down"})
+    settle(dispatch)
+
+    job = only_job()
+    assert (job.status, job.attempts, job.dedupe_key) == (FAILED, 3, None)
+
+
+def test_a_retrying_job_gets_its_next_attempt_when_its_time_has_come(dispatch: Dispatch, leave_result: Leave) -> None:
+    leave_result(dispatch, {"status": "error", "error": "down"})
+    settle(dispatch)
+    assert sweeper.redispatch_due() == 0
+
+    Dispatch.objects.filter(pk=dispatch.pk).update(next_attempt_at=datetime.now(UTC) - timedelta(seconds=1))
+    assert sweeper.redispatch_due() == 1
+    assert sweeper.publish_due() == 1
+
+    second = Dispatch.objects.latest("pk")
+    assert second.pk != dispatch.pk
+    leave_result(second, GOOD)
+    settle(second)
+    assert (only_job().status, only_job().attempts) == (DONE, 2)
+
+
+def test_a_retrying_job_that_somebody_changed_meanwhile_gets_no_further_attempt(
+    dispatch: Dispatch, leave_result: Leave
+) -> None:
+    leave_result(dispatch, {"status": "error", "error": "down"})
+    settle(dispatch)
+    Job.objects.update(status=CANCELLED, dedupe_key=None)
+    Dispatch.objects.update(next_attempt_at=datetime.now(UTC) - timedelta(seconds=1))
+
+    assert sweeper.redispatch_due() == 0
+    assert Dispatch.objects.count() == 1
+
+
+def test_a_result_that_comes_after_a_cancel_stays_in_the_attempt_only(dispatch: Dispatch, leave_result: Leave) -> None:
+    Job.objects.update(status=CANCELLED, dedupe_key=None)
+    leave_result(dispatch, GOOD)
+    settle(dispatch)
+
+    assert only_job().status == CANCELLED
+    assert dispatch.result == GOOD
+
+
+def test_a_job_is_running_with_one_attempt_once_a_worker_tells_of_it(dispatch: Dispatch) -> None:
+    started = datetime.now(UTC)
+    active = ActiveTask(task_id=str(dispatch.task_id), worker="core@host", started_at=started)
+    for _ in range(2):
+        sweeper.note_workers(Workers(active={str(dispatch.task_id): active}))
+
+    dispatch.refresh_from_db()
+    assert (only_job().status, only_job().attempts) == (RUNNING, 1)
+    assert dispatch.worker == "core@host"
+
+
+def test_a_worker_whose_clock_is_ten_minutes_ahead_does_not_start_in_the_future(dispatch: Dispatch) -> None:
+    ahead = datetime.now(UTC) + timedelta(minutes=10)
+    active = ActiveTask(task_id=str(dispatch.task_id), worker="core@host", started_at=ahead)
+    sweeper.note_workers(Workers(active={str(dispatch.task_id): active}))
+
+    dispatch.refresh_from_db()
+    assert dispatch.started_at is not None
+    assert dispatch.started_at <= datetime.now(UTC)
+
+
+def test_reported_progress_is_kept(dispatch: Dispatch, leave_result: Leave) -> None:
+    leave_result(dispatch, {"current": 50, "total": 200, "unit": "messages"}, state="PROGRESS")
+    settle(dispatch)
+
+    assert only_job().status == RUNNING
+    assert (dispatch.progress_current, dispatch.progress_total, dispatch.progress_source) == (50, 200, "reported")
+
+
+@pytest.mark.parametrize("meta", [{"current": "many"}, {"current": -1}, {"current": True}, {}])
+def test_progress_that_makes_no_sense_is_not_kept(
+    dispatch: Dispatch, leave_result: Leave, meta: dict[str, Any]
+) -> None:
+    leave_result(dispatch, meta, state="PROGRESS")
+    settle(dispatch)
+    assert dispatch.progress_source != "reported"
+
+
+def test_progress_is_observed_from_what_has_arrived_when_the_task_says_nothing(dispatch: Dispatch) -> None:
+    active = ActiveTask(task_id=str(dispatch.task_id), worker="core@host", started_at=None)
+    sweeper.note_workers(Workers(active={str(dispatch.task_id): active}))
+    identity_id = only_job().payload_json["identity_id"]
+    from identities.models import Identity
+
+    conversation = make_conversation(Identity.objects.get(pk=identity_id))
+    make_message(conversation)
+    make_message(conversation, identity_id=None)
+    make_message(make_conversation(make_identity("Somebody else")))
+
+    settle(dispatch)
+
+    assert (dispatch.progress_current, dispatch.progress_source) == (2, "observed")
+
+
+def test_the_next_ingest_job_of_an_identity_is_handed_over_when_the_one_before_has_ended(leave_result: Leave) -> None:
+    alice = make_identity("Alice")
+    backfill_conversations(identity_ids=[alice.pk], actor=OPERATOR)
+    operations.submit_run(
+        operation="sync.trigger",
+        title="Sync Alice",
+        requests=[
+            operations.JobRequest(
+                job_type=catalog.SYNC, payload={"provider_id": "reddit", "identity_id": alice.pk}
+            )
+        ],
+        actor=OPERATOR,
+        entity=operations.Entity(type="identity", id=alice.pk),
+    )
+    first, second = Dispatch.objects.order_by("pk")
+    assert second.published_at is None
+    Dispatch.objects.filter(pk=second.pk).update(publication_lease_until=datetime.now(UTC) - timedelta(seconds=1))
+    assert sweeper.publish_due() == 0
+
+    leave_result(first, GOOD)
+    sweeper.settle_ended()
+
+    assert sweeper.publish_due() == 1
+    second.refresh_from_db()
+    assert second.published_at is not None
+
+
+@pytest.mark.parametrize("status", [QUEUED, RETRYING])
+def test_a_job_that_the_console_did_not_create_is_never_handed_over(status: str) -> None:
+    make_job(status=status, next_run_at=datetime.now(UTC) - timedelta(hours=1))
+    sweeper.redispatch_due()
+    sweeper.publish_due()
+    assert not Dispatch.objects.exists()
+
+
+def test_a_failed_send_is_never_retried_by_itself(leave_result: Leave) -> None:
+    message = make_message(make_conversation(make_identity()), remote_visibility="send_failed")
+    job = make_job("message.send_manual", queue_name="messages", payload={"message_id": message.pk}, max_attempts=10)
+    operations.retry_job(job.pk, actor=OPERATOR)
+    dispatch = Dispatch.objects.get()
+    leave_result(dispatch, {"status": "error", "error": "timeout"})
+    settle(dispatch)
+
+    assert only_job().status == FAILED
+
+
+def test_a_huge_result_is_not_kept_but_counts(dispatch: Dispatch, leave_result: Leave) -> None:
+    leave_result(dispatch, {**GOOD, "blob": "x" * 5_000_000})
+    settle(dispatch)
+
+    assert only_job().status == DONE
+    assert "larger than" in str(dispatch.result)
+
+
+@pytest.mark.parametrize("result", [None, "done", 5, [1, 2]])
+def test_a_result_that_is_no_object_counts_as_done(dispatch: Dispatch, leave_result: Leave, result: Any) -> None:
+    leave_result(dispatch, result)
+    settle(dispatch)
+    assert only_job().status == DONE
