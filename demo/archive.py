@@ -213,9 +213,7 @@ def _write_once(path: Path, text: str) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m demo.archive", description="Write the providers' archive."
-    )
+    parser = argparse.ArgumentParser(prog="python -m demo.archive", description="Write the providers' archive.")
     parser.add_argument("--folder", type=Path, required=True, help="where; made when it doesn't exist")
     options = parser.parse_args(arguments)
     pages = write_archive(options.folder)

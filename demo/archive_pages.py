@@ -86,9 +86,9 @@ def compose_pages(provider_id: str, username: str, count: int, *, newest: dateti
                 "body": rng.choice(BODIES),
             }
             if rng.random() < 0.04:
-                message["image"] = (
-                    f"https://images.{provider_id}.example/{rng.choice(('a', 'b', 'c'))}/{number}.jpg"
-                )
+                # Letters only: a number in it could be taken for the status of an answer.
+                name = "".join(rng.choices("abcdefghkmnp", k=12))
+                message["image"] = f"https://images.{provider_id}.example/{name}.jpg"
             messages.append(message)
             sent_at -= timedelta(minutes=rng.expovariate(1 / 240))
     messages.sort(key=lambda message: (message["sent_at"], message["id"]), reverse=True)
@@ -136,9 +136,7 @@ def _page(
     conversations: dict[str, ArchivedConversation],
     accounts: dict[str, ArchivedAccount],
 ) -> Page:
-    mentioned = [
-        conversations[each] for each in dict.fromkeys(message["conversation"] for message in messages)
-    ]
+    mentioned = [conversations[each] for each in dict.fromkeys(message["conversation"] for message in messages)]
     people = [accounts[each] for each in dict.fromkeys(each["counterpart"] for each in mentioned)]
     return {"accounts": people, "conversations": mentioned, "messages": messages}
 

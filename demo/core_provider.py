@@ -133,9 +133,7 @@ class Reading:
     def _fail(self, trouble: Trouble, number: int) -> None:
         match trouble:
             case Trouble.RATE_LIMIT:
-                raise FetchFailedError(
-                    f"Failed to fetch page {number}: 429 Too Many Requests (retry-after: 54)"
-                )
+                raise FetchFailedError(f"Failed to fetch page {number}: 429 Too Many Requests (retry-after: 54)")
             case Trouble.SLOW_ANSWER:
                 raise FetchFailedError(f"Failed to fetch page {number}: read timed out after 30.0 s")
             case Trouble.UNAUTHORIZED:

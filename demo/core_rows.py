@@ -122,9 +122,7 @@ def store_page(connection: Connection, identity: Identity, page: Page, stored: S
     return new
 
 
-def _store_account(
-    connection: Connection, identity: Identity, account: ArchivedAccount, *, now: datetime
-) -> int:
+def _store_account(connection: Connection, identity: Identity, account: ArchivedAccount, *, now: datetime) -> int:
     row = connection.execute(
         "INSERT INTO external_accounts"
         " (provider_id, external_user_id, external_username, remote_status, created_at, updated_at)"

@@ -50,6 +50,8 @@ app = Celery(
     backend=_required("CORE_RESULT_BACKEND"),
     # A process that also has the console's application must not take this one for it.
     set_as_current=False,
+    # Celery would load Django where DJANGO_SETTINGS_MODULE is set, as it is beside the console.
+    fixups=[],
 )
 app.conf.update(
     accept_content=["json"],
@@ -74,15 +76,16 @@ app.conf.update(
         "socket_connect_timeout": 5,
         "health_check_interval": 25,
     },
-    # A result that can't be stored for a minute or two is not worth losing.
-    result_backend_transport_options={"retry_policy": {"max_retries": 180}},
+    # Nor is a task's result lost, or its progress the end of it, when Redis is away for a minute.
+    result_backend_always_retry=True,
+    result_backend_max_sleep_between_retries_ms=2000,
 )
 
 
 @app.task(name="ingest.backfill_conversations", bind=True)
 def backfill_conversations(
     self: Task[..., Result],
-    provider_id: str,  # noqa: ARG001 - the core's tasks take it; the identity knows its provider
+    provider_id: str,
     identity_id: int,
 ) -> Result:
     """Fetch all conversations of an identity, and their messages."""
@@ -92,24 +95,20 @@ def backfill_conversations(
 @app.task(name="ingest.backfill_messages", bind=True)
 def backfill_messages(
     self: Task[..., Result],
-    provider_id: str,  # noqa: ARG001 - the core's tasks take it; the identity knows its provider
+    provider_id: str,
     conversation_id: int,
     identity_id: int,
 ) -> Result:
     """Fetch the messages of a conversation: in truth, of the whole identity."""
     with _ingest() as ingest:
-        found = ingest.connection.execute(
-            "SELECT FROM conversations WHERE id = %s", (conversation_id,)
-        ).fetchone()
+        found = ingest.connection.execute("SELECT FROM conversations WHERE id = %s", (conversation_id,)).fetchone()
     if found is None:
         return {"status": "error", "error": f"Conversation {conversation_id} not found"}
     return _backfill(self, identity_id)
 
 
 @app.task(name="ingest.sync_delta", bind=True)
-def sync_delta(
-    self: Task[..., Result], provider_id: str | None = None, identity_id: int | None = None
-) -> Result:
+def sync_delta(self: Task[..., Result], provider_id: str | None = None, identity_id: int | None = None) -> Result:
     """Fetch what is new for an identity, the default one when none is named."""
     with _ingest() as ingest:
         if identity_id is None:
@@ -137,9 +136,7 @@ def redownload(conversation_id: int | None = None, limit: int = 100) -> Result:
 def send_manual(payload: dict[str, Any]) -> Result:
     """Send a message that was written by hand."""
     with _ingest() as ingest:
-        return send_message(
-            ingest.connection, ingest.archive, payload, pages_per_second=ingest.pages_per_second
-        )
+        return send_message(ingest.connection, ingest.archive, payload, pages_per_second=ingest.pages_per_second)
 
 
 def _backfill(task: Task[..., Result], identity_id: int) -> Result:

@@ -122,8 +122,7 @@ def html_page(rng: random.Random, provider: str, *, lines: int = 12) -> str:
     """A gateway's error page where JSON was expected."""
     ray = f"{rng.getrandbits(60):015x}"
     filler = "\n".join(
-        f'    <li class="hint">Try again in {n} minutes &amp; check the status page.</li>'
-        for n in range(1, lines)
+        f'    <li class="hint">Try again in {n} minutes &amp; check the status page.</li>' for n in range(1, lines)
     )
     return (
         f"{provider}: 502 Bad Gateway, body is text/html instead of application/json:\n"
@@ -137,8 +136,7 @@ def html_page(rng: random.Random, provider: str, *, lines: int = 12) -> str:
 def broken_image(rng: random.Random, provider: str) -> str:
     """An image that is gone."""
     return (
-        f"Image https://images.{provider}.example/{rng.getrandbits(32):08x}.jpg could not be downloaded:"
-        " 404 Not Found"
+        f"Image https://images.{provider}.example/{rng.getrandbits(32):08x}.jpg could not be downloaded: 404 Not Found"
     )
 
 

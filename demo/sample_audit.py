@@ -85,9 +85,7 @@ def _about_jobs(rng: random.Random, jobs: Sequence[tuple[int, SampleJob]]) -> It
         elif job.status == "failed" and rng.random() < 0.12:
             later = job.updated + rng.randint(60, 9 * HOUR)
             if job.job_type.endswith("send_manual"):
-                yield _row(
-                    rng, later, "job.retry", job_id, job, refusal="The message may have gone out; confirm it."
-                )
+                yield _row(rng, later, "job.retry", job_id, job, refusal="The message may have gone out; confirm it.")
             elif rng.random() < 0.1:
                 yield _row(rng, later, "job.retry", job_id, job, refusal="An identical job is active.")
             else:
@@ -173,9 +171,7 @@ def _about_the_core(rng: random.Random, now: int) -> Iterator[_Row]:
     for _ in range(240):
         moment = now - rng.randrange(HOUR, 300 * DAY)
         member = rng.choice(MEMBERS)
-        action = rng.choice(
-            ("conversation.archive", "conversation.restore", "message.delete", "draft.suggest")
-        )
+        action = rng.choice(("conversation.archive", "conversation.restore", "message.delete", "draft.suggest"))
         actor = "agent" if action == "draft.suggest" else "user"
         yield (
             moment,

@@ -63,9 +63,7 @@ def _run(rng: random.Random, now: int, number: int, job_id: int, job: SampleJob)
         return (number, kind, "failed", trigger, job_id, *times, None, None, None, None, job.error, None)
     started = datetime.fromtimestamp(job.created, UTC)
     age = (now - job.created) // DAY
-    size = (93_000_000 if kind == "database" else 2_400_000_000) - age * (
-        210_000 if kind == "database" else 9_000_000
-    )
+    size = (93_000_000 if kind == "database" else 2_400_000_000) - age * (210_000 if kind == "database" else 9_000_000)
     manifest = {
         "tables": {"conversations": 4307 - age * 11, "messages": 250_000 - age * 830},
         "server": "16.4",

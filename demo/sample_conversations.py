@@ -111,9 +111,7 @@ def _plan_messages(rng: random.Random, conversations: list[_Conversation]) -> No
                 moments.append(moment if start <= moment <= end else int(start + (end - start) * chance))
 
 
-def _load_accounts(
-    cursor: psycopg.Cursor[Any], rng: random.Random, conversations: list[_Conversation]
-) -> None:
+def _load_accounts(cursor: psycopg.Cursor[Any], rng: random.Random, conversations: list[_Conversation]) -> None:
     """Load one counterpart per conversation; its id is the conversation's."""
     taken: set[tuple[str, str]] = set()
     rows = []
@@ -132,9 +130,7 @@ def _load_accounts(
     copy_rows(cursor, "external_accounts", _ACCOUNT_COLUMNS, rows)
 
 
-def _conversation_rows(
-    rng: random.Random, conversations: list[_Conversation], now: int
-) -> list[tuple[object, ...]]:
+def _conversation_rows(rng: random.Random, conversations: list[_Conversation], now: int) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for number, each in enumerate(conversations, start=1):
         provider_id = each.member.provider_id
@@ -168,9 +164,7 @@ def _message_lines(
     sent_since: int,
 ) -> Iterator[str]:
     """Write the rows as they came, so that ids follow the time, and note in `sent` what the owner sent."""
-    order = sorted(
-        (moment, number) for number, each in enumerate(conversations, start=1) for moment in each.moments
-    )
+    order = sorted((moment, number) for number, each in enumerate(conversations, start=1) for moment in each.moments)
     for message_id, (moment, number) in enumerate(order, start=1):
         chance = rng.getrandbits(40)
         member = conversations[number - 1].member

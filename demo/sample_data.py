@@ -115,8 +115,7 @@ def _bulk_settings(cursor: psycopg.Cursor[Any]) -> Iterator[None]:
 def _set(cursor: psycopg.Cursor[Any], values: tuple[Any, ...]) -> None:
     cursor.execute("SELECT set_config('TimeZone', %s, true)", values[:1])
     cursor.execute(
-        "SELECT set_config('session_replication_role', %s, true)"
-        " WHERE current_setting('is_superuser') = 'on'",
+        "SELECT set_config('session_replication_role', %s, true) WHERE current_setting('is_superuser') = 'on'",
         values[1:],
     )
 
@@ -156,9 +155,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m demo.sample_data", description="Load sample data.")
     parser.add_argument("--database-url", required=True, help="a libpq URL; its tables must be there")
-    parser.add_argument(
-        "--seed", type=int, default=SEED, help="another number gives other data (default: %(default)s)"
-    )
+    parser.add_argument("--seed", type=int, default=SEED, help="another number gives other data (default: %(default)s)")
     options = parser.parse_args(arguments)
     with psycopg.connect(options.database_url) as connection:
         with connection.cursor() as cursor:

@@ -34,9 +34,7 @@ def load_identities(cursor: psycopg.Cursor[Any], rng: random.Random, now: int) -
         "is_default", "is_active", "created_at", "updated_at",
     )  # fmt: skip
     copy_rows(cursor, "identities", columns, [_identity(rng, now, begun, member) for member in MEMBERS])
-    credentials = [
-        _credential(rng, REDDIT, None, "app_client_secret", created=begun, rotated=now - 100 * DAY)
-    ]
+    credentials = [_credential(rng, REDDIT, None, "app_client_secret", created=begun, rotated=now - 100 * DAY)]
     credentials.append(_credential(rng, MASTODON, None, "app_client_secret", created=begun, rotated=None))
     for member in MEMBERS:
         rotated = None if member.rotated_days is None else now - member.rotated_days * DAY - 3 * HOUR

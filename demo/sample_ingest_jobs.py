@@ -1,7 +1,7 @@
 """Sample jobs of fetching messages: a sync of each identity every hour, backfills by hand, two bad nights."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from demo import job_errors as errors
 from demo.cast import MASTODON, MEMBERS, REDDIT, Behaviour, Member
@@ -15,7 +15,7 @@ _FIRST_OF = {REDDIT: 1, MASTODON: 8}
 
 
 def ingest_jobs(
-    rng: random.Random, now: int, *, start: int, conversations: dict[int, Sequence[int]]
+    rng: random.Random, now: int, *, start: int, conversations: Mapping[int, Sequence[int]]
 ) -> Iterator[SampleJob]:
     """Make them up.
 
@@ -34,12 +34,8 @@ def ingest_jobs(
         yield from _syncs(rng, now, member, start)
         for moment in waking_moments(rng, start, now - HOUR, per_day=0.35):
             payload = {"provider_id": member.provider_id, "identity_id": member.id}
-            yield _job(
-                rng, now, "ingest.backfill_conversations", payload, member=member, moment=moment, longest=280
-            )
-        for moment in waking_moments(
-            rng, start, now - HOUR, per_day=len(conversations.get(member.id, ())) / 130
-        ):
+            yield _job(rng, now, "ingest.backfill_conversations", payload, member=member, moment=moment, longest=280)
+        for moment in waking_moments(rng, start, now - HOUR, per_day=len(conversations.get(member.id, ())) / 130):
             yield _backfill_of_messages(rng, now, member, moment, conversations)
     for moment in range(start, now - HOUR, 36 * MINUTE):
         yield _inbox(rng, now, moment + rng.randrange(MINUTE))
@@ -49,9 +45,7 @@ def ingest_jobs(
         # Whoever was up that night tried again and again.
         for moment in range(incident.start, incident.end, 75):
             affected = [
-                each
-                for each in MEMBERS
-                if each.provider_id == incident.provider_id and each.id in conversations
+                each for each in MEMBERS if each.provider_id == incident.provider_id and each.id in conversations
             ]
             yield _backfill_of_messages(rng, now, rng.choice(affected), moment, conversations)
 
@@ -66,7 +60,7 @@ def _syncs(rng: random.Random, now: int, member: Member, start: int) -> Iterator
 
 
 def _backfill_of_messages(
-    rng: random.Random, now: int, member: Member, moment: int, conversations: dict[int, Sequence[int]]
+    rng: random.Random, now: int, member: Member, moment: int, conversations: Mapping[int, Sequence[int]]
 ) -> SampleJob:
     payload = {
         "provider_id": member.provider_id,
@@ -79,14 +73,10 @@ def _backfill_of_messages(
 def _inbox(rng: random.Random, now: int, moment: int) -> SampleJob:
     provider = rng.choice((REDDIT, REDDIT, MASTODON))
     member = MEMBERS[_FIRST_OF[provider] - 1]
-    return _job(
-        rng, now, "ingest.sync_inbox_fast", {"provider_id": provider}, member=member, moment=moment, longest=6
-    )
+    return _job(rng, now, "ingest.sync_inbox_fast", {"provider_id": provider}, member=member, moment=moment, longest=6)
 
 
-def _attachments(
-    rng: random.Random, now: int, moment: int, conversations: dict[int, Sequence[int]]
-) -> SampleJob:
+def _attachments(rng: random.Random, now: int, moment: int, conversations: Mapping[int, Sequence[int]]) -> SampleJob:
     member = rng.choice([each for each in MEMBERS if each.id in conversations])
     payload = {"conversation_id": rng.choice(conversations[member.id]), "limit": 100}
     failed = rng.random() < 0.06

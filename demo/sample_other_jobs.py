@@ -35,9 +35,7 @@ def sending_jobs(rng: random.Random, sent: Sequence[SentMessage], *, start: int)
             continue
         error = None
         if message.visibility == "unknown":
-            error = (
-                "The message was deleted before it was sent" if message.deleted else errors.unsure_send(rng)
-            )
+            error = "The message was deleted before it was sent" if message.deleted else errors.unsure_send(rng)
         elif went_wrong:
             error = errors.refused_send(rng, _PROVIDER_OF[message.identity_id])
         elif message.visibility == "visible" and told_otherwise < 9 and rng.random() < 0.02:

@@ -31,9 +31,7 @@ def active_jobs(rng: random.Random, now: int) -> Iterator[SampleJob]:
     for number, age in enumerate((15, 130, 400)):
         video = {"attachment_id": 70_000 + number, "profile": "h264-720p"}
         yield _active("media", "media.transcode", video, now - age)
-    yield _active(
-        "mail", "digest.weekly_email", {"user_id": 1, "week": "next"}, now - HOUR, next_run=now + 2 * DAY
-    )
+    yield _active("mail", "digest.weekly_email", {"user_id": 1, "week": "next"}, now - HOUR, next_run=now + 2 * DAY)
 
     yield _active(
         "media",
