@@ -25,8 +25,10 @@ from opsconsole.errors import NotFound, Refused
 LIST_ERROR_LENGTH: Final = 5_000
 DETAIL_ERROR_LENGTH: Final = 200_000
 CAPPED_COUNT: Final = 10_000
-# How many of the newest ids a status is looked for in before its own index is asked.
+# How many of the newest ids a status is looked for in, at the most, before its own index is asked.
 RECENT_IDS: Final = 20_000
+# So few jobs are read through the index of their status right away.
+FEW: Final = 1_000
 # A status with a larger share of the ledger is found sooner by walking back than through its index.
 COMMON_SHARE: Final = 0.1
 ATTEMPTS_SHOWN: Final = 100
@@ -215,31 +217,31 @@ def _find(
 
     def find(extra: list[str], extra_params: list[Any], order: str = "jobs.id") -> list[Row]:
         clauses = [*where, *extra]
-        source = "SELECT * FROM jobs" + (f" WHERE {' AND '.join(clauses)}" if clauses else "")
-        if offset:
-            # The ids alone can be walked in the index; only the page's own rows are read from the table.
-            source = (
-                "SELECT * FROM jobs WHERE id = ANY(ARRAY("
-                + source.replace("SELECT *", "SELECT jobs.id", 1)
-                + f" ORDER BY {order} {direction} LIMIT %s OFFSET %s))"
-            )
-            tail: list[Any] = [limit, offset]
-        else:
-            source += f" ORDER BY {order} {direction} LIMIT %s"
-            tail = [limit]
-        return _rows(source, [*params, *extra_params, *tail], descending=descending, error_length=error_length)
+        matching = f" WHERE {' AND '.join(clauses)}" if clauses else ""
+        # The ids alone are walked in the index, or sorted; only the page's own rows are read whole.
+        source = (
+            f"SELECT * FROM jobs WHERE id = ANY(ARRAY(SELECT jobs.id FROM jobs{matching}"
+            f" ORDER BY {order} {direction} LIMIT %s OFFSET %s))"
+        )
+        return _rows(
+            source, [*params, *extra_params, limit, offset], descending=descending, error_length=error_length
+        )
 
     if not job_filter.statuses or not job_filter.is_indexed or offset:
         return find([], [])
-    if known.of(job_filter.statuses) > known.total * COMMON_SHARE:
+    count = known.of(job_filter.statuses)
+    if count > known.total * COMMON_SHARE:
         return find([], [])
-    # A rare status: most often its newest rows are near the end. If not, walking back for them might read the whole
-    # table, so its own index is asked; `+ 0` keeps the planner from walking back all the same.
-    start = beyond if beyond is not None else _end(descending)
-    edge = start - RECENT_IDS if descending else start + RECENT_IDS
-    near = find([f"jobs.id {'>=' if descending else '<='} %s"], [edge])
-    if len(near) == limit:
-        return near
+    if count > FEW:
+        # Most often its newest rows are near the end; were they spread evenly, a quarter of this would do.
+        window = min(4 * limit * known.total // count, RECENT_IDS)
+        start = beyond if beyond is not None else _end(descending)
+        edge = start - window if descending else start + window
+        near = find([f"jobs.id {'>=' if descending else '<='} %s"], [edge])
+        if len(near) == limit:
+            return near
+    # Walking back for a rare status might read the whole table, so its own index is asked; `+ 0` keeps the planner
+    # from walking back all the same.
     return find([], [], order="jobs.id + 0")
 
 
@@ -258,7 +260,7 @@ def _total(job_filter: JobFilter, known: Counts, *, rows: int | None) -> tuple[i
     where, params = job_filter.conditions(tuple(status for status in known.by_status if status not in STATUSES))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT count(*) FROM (SELECT 1 FROM jobs WHERE {' AND '.join(where)} LIMIT %s) AS some",
+            f"SELECT count(*) FROM (SELECT 1 FROM jobs WHERE {' AND '.join(where)} LIMIT %s) AS found",
             [*params, CAPPED_COUNT + 1],
         )
         (count,) = cursor.fetchone()
