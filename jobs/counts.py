@@ -84,7 +84,7 @@ def refresh(*, max_age_seconds: float = MIN_INTERVAL_SECONDS) -> bool:
             """
             WITH counted AS (SELECT status::text AS status, count(*) AS count FROM jobs GROUP BY jobs.status),
                  folded AS (DELETE FROM jobs_statuschange),
-                 gone AS (DELETE FROM jobs_statuscount WHERE status NOT IN (SELECT status FROM counted)),
+                 gone AS (DELETE FROM jobs_statuscount WHERE status <> '' AND status NOT IN (SELECT status FROM counted)),
                  marked AS (SELECT status, count FROM counted UNION ALL SELECT '', 0)
             INSERT INTO jobs_statuscount (status, count, as_of)
             SELECT status, count, statement_timestamp() FROM marked

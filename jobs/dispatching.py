@@ -1,5 +1,6 @@
 """Making a dispatch: the row that stands for one attempt at a job, before anything is sent."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.db.models.functions import Now
 from jobs import subjects
 from jobs.catalog import JobType
 from jobs.models import Dispatch, Outcome
+from jobs.subjects import Watermarks
 from opsconsole.audit import Actor
 
 # Whoever makes a dispatch publishes it within this time, or else the sweeper does.
@@ -20,7 +22,24 @@ def lease_end(lease: timedelta = PUBLICATION_LEASE) -> Any:
     return Now() + Value(lease)
 
 
-def create_dispatch(*, job_id: int, payload: Any, job_type: JobType, actor: Actor) -> int:
+def create_dispatches(jobs: Mapping[int, Any], *, types: Mapping[int, JobType], actor: Actor) -> list[int]:
+    """Add the first dispatch of new jobs and return their ids, in the order of the jobs' ids; two queries.
+
+    To be called in the transaction that inserted the jobs.
+
+    Args:
+        jobs: the payload of each job, by its id.
+        types: what stands behind each job, by its id.
+        actor: who asked, and through what.
+    """
+    if not jobs:
+        return []
+    watermarks = subjects.registered().watermarks()
+    dispatches = [_dispatch(job_id, jobs[job_id], types[job_id], actor, watermarks) for job_id in sorted(jobs)]
+    return [dispatch.pk for dispatch in Dispatch.objects.bulk_create(dispatches)]
+
+
+def create_next_dispatch(*, job_id: int, payload: Any, job_type: JobType, actor: Actor) -> int:
     """Add the dispatch of a job's next attempt and return its id. To be called in the job's own transaction.
 
     A dispatch of the same job that is still open is superseded: only the newest one counts.
@@ -29,7 +48,12 @@ def create_dispatch(*, job_id: int, payload: Any, job_type: JobType, actor: Acto
         ended_at=Now(), outcome=Outcome.SUPERSEDED, holds_place=False
     )
     Dispatch.objects.filter(job_id=job_id).exclude(next_attempt_at=None).update(next_attempt_at=None)
-    watermarks = subjects.registered().watermarks()
+    dispatch = _dispatch(job_id, payload, job_type, actor, subjects.registered().watermarks())
+    dispatch.save(force_insert=True)
+    return dispatch.pk
+
+
+def _dispatch(job_id: int, payload: Any, job_type: JobType, actor: Actor, watermarks: Watermarks) -> Dispatch:
     dispatch = Dispatch(
         job_id=job_id,
         task=job_type.task,
@@ -42,9 +66,7 @@ def create_dispatch(*, job_id: int, payload: Any, job_type: JobType, actor: Acto
         conversations_watermark=watermarks.conversations,
         messages_watermark=watermarks.messages,
     )
-    dispatch.requested_at = Now()
+    # Expressions, so that both are by the database's clock; the stubs of the fields know values only.
+    dispatch.requested_at = Now()  # type: ignore[assignment]
     dispatch.publication_lease_until = lease_end()
-    dispatch.save(force_insert=True)
-    return dispatch.pk
-
-
+    return dispatch

@@ -17,10 +17,10 @@ from celery.backends.base import BaseKeyValueStoreBackend
 from django.conf import settings
 from django_celery_results.models import TaskResult
 from kombu.connection import ConnectionPool
-from kombu.exceptions import OperationalError
+from kombu.exceptions import EncodeError, OperationalError
 from redis.exceptions import RedisError
 
-from opsconsole.errors import Unavailable
+from opsconsole.errors import Refused, Unavailable
 from opsconsole.redaction import redact
 
 SOCKET_TIMEOUT_SECONDS = 1.0
@@ -47,6 +47,12 @@ class PublicationInDoubt(Unavailable):
     """The connection broke while sending: the broker may or may not have the message."""
 
     default_code = "publication_in_doubt"
+
+
+class Unpublishable(Refused):
+    """The arguments can't be written as a message, now or later."""
+
+    default_code = "unpublishable"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +140,7 @@ def publish(message: TaskMessage) -> None:
     Raises:
         BrokerUnreachable: nothing was sent.
         PublicationInDoubt: the connection broke while sending.
+        Unpublishable: the arguments can't be written as JSON.
     """
     app = _publisher()
     # An error that leaves this block makes the pool drop the connection.
@@ -156,6 +163,8 @@ def publish(message: TaskMessage) -> None:
                 connection=connection,
                 retry=False,
             )
+        except EncodeError as error:
+            raise Unpublishable("The job's payload can't be written as a Celery message.") from error
         except BROKER_ERRORS as error:
             raise PublicationInDoubt("The connection to the broker broke while the task was sent.") from error
 

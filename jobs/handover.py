@@ -5,7 +5,9 @@ nothing: the dispatch stays unpublished and its lease runs out.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+import math
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -34,14 +36,21 @@ class HandedOver:
     broker_down: bool = False
 
 
-def hand_over(dispatch_ids: Iterable[int]) -> HandedOver:
+def hand_over(dispatch_ids: Sequence[int], *, within: float = math.inf) -> HandedOver:
     """Publish dispatches whose publication lease the caller holds; stops at the first that finds no broker.
 
     Args:
         dispatch_ids: in the order in which they shall be published.
+        within: seconds after which the rest is left to the sweeper, which may take them at once.
     """
     published = waiting = 0
-    for dispatch_id in dispatch_ids:
+    deadline = time.monotonic() + within
+    for index, dispatch_id in enumerate(dispatch_ids):
+        if time.monotonic() > deadline:
+            Dispatch.objects.filter(pk__in=dispatch_ids[index:], published_at=None).update(
+                publication_lease_until=Now()
+            )
+            break
         if not _take_place(dispatch_id):
             waiting += 1
             continue
@@ -110,6 +119,9 @@ def _publish(dispatch_id: int) -> int:
         return _publish_once(dispatch, message)
     try:
         gateway.publish(message)
+    except gateway.Unpublishable as error:
+        fail(dispatch_id, dispatch.job_id, error.message, Outcome.FAILED)
+        return 0
     except gateway.PublicationInDoubt as error:
         # Published once more with the same task id; running twice does no harm to these.
         _put_off(dispatch_id, error.message)
@@ -126,20 +138,28 @@ def _publish_once(dispatch: Dispatch, message: gateway.TaskMessage) -> int:
     except gateway.BrokerUnreachable:
         Dispatch.objects.filter(pk=dispatch.pk, ended_at=None).update(published_at=None)
         raise
+    except gateway.Unpublishable as error:
+        fail(dispatch.pk, dispatch.job_id, error.message, Outcome.FAILED)
+        return 0
     except gateway.PublicationInDoubt as error:
-        fail_in_doubt(dispatch.pk, dispatch.job_id, f"AMBIGUOUS: {error.message} The outcome is unknown.")
+        fail(
+            dispatch.pk,
+            dispatch.job_id,
+            f"AMBIGUOUS: {error.message} The outcome is unknown.",
+            Outcome.UNKNOWN,
+        )
         return 0
     return 1
 
 
-def fail_in_doubt(dispatch_id: int, job_id: int, error: str) -> None:
-    """End an at-most-once attempt of which nobody knows whether it took effect."""
+def fail(dispatch_id: int, job_id: int, error: str, outcome: Outcome) -> None:
+    """End an attempt that could not be handed over, or of which nobody knows whether it was; its job has failed."""
     with transaction.atomic():
         ledger.transition(
             job_id, allowed=ACTIVE_STATUSES, to=FAILED, last_error=error, dedupe_key=None
         )
         Dispatch.objects.filter(pk=dispatch_id, ended_at=None).update(
-            ended_at=Now(), outcome=Outcome.UNKNOWN, error=error, holds_place=False
+            ended_at=Now(), outcome=outcome, error=error, holds_place=False
         )
 
 

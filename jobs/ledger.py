@@ -6,7 +6,7 @@ Locks are taken in one order everywhere: the job, then its dispatch.
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,10 +23,26 @@ MAX_RETRY_DELAY_SECONDS: Final = 3_600
 
 
 @dataclass(frozen=True, kw_only=True)
+class Work:
+    """What a job is to do."""
+
+    job_type: str
+    queue: str
+    payload: Mapping[str, Any]
+    max_attempts: int
+
+    @property
+    def dedupe_key(self) -> str:
+        """The key that it has while it is active."""
+        return dedupe_key(self.queue, self.job_type, self.payload)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Inserted:
     """The job that stands for some work: a new one, or the active one that is joined."""
 
     job_id: int
+    work: Work
     joined: bool
 
 
@@ -50,32 +66,25 @@ def dedupe_key(queue: str, job_type: str, payload: Any) -> str:
 
 def retry_delay_seconds(attempts: int) -> int:
     """Return how many seconds to wait after this many attempts, by the core's rule: 60·2^(n−1), at most an hour."""
-    return min(RETRY_DELAY_SECONDS * 2 ** min(max(attempts, 1) - 1, 16), MAX_RETRY_DELAY_SECONDS)
+    doublings = min(max(attempts, 1) - 1, 16)
+    return min(RETRY_DELAY_SECONDS << doublings, MAX_RETRY_DELAY_SECONDS)
 
 
-def insert(*, job_type: str, queue: str, payload: Mapping[str, Any], max_attempts: int) -> Inserted:
-    """Insert a queued job, or find the active one that does the same work.
+def insert(works: Iterable[Work]) -> list[Inserted]:
+    """Insert queued jobs, or find the active ones that do the same work.
 
-    The unique key decides races: of two that insert the same work, the second waits for the first and joins it.
+    The unique key decides races: of two that insert the same work, the second waits for the first and joins it. They
+    are inserted in the order of their keys, so that two who ask for the same never wait for each other in turn.
+
+    Returns:
+        A job for each different work, in the order of the keys.
     """
-    key = dedupe_key(queue, job_type, payload)
+    by_key = {work.dedupe_key: work for work in works}
     with transaction.atomic(), connection.cursor() as cursor:
-        while True:
-            cursor.execute(
-                """
-                INSERT INTO jobs (queue_name, job_type, payload_json, status, attempts, max_attempts, dedupe_key,
-                                  created_at, updated_at)
-                VALUES (%s, %s, %s, %s, 0, %s, %s, now(), now())
-                ON CONFLICT (dedupe_key) DO NOTHING RETURNING id
-                """,
-                [queue, job_type, Jsonb(payload), QUEUED, max_attempts, key],
-            )
-            if row := cursor.fetchone():
-                _count(cursor, {QUEUED: 1})
-                return Inserted(job_id=row[0], joined=False)
-            if (holder := _active_holder(cursor, key)) is not None:
-                return Inserted(job_id=holder, joined=True)
-            _free_ended_key(cursor, key)
+        found = [_insert(cursor, key, by_key[key]) for key in sorted(by_key)]
+        if new := sum(not job.joined for job in found):
+            _count(cursor, {QUEUED: new})
+    return found
 
 
 def active_holder(key: str) -> int | None:
@@ -131,6 +140,26 @@ def transition(
         if before.status != to:
             _count(cursor, {before.status: -1, to: 1})
         return before
+
+
+def _insert(cursor: CursorWrapper, key: str, work: Work) -> Inserted:
+    # psycopg adapts it; Django's stubs list only the plain types.
+    payload: Any = Jsonb(work.payload)
+    while True:
+        cursor.execute(
+            """
+            INSERT INTO jobs (queue_name, job_type, payload_json, status, attempts, max_attempts, dedupe_key,
+                              created_at, updated_at)
+            VALUES (%s, %s, %s, %s, 0, %s, %s, now(), now())
+            ON CONFLICT (dedupe_key) DO NOTHING RETURNING id
+            """,
+            [work.queue, work.job_type, payload, QUEUED, work.max_attempts, key],
+        )
+        if row := cursor.fetchone():
+            return Inserted(job_id=row[0], work=work, joined=False)
+        if (holder := _active_holder(cursor, key)) is not None:
+            return Inserted(job_id=holder, work=work, joined=True)
+        _free_ended_key(cursor, key)
 
 
 def _active_holder(cursor: CursorWrapper, key: str) -> int | None:

@@ -14,13 +14,15 @@ from django.db.models.functions import Now
 
 from jobs import catalog, gateway, handover, ledger, retry_rules
 from jobs.catalog import JobType
-from jobs.dispatching import create_dispatch
+from jobs.dispatching import create_dispatches, create_next_dispatch
 from jobs.models import FAILED, QUEUED, Job, Run, RunJob
 from opsconsole.audit import Actor, Entity, record, record_refusal
 from opsconsole.errors import Conflict, NotFound, OpsError
 
 MAX_JOBS_PER_RUN: Final = 1_000
 MAX_JOBS_PER_RETRY: Final = 200
+# How long whoever asked waits for a long run to be handed over; the sweeper does the rest.
+HAND_OVER_SECONDS: Final = 1.0
 NOT_HANDED_OVER = "The broker can't be reached, so nothing is handed over yet; the console does it as soon as it can."
 
 
@@ -89,7 +91,7 @@ class _AfterCommit:
 
     def hand_over(self, dispatch_ids: Sequence[int]) -> None:
         def run() -> None:
-            self.result = handover.hand_over(dispatch_ids)
+            self.result = handover.hand_over(dispatch_ids, within=HAND_OVER_SECONDS)
 
         transaction.on_commit(run)
 
@@ -122,26 +124,16 @@ def submit_run(
         run = Run(operation=operation, title=title[:200], requested_by=actor.name, via=actor.via)
         run.created_at = Now()
         run.save(force_insert=True)
-        inserted: dict[int, bool] = {}
-        dispatch_ids = []
-        # In the order of their keys, so that two runs that ask for the same jobs never wait for each other in turn.
-        for job_type, wanted in sorted(((_known(r.job_type), r) for r in requests), key=_dedupe_key):
-            job = ledger.insert(
-                job_type=job_type.name,
-                queue=job_type.queue,
-                payload=wanted.payload,
-                max_attempts=job_type.max_attempts,
-            )
-            if job.job_id in inserted:
-                continue
-            inserted[job.job_id] = job.joined
-            if not job.joined:
-                dispatch_ids.append(
-                    create_dispatch(job_id=job.job_id, payload=wanted.payload, job_type=job_type, actor=actor)
-                )
-        job_ids = tuple(sorted(inserted))
-        RunJob.objects.bulk_create(RunJob(run=run, job_id=job_id, joined=inserted[job_id]) for job_id in job_ids)
-        already_active = tuple(job_id for job_id in job_ids if inserted[job_id])
+        found = ledger.insert(_work(wanted) for wanted in requests)
+        new = {job.job_id: job.work for job in found if not job.joined}
+        job_ids = tuple(sorted(job.job_id for job in found))
+        already_active = tuple(sorted(job.job_id for job in found if job.joined))
+        dispatch_ids = create_dispatches(
+            {job_id: work.payload for job_id, work in new.items()},
+            types={job_id: _known(work.job_type) for job_id, work in new.items()},
+            actor=actor,
+        )
+        RunJob.objects.bulk_create(RunJob(run=run, job_id=job.job_id, joined=job.joined) for job in found)
         record(
             actor=actor,
             action=operation,
@@ -151,7 +143,7 @@ def submit_run(
             request=request,
             response={"run_id": str(run.pk), "jobs": list(job_ids), "already_active": list(already_active)},
         )
-        after_commit.hand_over(sorted(dispatch_ids))
+        after_commit.hand_over(dispatch_ids)
     return Submitted(
         run_id=run.pk,
         job_ids=job_ids,
@@ -222,12 +214,14 @@ def _retry_job(job_id: int, *, actor: Actor, confirm: bool, reason: str, request
     after_commit = _AfterCommit()
     with transaction.atomic():
         # Locked, so that what is checked is what is retried.
-        job = Job.objects.select_for_update().get(pk=job_id)
+        job = Job.objects.select_for_update().filter(pk=job_id).first()
+        if job is None:
+            raise NotFound(f"There is no job {job_id}.", code="job_not_found")
         retry_rules.check_status(job.status)
         retry_rules.check_conditions(job, job_type, confirm=confirm)
         key = ledger.dedupe_key(job.queue_name, job.job_type, job.payload_json)
         _requeue(job_id, key)
-        dispatch_id = create_dispatch(job_id=job_id, payload=job.payload_json, job_type=job_type, actor=actor)
+        dispatch_id = create_next_dispatch(job_id=job_id, payload=job.payload_json, job_type=job_type, actor=actor)
         record(
             actor=actor,
             action="job.retry",
@@ -270,13 +264,15 @@ def _unlisted_type(job: Job) -> JobType:
     return catalog.unlisted(job.job_type, job.queue_name)
 
 
+def _work(wanted: JobRequest) -> ledger.Work:
+    job_type = _known(wanted.job_type)
+    return ledger.Work(
+        job_type=job_type.name, queue=job_type.queue, payload=wanted.payload, max_attempts=job_type.max_attempts
+    )
+
+
 def _known(name: str) -> JobType:
     job_type = catalog.find(name)
     if job_type is None:
         raise retry_rules.unknown_type(name)
     return job_type
-
-
-def _dedupe_key(wanted: tuple[JobType, JobRequest]) -> str:
-    job_type, request = wanted
-    return ledger.dedupe_key(job_type.queue, job_type.name, request.payload)

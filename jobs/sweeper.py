@@ -11,12 +11,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Final
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, DataError, InterfaceError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from jobs import catalog, counts, gateway, handover, ledger, progress, settling
-from jobs.dispatching import create_dispatch
+from jobs.dispatching import create_next_dispatch
 from jobs.gateway import Workers
 from jobs.models import FAILED, RETRYING, Dispatch, Job, WorkerReport
 from opsconsole.audit import Actor
@@ -43,30 +43,25 @@ class Sweeper:
         """Tick until `stop` is set; outlives every failure of the database and the broker."""
         while not stop.is_set():
             started = time.monotonic()
-            try:
-                self.tick()
-            except (DatabaseError, InterfaceError, OperationalError) as error:
-                logger.warning("the database does not answer: %s", str(error).splitlines()[0] if str(error) else error)
-                connection.close()
-            except Unavailable as error:
-                logger.warning("%s", error.message)
+            self.tick()
             stop.wait(max(0.0, tick_seconds - (time.monotonic() - started)))
         self._asking.shutdown(wait=False, cancel_futures=True)
 
     def tick(self) -> None:
-        """Do once what there is to do."""
-        redispatch_due()
-        publish_due()
-        self._read_workers()
-        settled = 0
-        try:
-            settled = settle_ended()
-        except Unavailable as error:
-            logger.warning("%s", error.message)
-        if settled:
-            # What ended made room for those that waited for it.
-            publish_due()
-        counts.refresh()
+        """Do once what there is to do; a step that fails is logged and tried again in the next tick."""
+        for step in (redispatch_due, publish_due, self._read_workers, _settle_and_publish, counts.refresh):
+            try:
+                step()
+            except Unavailable as error:
+                logger.warning("%s: %s", step.__name__, error.message)
+            except (DatabaseError, InterfaceError) as error:
+                logger.warning("%s: %s", step.__name__, (str(error).splitlines() or [repr(error)])[0])
+                if not connection.is_usable():
+                    connection.close()
+                    return
+            except Exception:
+                # Whatever one row or one worker's answer is like, the rest of the work has to go on.
+                logger.exception("%s failed", step.__name__)
 
     def _read_workers(self) -> None:
         """Ask the workers in the background, since their answers take a second; use the last answer."""
@@ -120,7 +115,7 @@ def settle_ended() -> int:
         for dispatch in batch:
             state = states.get(str(dispatch.task_id))
             if state is not None and state.is_ended:
-                settled += settling.settle(dispatch, state)
+                settled += _settle(dispatch, state)
                 continue
             if state is not None and state.state == "PROGRESS":
                 note_started(dispatch)
@@ -158,6 +153,21 @@ def note_workers(workers: Workers) -> None:
         WorkerReport.objects.filter(seen_at__lt=timezone.now() - FORGET_WORKERS_AFTER).delete()
 
 
+def _settle_and_publish() -> None:
+    if settle_ended():
+        # What ended made room for those that waited for it.
+        publish_due()
+
+
+def _settle(dispatch: Dispatch, state: gateway.TaskState) -> bool:
+    try:
+        return settling.settle(dispatch, state)
+    except DataError:
+        # One result that the database can't store must not keep the others from being settled.
+        logger.exception("dispatch %s could not be settled", dispatch.pk)
+        return False
+
+
 def _redispatch(dispatch: Dispatch) -> bool:
     with transaction.atomic():
         job = Job.objects.select_for_update(skip_locked=True).filter(pk=dispatch.job_id).first()
@@ -173,7 +183,7 @@ def _redispatch(dispatch: Dispatch) -> bool:
                 job.pk, allowed=(RETRYING,), to=FAILED, last_error=job.last_error, dedupe_key=None
             )
             return False
-        create_dispatch(
+        create_next_dispatch(
             job_id=job.pk, payload=job.payload_json, job_type=job_type, actor=Actor.system("sweeper")
         )
         Dispatch.objects.filter(job_id=job.pk, ended_at=None).update(publication_lease_until=Now())

@@ -12,6 +12,17 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 
+def parse_json(text: str) -> Any:
+    """Return the value of a JSON document from the database.
+
+    What PostgreSQL takes but Python doesn't read (thousands of digits or levels) is returned as the text that it is.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
 class AnyJSONField(models.JSONField):
     """A JSON value in a `jsonb` or a `json` column.
 
@@ -26,10 +37,10 @@ class AnyJSONField(models.JSONField):
 
     def from_db_value(self, value: str | None, expression: Any, connection: BaseDatabaseWrapper) -> Any:
         """Return the parsed value, whichever of the two types the column has."""
-        return None if value is None else json.loads(value)
+        return None if value is None else parse_json(value)
 
 
-class UTCDateTimeField(models.DateTimeField["datetime | str | None", datetime]):
+class UTCDateTimeField(models.DateTimeField[Any, Any]):
     """A moment in UTC, in a column with or without a time zone (the core writes naive UTC)."""
 
     def from_db_value(
