@@ -66,7 +66,7 @@ def _dispatch(job_id: int, payload: Any, job_type: JobType, actor: Actor, waterm
         conversations_watermark=watermarks.conversations,
         messages_watermark=watermarks.messages,
     )
-    # Expressions, so that both are by the database's clock; the stubs of the fields know values only.
-    dispatch.requested_at = Now()  # type: ignore[assignment]
+    # Expressions, so that both are by the database's clock.
+    dispatch.requested_at = Now()
     dispatch.publication_lease_until = lease_end()
     return dispatch

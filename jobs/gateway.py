@@ -9,19 +9,21 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 from celery import Celery
 from celery.backends.base import BaseKeyValueStoreBackend
 from django.conf import settings
 from django_celery_results.models import TaskResult
-from kombu.connection import ConnectionPool
 from kombu.exceptions import EncodeError, OperationalError
 from redis.exceptions import RedisError
 
 from opsconsole.errors import Refused, Unavailable
 from opsconsole.redaction import redact
+
+if TYPE_CHECKING:
+    from kombu.connection import ConnectionPool
 
 SOCKET_TIMEOUT_SECONDS = 1.0
 # How long to wait for the workers' answers; each broadcast takes this long.
@@ -144,7 +146,7 @@ def publish(message: TaskMessage) -> None:
     """
     app = _publisher()
     # An error that leaves this block makes the pool drop the connection.
-    pool: ConnectionPool = app.pool
+    pool = cast("ConnectionPool", app.pool)  # the stubs call it a pool of producers
     with pool.acquire(block=True, timeout=SOCKET_TIMEOUT_SECONDS) as connection:
         try:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=SOCKET_TIMEOUT_SECONDS)

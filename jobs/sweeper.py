@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from jobs import catalog, counts, gateway, handover, ledger, progress, settling
-from jobs.dispatching import create_next_dispatch
+from jobs.dispatching import PUBLICATION_LEASE, create_next_dispatch
 from jobs.gateway import Workers
 from jobs.models import FAILED, RETRYING, Dispatch, Job, WorkerReport
 from opsconsole.audit import Actor
@@ -83,7 +83,8 @@ def publish_due() -> int:
     """Publish what is committed, not published, and whose turn it is; return how many were handed over."""
     published = 0
     while due := handover.lease_due():
-        handed_over = handover.hand_over(due)
+        # Well within the leases just taken, so that nobody else starts on them meanwhile.
+        handed_over = handover.hand_over(due, within=PUBLICATION_LEASE.total_seconds() / 2)
         published += handed_over.published
         if handed_over.broker_down:
             # Its lease holders wait for the next tick; there is no use in trying the rest now.

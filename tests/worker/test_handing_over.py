@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings
+from django.db import connection
 
 from devserver.redis import Redis
 from identities.operations import backfill_conversations
@@ -122,6 +123,22 @@ def test_a_job_that_was_ended_by_hand_before_it_was_published_is_not_published(
         patched.setattr(gateway, "publish", unreachable)
         backfill_conversations(actor=OPERATOR)
     Job.objects.update(status="cancelled")
+    lease_has_run_out()
+
+    assert sweeper.publish_due() == 0
+    assert Dispatch.objects.get().outcome == "superseded"
+
+
+def test_a_job_whose_row_the_core_has_deleted_is_not_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(_: gateway.TaskMessage) -> None:
+        raise gateway.BrokerUnreachable("The broker can't be reached.")
+
+    make_identity()
+    with monkeypatch.context() as patched:
+        patched.setattr(gateway, "publish", unreachable)
+        backfill_conversations(actor=OPERATOR)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM jobs")
     lease_has_run_out()
 
     assert sweeper.publish_due() == 0
