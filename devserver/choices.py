@@ -63,8 +63,12 @@ class Choices:
 
 def child_environment(choices: Choices, **values: str) -> dict[str, str]:
     """Return the environment for the console's processes: ours, with `values` and what follows from the choices."""
+    if os.geteuid() == 0:
+        # Where everything runs as root, in a container say, Celery's advice against it fills a page of each start.
+        values.setdefault("PYTHONWARNINGS", "ignore:You're running the worker with superuser privileges")
     return {
-        **os.environ,
+        # An empty value counts as not given, here as in Choices.read.
+        **{name: value for name, value in os.environ.items() if value},
         "DJANGO_SETTINGS_MODULE": "opsconsole.settings",
         "PORT": str(choices.port),
         # A line of a log should be seen when it is written, not when a buffer is full.
@@ -101,5 +105,5 @@ def _redis_urls(given: Mapping[str, str]) -> dict[str, str] | None:
         if name not in urls:
             if broker.scheme not in {"redis", "rediss"}:
                 raise StartError(f"With a CELERY_BROKER_URL that isn't a Redis, {name} must be set too.")
-            urls[name] = urlunsplit(broker._replace(path=f"/{database}"))
+            urls[name] = urlunsplit((broker.scheme, broker.netloc, f"/{database}", broker.query, ""))
     return urls

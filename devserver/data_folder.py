@@ -3,7 +3,8 @@
 import fcntl
 import os
 import secrets
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -68,6 +69,18 @@ class DataFolder:
             return self._keep("admin-password", lambda: secrets.token_urlsafe(12))
         write_private(self.admin_password_file, f"{chosen}\n")
         return chosen, True
+
+    def keep_environment(self, environment: Mapping[str, str]) -> None:
+        """Write down, for a shell, how to reach what runs here; so that manage.py can be run beside it.
+
+        Args:
+            environment: That of the console's processes; what isn't the console's own is left out.
+        """
+        own = ("OPS_", "DEMO_", "DATABASE_URL", "CELERY_BROKER_URL", "CORE_RESULT_BACKEND", "DJANGO_SETTINGS_MODULE")
+        lines = [
+            f"{name}={shlex.quote(value)}\n" for name, value in sorted(environment.items()) if name.startswith(own)
+        ]
+        write_private(self.path / "environment", "".join(lines))
 
     def _keep(self, name: str, make: Callable[[], str]) -> tuple[str, bool]:
         """Return what a file holds and whether it was made now."""

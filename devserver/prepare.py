@@ -1,6 +1,6 @@
 """What Django has to do before the processes start, in one process: migrate, the user `admin`, static files.
 
-    python -m devserver.prepare
+python -m devserver.prepare
 """
 
 import hashlib
@@ -14,7 +14,7 @@ def main() -> None:
     """Do it all; what has nothing to do is quick."""
     django.setup()
     migrate()
-    ensure_admin(os.environ["OPS_ADMIN_PASSWORD"], set_password=os.environ["OPS_ADMIN_SET_PASSWORD"] == "1")
+    ensure_admin(os.environ["OPS_ADMIN_PASSWORD"], set_password=os.environ["OPS_ADMIN_RESET"] == "1")
     collect_static()
 
 
@@ -51,7 +51,7 @@ def collect_static() -> None:
     state = hashlib.sha256()
     for finder in get_finders():
         for path, storage in finder.list([]):
-            file = os.stat(storage.path(path))
+            file = Path(storage.path(path)).stat()
             state.update(f"{path}\0{file.st_size}\0{file.st_mtime_ns}\n".encode())
     if root.is_dir() and stamp.is_file() and stamp.read_text() == state.hexdigest():
         return

@@ -15,6 +15,7 @@ from devserver.own_server import OwnServer
 from devserver.postgres import Postgres
 from devserver.readiness import Readiness
 from devserver.redis import Redis
+from devserver.stamp import stamp
 from devserver.supervisor import Supervisor
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -30,6 +31,7 @@ class Stack:
         """Describe it; nothing is started yet."""
         self._choices = choices
         self._folder = DataFolder(choices.data_dir)
+        self._prepared = self._folder.path / "prepared"
         self._servers: list[OwnServer] = []
         self._environment: dict[str, str] = child_environment(choices)
         self._supervisor = Supervisor(environment=self._environment, folder=PROJECT)
@@ -40,6 +42,7 @@ class Stack:
         Raises:
             StartError: Something didn't start, or a process ended by itself; the rest has been stopped.
         """
+        self._supervisor.install_signals()
         with ExitStack() as cleanup:
             self._folder.lock()
             cleanup.callback(self._folder.unlock)
@@ -48,7 +51,6 @@ class Stack:
                     f"Port {self._choices.port} of {loopback.HOST} is taken by another program: stop it, "
                     "or choose another port with PORT."
                 )
-            self._supervisor.install_signals()
             for step in (self._start_servers, self._prepare, self._start_processes):
                 step(cleanup)
                 if self._supervisor.stop_requested:
@@ -90,24 +92,38 @@ class Stack:
             self._supervisor.say(f"The database lacks tables of the core's: {', '.join(tables.missing)}.")
         # Where the data or the broker is somebody's, a real core's worker may be there; ours would take its tasks.
         demo = choices.demo if choices.demo is not None else tables.ours and choices.redis_urls is None
-        password, set_password = folder.admin_password(choices.admin_password)
         environment |= {
             "OPS_DEMO": "1" if demo else "0",
             "OPS_SECRET_KEY": environment.get("OPS_SECRET_KEY") or folder.secret_key(),
             "OPS_STATIC_ROOT": environment.get("OPS_STATIC_ROOT") or str(folder.path / "static"),
             "DEMO_ARCHIVE_DIR": environment.get("DEMO_ARCHIVE_DIR") or str(folder.path / "archive"),
-            "OPS_ADMIN_PASSWORD": password,
-            "OPS_ADMIN_SET_PASSWORD": "1" if set_password else "0",
         }
-        steps = {"prepare": [sys.executable, "-m", "devserver.prepare"]}
+        environment.pop("OPS_ADMIN_PASSWORD", None)
+        current = stamp(PROJECT, environment)
+        password, set_password = folder.admin_password(choices.admin_password)
+        steps = {}
+        if set_password or not self._is_prepared(current):
+            self._prepared.unlink(missing_ok=True)
+            environment |= {"OPS_ADMIN_PASSWORD": password, "OPS_ADMIN_RESET": "1" if set_password else "0"}
+            steps["prepare"] = [sys.executable, "-m", "devserver.prepare"]
         if tables.empty:
             self._supervisor.say("Loading the sample data; this is done once.")
             steps["sample"] = [sys.executable, "-m", "demo.sample_data", "--database-url", url]
         if demo and not Path(environment["DEMO_ARCHIVE_DIR"]).exists():
             steps["archive"] = [sys.executable, "-m", "demo.archive", "--folder", environment["DEMO_ARCHIVE_DIR"]]
-        self._supervisor.run_to_end(steps)
-        for name in ("OPS_ADMIN_PASSWORD", "OPS_ADMIN_SET_PASSWORD"):
-            del environment[name]  # nobody else needs it
+        if self._supervisor.run_to_end(steps):
+            self._prepared.write_text(current)
+        for name in ("OPS_ADMIN_PASSWORD", "OPS_ADMIN_RESET"):
+            environment.pop(name, None)  # nobody else needs it
+        folder.keep_environment(environment)
+
+    def _is_prepared(self, current: str) -> bool:
+        """Say whether Django has nothing to do, by the stamp of the last start."""
+        if self._choices.database_url is not None:
+            return False  # somebody's: it may have been emptied or replaced meanwhile
+        if not Path(self._environment["OPS_STATIC_ROOT"]).is_dir():
+            return False
+        return self._prepared.exists() and self._prepared.read_text() == current
 
     def _start_processes(self, cleanup: ExitStack) -> None:
         """Start the processes of the Procfile and wait until all are ready."""
@@ -122,10 +138,9 @@ class Stack:
                 raise StartError(f"Not ready after {_READY_SECONDS:.0f} s: {', '.join(waiting)}.")
             if self._tick():
                 return
-        print(
+        supervisor.announce(
             f"Ready: http://{loopback.HOST}:{self._choices.port}/admin/  "
-            f"(user admin, password in {self._folder.admin_password_file})",
-            flush=True,
+            f"(user admin, password in {self._folder.admin_password_file})"
         )
 
     def _watch(self) -> None:

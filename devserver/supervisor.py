@@ -51,7 +51,7 @@ class Supervisor:
         self._output: TextIO | None = output or sys.stdout
         self._selector = selectors.DefaultSelector()
         self._members: list[Member] = []
-        self._width = 10
+        self._width = len("maintenance")
 
     def install_signals(self) -> None:
         """Let SIGTERM, SIGINT and SIGHUP ask for a stop, and a second one for a quick one."""
@@ -154,8 +154,19 @@ class Supervisor:
         self._members.clear()
 
     def say(self, sentence: str) -> None:
-        """Print a line of our own."""
+        """Print a line of our own among those of the processes."""
         self._print("system", 0, sentence)
+
+    def announce(self, line: str) -> None:
+        """Print a line as it is, for whoever waits for it."""
+        if self._output is None:
+            return
+        try:
+            print(line, file=self._output, flush=True)
+        except BrokenPipeError:
+            # Whoever read our output has left; go on to an orderly stop without it.
+            self._output = None
+            self.stop_requested = True
 
     # --- inside -------------------------------------------------------------------------------------------------
 
@@ -190,14 +201,7 @@ class Supervisor:
         member.process.stdout.close()
 
     def _print(self, name: str, colour: int, text: str) -> None:
-        if self._output is None:
-            return
         label = f"{name:<{self._width}} | "
-        if self._output.isatty() and colour:
+        if colour and self._output is not None and self._output.isatty():
             label = f"\033[{colour}m{label}\033[0m"
-        try:
-            print(f"{label}{text}", file=self._output, flush=True)
-        except BrokenPipeError:
-            # Whoever read our output has left; go on to an orderly stop without it.
-            self._output = None
-            self.stop_requested = True
+        self.announce(f"{label}{text}")

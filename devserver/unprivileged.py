@@ -54,6 +54,8 @@ class ServerUser:
         options = [f"--reuid={self.uid}", f"--regid={self.gid}", "--clear-groups", f"--pdeathsig={death_signal}"]
         if not all(_open_to_others(path) for path in reaches):
             options += ["--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search"]
+            # Without this bit access(2), with which PostgreSQL looks at its programs, disregards capabilities.
+            options += ["--securebits=+no_setuid_fixup"]
         return [setpriv, *options, *argv]
 
 

@@ -10,13 +10,14 @@ import psycopg
 import pytest
 import redis
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.test import TransactionTestCase
 
 from devserver.postgres import Postgres
 from devserver.readiness import SAYS_READY
 from devserver.redis import Redis
-from opsconsole.schema.ddl import TABLES, create_tables
+from opsconsole.schema.ddl import create_tables
+from tests import database
 from tests.processes import Child
 from tests.services import BROKER, CACHE, RESULTS, services_key
 from tests.waiting import wait_until as _wait_until
@@ -69,39 +70,29 @@ def django_db_modify_db_settings(postgres: Postgres, variant: str) -> None:
     connection.settings_dict.setdefault("TEST", {})["TEMPLATE"] = _TEMPLATE
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Have each test that commits leave the database as it was after migrating."""
+    with django_db_blocker.unblock():
+        database.remember()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda self: database.restore())
+        yield
+
+
 @pytest.fixture(autouse=True)
-def _clean_slate(
-    request: pytest.FixtureRequest, django_db_blocker: Any, redis_server: Redis
-) -> Iterator[None]:
-    """Empty what Django leaves: the core's tables after tests that commit, and Redis."""
+def _empty_redis_after(redis_server: Redis) -> Iterator[None]:
+    """Empty Redis after each test."""
     yield
-    if _commits(request):
-        with django_db_blocker.unblock(), transaction.atomic(), connection.cursor() as cursor:
-            # A test that left a transaction open elsewhere should fail, not hang.
-            cursor.execute("SET LOCAL lock_timeout = '10s'")
-            tables = ", ".join(f"public.{table}" for table in TABLES)
-            cursor.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
     if redis_server.running:
         _empty_redis(redis_server)
 
 
-def _commits(request: pytest.FixtureRequest) -> bool:
-    """Say whether a test uses the database with real transactions."""
-    if {"transactional_db", "live_server", "django_db_reset_sequences"} & set(request.fixturenames):
-        return True
-    marker = request.node.get_closest_marker("django_db")
-    if marker is not None and (marker.kwargs.get("transaction") or (marker.args and marker.args[0])):
-        return True
-    cls = request.cls
-    # TestCase is a TransactionTestCase that rolls back instead.
-    return isinstance(cls, type) and issubclass(cls, TransactionTestCase) and not hasattr(cls, "setUpTestData")
-
-
 def _empty_redis(server: Redis) -> None:
-    for database in (BROKER, RESULTS, CACHE):
-        with closing(redis.Redis.from_url(server.url(database))) as client:
-            # Kombu declares a queue once per connection and remembers that it did; without its binding in Redis it would
-            # go on to publish into nothing.
+    for number in (BROKER, RESULTS, CACHE):
+        with closing(redis.Redis.from_url(server.url(number))) as client:
+            # Kombu declares a queue once per connection and remembers that it did; without its binding in Redis it
+            # would go on to publish into nothing.
             if keys := [key for key in client.scan_iter(count=1000) if not key.startswith(b"_kombu.binding.")]:
                 client.delete(*keys)
 
@@ -121,15 +112,16 @@ def start_child(request: pytest.FixtureRequest, transactional_db: None, tmp_path
     request.node.stash[children_key] = children
 
     def start(name: str, *argv: str, **environment: str) -> Child:
-        database = connection.settings_dict["NAME"]
-        postgres = request.config.stash[services_key].postgres
+        url = request.config.stash[services_key].postgres.url(connection.settings_dict["NAME"])
         log = tmp_path / f"{len(children)}-{name}.log"
-        child = Child(name, argv, {"DATABASE_URL": postgres.url(database), **environment}, log)
+        child = Child(name, argv, {"DATABASE_URL": url, **environment}, log)
         children.append(child)
         return child
 
     yield start
-    for child in reversed(children):
+    for child in children:
+        child.ask_to_stop()
+    for child in children:
         child.stop(grace=5.0)
 
 
@@ -148,7 +140,7 @@ def core_worker(start_child: StartChild, tmp_path: Path) -> StartChild:
 
 @pytest.fixture
 def console_worker(start_child: StartChild) -> StartChild:
-    """Start the console's worker, ready to work: `console_worker(queues="opsconsole", concurrency=1, **environment)`."""
+    """Start the console's worker, ready to work: `console_worker(queues=…, concurrency=1, **environment)`."""
 
     def start(*, queues: str = "opsconsole", concurrency: int = 1, **environment: str) -> Child:
         return _start_worker(start_child, "worker", "opsconsole", queues, concurrency, environment)

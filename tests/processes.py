@@ -37,7 +37,7 @@ class Child:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=dying_with_parent(signal.SIGTERM),
+                preexec_fn=dying_with_parent(signal.SIGTERM),  # noqa: PLW1509 - it calls one function of the C library
             )
 
     @property
@@ -69,6 +69,11 @@ class Child:
             wait_until(printed, timeout=timeout)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.name} did not print {pattern!r}:\n{self.output[-5000:]}") from None
+
+    def ask_to_stop(self) -> None:
+        """Ask it to stop, without waiting."""
+        if self.running:
+            self.process.send_signal(signal.SIGTERM)
 
     def stop(self, *, grace: float = 10.0) -> bool:
         """Ask it to stop and wait; returns whether it did so in time."""

@@ -29,6 +29,8 @@ class Services:
             StartError: One doesn't start; nothing is left of the other.
         """
         self.folder = Path(tempfile.mkdtemp(prefix="opsconsole-tests-"))
+        # Where nothing was collected: whitenoise warns of a folder that isn't there.
+        (self.folder / "static").mkdir()
         self.postgres = Postgres(self.folder / "postgres", durable=False)
         self.redis = Redis(self.folder / "redis", durable=False)
         try:

@@ -21,7 +21,9 @@ def test_without_a_word_everything_is_our_own() -> None:
 
 
 def test_what_a_broker_leaves_unsaid_is_on_the_same_server() -> None:
-    choices = Choices.read({"CELERY_BROKER_URL": "redis://:secret@redis.example:6379/5", "OPS_CACHE_URL": "redis://c/7"})
+    choices = Choices.read(
+        {"CELERY_BROKER_URL": "redis://:secret@redis.example:6379/5", "OPS_CACHE_URL": "redis://c/7"}
+    )
     assert choices.redis_urls == {
         "CELERY_BROKER_URL": "redis://:secret@redis.example:6379/5",
         "CORE_RESULT_BACKEND": "redis://:secret@redis.example:6379/1",

@@ -1,4 +1,5 @@
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,18 @@ def test_secrets_are_made_once_and_kept_private(tmp_path: Path) -> None:
     assert DataFolder(tmp_path).admin_password(None) == (password, False)
     for file in (tmp_path / "secret-key", folder.admin_password_file):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_the_environment_is_written_for_a_shell(tmp_path: Path) -> None:
+    DataFolder(tmp_path).keep_environment(
+        {"OPS_X": "it's", "DATABASE_URL": "postgresql://a:b@c/d?e=f&g", "HOME": "/root"}
+    )
+    file = tmp_path / "environment"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    command = f'. {file}; echo "$OPS_X"; echo "$DATABASE_URL"'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["it's", "postgresql://a:b@c/d?e=f&g"]
+    assert "HOME" not in file.read_text()
 
 
 def test_a_chosen_password_replaces_the_kept_one(tmp_path: Path) -> None:

