@@ -7,8 +7,9 @@ does a fixed number of queries when nothing is to be done, none of them over the
 import logging
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
+from queue import Empty, SimpleQueue
 from typing import Final
 
 from django.db import DatabaseError, DataError, InterfaceError, connection, transaction
@@ -35,8 +36,8 @@ class Sweeper:
     """One sweeper process's state between its ticks: when it last asked the workers, and the answer to come."""
 
     def __init__(self) -> None:
-        self._asking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ask-workers")
-        self._answer: Future[Workers] | None = None
+        self._answers: SimpleQueue[Workers | None] = SimpleQueue()
+        self._asking = False
         self._asked_at = self._asked_tasks_at = float("-inf")
 
     def run(self, stop: threading.Event, *, tick_seconds: float = TICK_SECONDS) -> None:
@@ -45,7 +46,6 @@ class Sweeper:
             started = time.monotonic()
             self.tick()
             stop.wait(max(0.0, tick_seconds - (time.monotonic() - started)))
-        self._asking.shutdown(wait=False, cancel_futures=True)
 
     def tick(self) -> None:
         """Do once what there is to do; a step that fails is logged and tried again in the next tick."""
@@ -64,19 +64,31 @@ class Sweeper:
                 logger.exception("%s failed", step.__name__)
 
     def _read_workers(self) -> None:
-        """Ask the workers in the background, since their answers take a second; use the last answer."""
-        if self._answer is not None and self._answer.done():
-            answer, self._answer = self._answer, None
-            if answer.exception() is None:
-                note_workers(answer.result())
+        """Ask the workers in the background, since their answers take a second or more; use the last answer."""
+        with suppress(Empty):
+            answer = self._answers.get_nowait()
+            self._asking = False
+            if answer is not None:
+                note_workers(answer)
         now = time.monotonic()
-        if self._answer is not None or now - self._asked_at < ASK_WORKERS_EVERY_SECONDS:
+        if self._asking or now - self._asked_at < ASK_WORKERS_EVERY_SECONDS:
             return
         registered = now - self._asked_tasks_at >= ASK_TASKS_EVERY_SECONDS
         if registered or Dispatch.objects.filter(ended_at=None, in_core=True).exclude(published_at=None).exists():
             self._asked_at = now
             self._asked_tasks_at = now if registered else self._asked_tasks_at
-            self._answer = self._asking.submit(gateway.ask_workers, registered=registered)
+            self._asking = True
+            # A daemon, so that an answer that is still out doesn't hold up the end of the process.
+            threading.Thread(target=self._ask, kwargs={"registered": registered}, daemon=True).start()
+
+    def _ask(self, *, registered: bool) -> None:
+        answer = None
+        try:
+            answer = gateway.ask_workers(registered=registered)
+        except Unavailable as error:
+            logger.warning("the workers can't be asked: %s", error.message)
+        finally:
+            self._answers.put(answer)
 
 
 def publish_due() -> int:
