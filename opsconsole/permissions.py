@@ -15,6 +15,8 @@ VIEW_PERMISSIONS = (
     "jobs.view_dispatch",
     "identities.view_identity",
     "identities.view_conversation",
+    "backups.view_backuprun",
+    "backups.view_restoretest",
     "opsconsole.view_auditlog",
     "django_celery_beat.view_periodictask",
     "django_celery_results.view_taskresult",
