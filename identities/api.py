@@ -1,12 +1,12 @@
 """The API's endpoints for identities, conversations, and what can be started for them."""
 
+import hashlib
 from typing import Any, ClassVar
 
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import GenericViewSet
 
 from identities import operations, queries
 from identities.representation import identities_as_json
@@ -14,6 +14,7 @@ from jobs.api import RunPollingViewSet, accepted
 from opsconsole.api import cursors
 from opsconsole.api.actor import actor_of
 from opsconsole.api.fields import IdField, ListQuery, ReasonField
+from opsconsole.api.viewsets import OpsViewSet
 from opsconsole.errors import NotFound
 
 
@@ -48,7 +49,9 @@ class BackfillMessagesInput(serializers.Serializer[Any]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Take exactly one of the two."""
         if ("conversation_id" in attrs) == bool(attrs.get("conversation_ids")):
-            raise serializers.ValidationError("Give either conversation_id or a conversation_ids list that is not empty.")
+            raise serializers.ValidationError(
+                "Give either conversation_id or a conversation_ids list that is not empty."
+            )
         return attrs
 
 
@@ -104,11 +107,10 @@ class BackfillViewSet(RunPollingViewSet):
         return accepted(submitted)
 
 
-class RedownloadViewSet(GenericViewSet[Any]):
+class RedownloadViewSet(OpsViewSet):
     """Fetching again what could not be had."""
 
     permissions: ClassVar[dict[str, str]] = {"attachments": "identities.backfill_identity"}
-    pagination_class = None
     serializer_class = RedownloadInput
 
     @action(detail=False, methods=["post"])
@@ -126,7 +128,7 @@ class RedownloadViewSet(GenericViewSet[Any]):
         return accepted(submitted)
 
 
-class IdentityViewSet(GenericViewSet[Any]):
+class IdentityViewSet(OpsViewSet):
     """Identities: the accounts that the core acts as."""
 
     permissions: ClassVar[dict[str, str]] = {
@@ -134,8 +136,6 @@ class IdentityViewSet(GenericViewSet[Any]):
         "retrieve": "identities.view_identity",
         "backfill": "identities.backfill_identity",
     }
-    lookup_value_regex = "[^/]+"
-    pagination_class = None
     serializer_class = ReasonInput
 
     def list(self, request: Request) -> Response:
@@ -164,17 +164,11 @@ class ConversationQuery(ListQuery):
     identity_id = IdField(required=False)
     q = serializers.CharField(required=False, allow_blank=True, default="", max_length=128)
 
-    def to_internal_value(self, data: Any) -> Any:
-        """Take an empty parameter as none."""
-        return super().to_internal_value({name: value for name, value in data.items() if value != ""})
 
-
-class ConversationViewSet(GenericViewSet[Any]):
+class ConversationViewSet(OpsViewSet):
     """Conversations, to choose what to backfill. Never a message's text."""
 
     permissions: ClassVar[dict[str, str]] = {"list": "identities.view_conversation"}
-    pagination_class = None
-    serializer_class = serializers.Serializer
 
     def list(self, request: Request) -> Response:
         """Conversations, newest first, by identity and by a part of the counterpart's name."""
@@ -182,7 +176,8 @@ class ConversationViewSet(GenericViewSet[Any]):
         query.is_valid(raise_exception=True)
         data = query.validated_data
         identity_id = data.get("identity_id")
-        listed = f"conversations:{identity_id}:{data['q']}"
+        # The text itself could make a cursor that is too long to be taken back.
+        listed = f"conversations:{identity_id}:{hashlib.blake2s(data['q'].encode(), digest_size=9).hexdigest()}"
         beyond, backwards = None, False
         if data["cursor"]:
             beyond, backwards = cursors.decode(data["cursor"], listed=listed)

@@ -6,7 +6,6 @@ from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import GenericViewSet
 
 from jobs import operations, queries, run_queries, run_representation
 from jobs.filters import ALLOWED_STATUSES, OTHER, from_validated
@@ -15,6 +14,7 @@ from jobs.representation import attempt_as_json, jobs_as_json
 from opsconsole.api import cursors
 from opsconsole.api.actor import actor_of
 from opsconsole.api.fields import IdField, ListQuery, MomentField, ReasonField
+from opsconsole.api.viewsets import OpsViewSet
 from opsconsole.errors import NotFound
 
 ORDERINGS = ("-created_at", "created_at", "-id", "id")
@@ -58,7 +58,7 @@ class JobFilterQuery(serializers.Serializer[Any]):
         return attrs
 
 
-class JobListQuery(ListQuery, JobFilterQuery):
+class JobListQuery(JobFilterQuery, ListQuery):
     """The query parameters of the jobs list."""
 
     offset = serializers.IntegerField(
@@ -86,7 +86,7 @@ class RetryInput(serializers.Serializer[Any]):
     reason = ReasonField()
 
 
-class JobViewSet(GenericViewSet[Any]):
+class JobViewSet(OpsViewSet):
     """Jobs of the ledger: what runs, waits, retries, failed and why."""
 
     permissions: ClassVar[dict[str, str]] = {
@@ -95,8 +95,6 @@ class JobViewSet(GenericViewSet[Any]):
         "counts": "jobs.view_job",
         "retry": "jobs.retry_job",
     }
-    lookup_value_regex = "[^/]+"
-    pagination_class = None
     serializer_class = RetryInput
 
     def list(self, request: Request) -> Response:
@@ -139,7 +137,7 @@ class JobViewSet(GenericViewSet[Any]):
         """One job, with its attempts, its whole error, and what was done about it."""
         row = queries.get(job_id_of(pk))
         attempts = [attempt_as_json(attempt) for attempt in queries.attempts(row["id"])]
-        (job,) = jobs_as_json([row])
+        (job,) = jobs_as_json([row], error_length=queries.DETAIL_ERROR_LENGTH)
         newest = attempts[0] if attempts else {}
         return Response(
             job
@@ -173,20 +171,17 @@ class JobViewSet(GenericViewSet[Any]):
             confirm=given.validated_data["confirm"],
             reason=given.validated_data["reason"],
         )
-        (job,) = jobs_as_json([queries.get(retried.job_id)])
+        (job,) = jobs_as_json([queries.get(retried.job_id)], error_length=queries.DETAIL_ERROR_LENGTH)
         return Response(
             {"id": retried.job_id, "status": job["status"], "message": retried.message, "job": job},
             status=status.HTTP_200_OK,
         )
 
 
-class RunViewSet(GenericViewSet[Any]):
+class RunViewSet(OpsViewSet):
     """Runs: what was asked for at one click, with its jobs and their progress."""
 
     permissions: ClassVar[dict[str, str]] = {"list": "jobs.view_run", "retrieve": "jobs.view_run"}
-    lookup_value_regex = "[^/]+"
-    pagination_class = None
-    serializer_class = serializers.Serializer
 
     def list(self, request: Request) -> Response:
         """Runs, newest first."""
@@ -199,13 +194,10 @@ class RunViewSet(GenericViewSet[Any]):
         return Response(run_representation.run_as_json(run_queries.find(pk)))
 
 
-class RunPollingViewSet(GenericViewSet[Any]):
+class RunPollingViewSet(OpsViewSet):
     """How a started operation is getting on, by the id that its 202 gave. Mounted where each was started."""
 
     permissions: ClassVar[dict[str, str]] = {"retrieve": "jobs.view_run"}
-    lookup_value_regex = "[^/]+"
-    pagination_class = None
-    serializer_class = serializers.Serializer
 
     def retrieve(self, request: Request, pk: str) -> Response:
         """The state of a run, or of a Celery task that the result back ends know."""
@@ -236,5 +228,3 @@ def accepted(submitted: operations.Submitted) -> Response:
         },
         status=status.HTTP_202_ACCEPTED,
     )
-
-

@@ -4,7 +4,6 @@ Plain dictionaries, one query for a page, pages by key in the order of insertion
 on (status, next_run_at) only; whatever no index carries is bounded by a statement time-out.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from jobs.counts import Counts
 from jobs.filters import JobFilter, stuck_condition
 from jobs.models import STATUSES, Dispatch
 from opsconsole.errors import NotFound, Refused
+from opsconsole.fields import parse_json
+from opsconsole.redaction import CUT_MARGIN
 
 LIST_ERROR_LENGTH: Final = 5_000
 DETAIL_ERROR_LENGTH: Final = 200_000
@@ -38,7 +39,7 @@ TotalIs = Literal["exact", "estimated", "capped"]
 
 _ROWS: Final = """
     SELECT jobs.id, jobs.queue_name, jobs.job_type, jobs.status::text AS status, jobs.attempts, jobs.max_attempts,
-           left(jobs.last_error, {error_length}) AS last_error, length(jobs.last_error) AS error_length,
+           left(jobs.last_error, {error_length} + {margin}) AS last_error, length(jobs.last_error) AS error_length,
            jobs.next_run_at, jobs.created_at, jobs.updated_at, jobs.payload_json::text AS payload,
            {stuck} AS stuck,
            d.id AS dispatch_id, d.task_id, d.requested_by, d.via, d.requested_at, d.published_at, d.publish_error,
@@ -102,7 +103,7 @@ def page(
         ascending: oldest first; newest first otherwise.
         position: start beyond this job, instead of at `offset`.
         offset: skip that many.
-        error_length: how many characters of each error to read.
+        error_length: how many characters of each error are to be shown; CUT_MARGIN more are read.
 
     Raises:
         Refused: no index carries the filter and it ran out of its time (`filter_too_slow`).
@@ -223,9 +224,7 @@ def _find(
             f"SELECT * FROM jobs WHERE id = ANY(ARRAY(SELECT jobs.id FROM jobs{matching}"
             f" ORDER BY {order} {direction} LIMIT %s OFFSET %s))"
         )
-        return _rows(
-            source, [*params, *extra_params, limit, offset], descending=descending, error_length=error_length
-        )
+        return _rows(source, [*params, *extra_params, limit, offset], descending=descending, error_length=error_length)
 
     if not job_filter.statuses or not job_filter.is_indexed or offset:
         return find([], [])
@@ -270,7 +269,11 @@ def _total(job_filter: JobFilter, known: Counts, *, rows: int | None) -> tuple[i
 def _rows(source: str, params: list[Any], *, descending: bool, error_length: int) -> list[Row]:
     stuck, *stuck_params = stuck_condition()
     sql = _ROWS.format(
-        error_length=int(error_length), stuck=stuck, source=source, direction="DESC" if descending else "ASC"
+        error_length=int(error_length),
+        margin=CUT_MARGIN,
+        stuck=stuck,
+        source=source,
+        direction="DESC" if descending else "ASC",
     )
     with connection.cursor() as cursor:
         cursor.execute(sql, [*stuck_params, *params])
@@ -295,4 +298,4 @@ def parsed_json(text: str | None) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         # Lone surrogates, or numbers beyond a double: the core's own writers can leave both.
-        return json.loads(text)
+        return parse_json(text)

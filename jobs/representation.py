@@ -8,18 +8,23 @@ from django.utils import timezone
 
 from jobs import catalog, progress, retry_rules, subjects
 from jobs.models import ACTIVE_STATUSES, FAILED, RUNNING, Dispatch, WorkerReport
-from jobs.queries import Row
+from jobs.queries import LIST_ERROR_LENGTH, Row
 from jobs.subjects import SendState, Subject
-from opsconsole.redaction import redact, redact_text
+from opsconsole.redaction import redact, redact_start, redact_text
 
 UNKNOWN_AFTER_SECONDS = 24 * 60 * 60  # the core's results expire after a day
 
 
-def jobs_as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Return jobs as answers show them; at most four queries, however many there are."""
+def jobs_as_json(rows: Sequence[Row], *, error_length: int = LIST_ERROR_LENGTH) -> list[dict[str, Any]]:
+    """Return jobs as answers show them; at most four queries, however many there are.
+
+    Args:
+        rows: the jobs.
+        error_length: how many characters of each error to show; the rows were read with the same.
+    """
     concerns = subjects.registered().of({row["id"]: row["payload"] for row in rows})
     abilities = abilities_of(rows)
-    return [_job(row, concerns.get(row["id"]), abilities[row["id"]]) for row in rows]
+    return [_job(row, concerns.get(row["id"]), abilities[row["id"]], error_length) for row in rows]
 
 
 def abilities_of(rows: Sequence[Row]) -> dict[int, dict[str, Any]]:
@@ -53,7 +58,7 @@ def _live_tasks() -> set[str]:
     return {task for tasks in WorkerReport.objects.values_list("tasks", flat=True) for task in tasks}
 
 
-def _job(row: Row, subject: Subject | None, can: dict[str, Any]) -> dict[str, Any]:
+def _job(row: Row, subject: Subject | None, can: dict[str, Any], error_length: int) -> dict[str, Any]:
     error = row["last_error"]
     job: dict[str, Any] = {
         "id": row["id"],
@@ -62,7 +67,7 @@ def _job(row: Row, subject: Subject | None, can: dict[str, Any]) -> dict[str, An
         "status": row["status"],
         "attempts": row["attempts"],
         "max_attempts": row["max_attempts"],
-        "last_error": redact_text(error) if error else error,
+        "last_error": redact_start(error, error_length) if error else error,
         "next_run_at": row["next_run_at"],
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
@@ -114,7 +119,7 @@ def attempt_as_json(attempt: Dispatch) -> dict[str, Any]:
         "via": attempt.via,
         "dispatched_at": attempt.requested_at,
         "published_at": attempt.published_at,
-        "publish_error": attempt.publish_error,
+        "publish_error": redact_text(attempt.publish_error) if attempt.publish_error else None,
         "started_at": attempt.started_at,
         "ended_at": attempt.ended_at,
         "worker": attempt.worker,

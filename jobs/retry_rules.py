@@ -84,6 +84,7 @@ def audited_entity(job: Job) -> Entity:
     return Entity(
         type="job",
         id=job.pk,
-        provider_id=provider if isinstance(provider, str) and len(provider) <= 32 else None,
+        # Printable: neither NUL nor a lone surrogate, which a payload may hold but no text column takes.
+        provider_id=provider if isinstance(provider, str) and len(provider) <= 32 and provider.isprintable() else None,
         identity_id=subjects.identity_id_of(payload),
     )

@@ -7,22 +7,31 @@ from typing import Any, Final
 from django.db import connection
 from django.db.models import Q
 
-from jobs import progress, subjects
-from jobs.models import ACTIVE_STATUSES, CANCELLED, DONE, Run
+from jobs import catalog, progress, subjects
+from jobs.models import CANCELLED, DONE, ENDED_STATUSES, Run
 from jobs.outcomes import error_list
 from jobs.queries import Row, parsed_json
 from opsconsole.errors import NotFound
-from opsconsole.redaction import redact_text
+from opsconsole.redaction import CUT_MARGIN, redact, redact_start
 
 PENDING: Final = "pending"
 SUCCESS: Final = "success"
 FAILURE: Final = "failure"
+# The core may delete rows of its ledger: what a run asked for is then known by its number only.
+GONE: Final = "gone"
+ERROR_LENGTH: Final = 1_000
 ERRORS_NAMED: Final = 3
 ERRORS_SHOWN: Final = 50
+# What the front end calls the numbers that fetching attachments again returns.
+_ATTACHMENT_NAMES: Final = {
+    "attachments_created": "downloaded",
+    "already_exists": "skipped",
+    "download_failed": "failed",
+}
 
 _MEMBERS: Final = """
-    SELECT m.run_id, m.joined, j.id, j.job_type, j.status::text AS status, j.attempts, j.max_attempts,
-           left(j.last_error, 1000) AS last_error, j.payload_json::text AS payload,
+    SELECT m.run_id, m.joined, m.job_id AS id, j.job_type, COALESCE(j.status::text, '{gone}') AS status, j.attempts,
+           j.max_attempts, left(j.last_error, {error_length}) AS last_error, j.payload_json::text AS payload,
            d.id AS dispatch_id, d.published_at, d.publish_error, d.started_at, d.ended_at, d.outcome,
            d.result::text AS result, d.progress_current, d.progress_total, d.progress_unit, d.progress_source,
            d.progress_at,
@@ -31,9 +40,9 @@ _MEMBERS: Final = """
                   WHERE first.serial_key = d.serial_key AND first.ended_at IS NULL AND first.id < d.id
                   ORDER BY first.id LIMIT 1) END AS waits_for
       FROM ({source}) AS m
-      JOIN jobs j ON j.id = m.job_id
-      LEFT JOIN LATERAL (SELECT * FROM jobs_dispatch WHERE job_id = j.id ORDER BY id DESC LIMIT 1) AS d ON true
-     ORDER BY j.id
+      LEFT JOIN jobs j ON j.id = m.job_id
+      LEFT JOIN LATERAL (SELECT * FROM jobs_dispatch WHERE job_id = m.job_id ORDER BY id DESC LIMIT 1) AS d ON true
+     ORDER BY m.job_id
 """
 
 
@@ -82,7 +91,7 @@ def jobs(job_ids: Sequence[int]) -> list[Row]:
 
 def _rows(source: str, params: list[Any]) -> list[Row]:
     with connection.cursor() as cursor:
-        cursor.execute(_MEMBERS.format(source=source), params)
+        cursor.execute(_MEMBERS.format(source=source, gone=GONE, error_length=ERROR_LENGTH + CUT_MARGIN), params)
         names = [column.name for column in cursor.description]
         rows = [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
     for row in rows:
@@ -93,9 +102,10 @@ def _rows(source: str, params: list[Any]) -> list[Row]:
 def state(rows: Sequence[Row]) -> str:
     """Return the state of a run: pending until all of its jobs have ended, success when all are done."""
     statuses = {row["status"] for row in rows}
-    if statuses & set(ACTIVE_STATUSES):
+    # A status that the console doesn't know has not ended, as far as anybody can tell.
+    if not statuses <= {*ENDED_STATUSES, GONE}:
         return PENDING
-    return SUCCESS if statuses <= {DONE} else FAILURE
+    return SUCCESS if statuses == {DONE} else FAILURE
 
 
 def summed_progress(rows: Sequence[Row]) -> dict[str, Any] | None:
@@ -120,17 +130,24 @@ def result(rows: Sequence[Row]) -> dict[str, Any] | None:
     sums: dict[str, Any] = {}
     errors: list[str] = []
     for row in rows:
-        returned = row["result"] if isinstance(row["result"], dict) else {}
+        returned = redact(row["result"]) if isinstance(row["result"], dict) else {}
         for key, value in returned.items():
             if isinstance(value, int) and not isinstance(value, bool):
                 sums[key] = sums.get(key, 0) + value
         errors += error_list(returned)
         if returned.get("status") == "skipped" and returned.get("reason"):
-            sums.setdefault("skipped_because", []).append(redact_text(str(returned["reason"])))
-    answer = {"status": current, **sums, "errors": [redact_text(error) for error in errors[:ERRORS_SHOWN]]}
+            sums.setdefault("skipped_because", []).append(str(returned["reason"]))
+    if any(row["job_type"] == catalog.REDOWNLOAD_ATTACHMENTS for row in rows):
+        sums |= dict.fromkeys(_ATTACHMENT_NAMES.values(), 0)
+    answer = {"status": current, **attachments_named(sums), "errors": errors[:ERRORS_SHOWN]}
     if current == FAILURE:
         answer["error"] = failure_sentence(rows)
     return answer
+
+
+def attachments_named(returned: dict[str, Any]) -> dict[str, Any]:
+    """Return the result of fetching attachments again with its numbers under the front end's names too."""
+    return returned | {shown: returned[name] for name, shown in _ATTACHMENT_NAMES.items() if name in returned}
 
 
 def failure_sentence(rows: Sequence[Row]) -> str:
@@ -140,8 +157,9 @@ def failure_sentence(rows: Sequence[Row]) -> str:
     parts = []
     for row in missed[:ERRORS_NAMED]:
         name = f" ({concerns[row['id']].display_name})" if row["id"] in concerns else ""
-        why = "was cancelled" if row["status"] == CANCELLED else "failed"
-        first_line = redact_text((row["last_error"] or "").strip().split("\n")[0])[:300]
+        why = {CANCELLED: "was cancelled", GONE: "is not in the ledger any more"}.get(row["status"], "failed")
+        error = redact_start(row["last_error"] or "", ERROR_LENGTH)
+        first_line = error.strip().split("\n")[0][:300]
         parts.append(f"Job {row['id']}{name} {why}" + (f": {first_line}" if first_line else ""))
     if len(missed) > ERRORS_NAMED:
         parts.append(f"{len(missed) - ERRORS_NAMED} more did not end well")

@@ -1,8 +1,10 @@
 """How runs look in an answer."""
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
+from django.conf import settings
 from rest_framework.request import Request
 
 from jobs import gateway, progress, run_queries, subjects
@@ -11,8 +13,8 @@ from jobs.outcomes import judge
 from jobs.queries import Row
 from jobs.representation import duration_ms, handed_over
 from opsconsole.api import cursors
-from opsconsole.errors import NotFound, Refused, Unavailable
-from opsconsole.redaction import redact, redact_text
+from opsconsole.errors import NotFound, Refused
+from opsconsole.redaction import redact, redact_start, redact_text
 
 
 def page_as_json(request: Request, *, limit: int, cursor: str) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def members_as_json(rows: list[Row]) -> list[dict[str, Any]]:
             "progress": progress.as_json(row),
             "duration_ms": duration_ms(row["started_at"], row["ended_at"]),
             "outcome": row["outcome"],
-            "last_error": redact_text(row["last_error"]) if row["last_error"] else None,
+            "last_error": redact_start(row["last_error"], run_queries.ERROR_LENGTH) if row["last_error"] else None,
             "result": redact(row["result"]),
         }
         for row in rows
@@ -94,6 +96,7 @@ def polling_as_json(identifier: str) -> dict[str, Any]:
 
     Raises:
         NotFound: it is neither.
+        Unavailable: it is no run, and the core's result back end does not answer.
     """
     try:
         run = run_queries.find(identifier)
@@ -123,8 +126,10 @@ def _task_as_json(identifier: str) -> dict[str, Any]:
         raise missing
     answer: dict[str, Any] = {"job_id": task_id, "status": "pending", "result": None, "progress": None, "jobs": []}
     if state.is_ended:
+        state = replace(state, result=redact(state.result))
         verdict = judge(state)
-        result = redact(state.result) if isinstance(state.result, dict) and state.state == "SUCCESS" else {}
+        result = state.result if isinstance(state.result, dict) and state.state == "SUCCESS" else {}
+        result = run_queries.attachments_named(result)
         if verdict.is_failure:
             result = result | {"error": redact_text(verdict.error or "")}
         answer |= {"status": "failure" if verdict.is_failure else "success", "result": result}
@@ -132,7 +137,7 @@ def _task_as_json(identifier: str) -> dict[str, Any]:
 
 
 def _job_of_task(task_id: str, job_id: int) -> dict[str, Any]:
-    rows = [row for row in run_queries.jobs([job_id])]
+    rows = run_queries.jobs([job_id])
     return {
         "job_id": task_id,
         "status": run_queries.state(rows),
@@ -146,9 +151,5 @@ def _task_state(task_id: str) -> gateway.TaskState | None:
     own = gateway.own_result(task_id)
     if own is not None:
         return own
-    try:
-        return gateway.read_states([task_id]).get(task_id)
-    except Unavailable:
-        return None
-
-
+    # Without a back end there is nobody else to ask; with one that does not answer, nobody knows: that is a 503.
+    return gateway.read_states([task_id]).get(task_id) if settings.CORE_RESULT_BACKEND else None

@@ -6,6 +6,7 @@ else has ended meanwhile keeps its status; what its task returned is still kept 
 
 import json
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -56,6 +57,8 @@ def settle(dispatch: Dispatch, state: TaskState) -> bool:
     Returns:
         Whether this call settled it; False when another sweeper was quicker.
     """
+    # Before it is judged: an error may quote a message, and its text is known for one only by its key.
+    state = replace(state, result=redact(state.result))
     verdict = judge(state)
     error = redact_text(verdict.error) if verdict.error else None
     with transaction.atomic():
@@ -124,5 +127,3 @@ def _after_failure(dispatch: Dispatch, verdict: Verdict) -> tuple[str, int | Non
 def _type_of(dispatch: Dispatch) -> catalog.JobType | None:
     name = Job.objects.filter(pk=dispatch.job_id).values_list("job_type", flat=True).first()
     return catalog.find(name) if name else None
-
-

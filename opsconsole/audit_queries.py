@@ -8,10 +8,11 @@ from typing import Any, Final
 import orjson
 
 from opsconsole.audit import AuditLog
-from opsconsole.redaction import redact, redact_text
+from opsconsole.redaction import CUT_MARGIN, redact, redact_start
 
 ACTORS: Final = ("user", "system", "agent")
 RESULTS: Final = ("ok", "error")
+MAX_ERROR_LENGTH: Final = 5_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,9 @@ def as_json(row: AuditLog) -> dict[str, Any]:
         "entity_type": row.entity_type,
         "entity_id": row.entity_id,
         "result": row.result,
-        "error": redact_text(row.error_detail) if row.error_detail else None,
+        "error": redact_start(row.error_detail[: MAX_ERROR_LENGTH + CUT_MARGIN], MAX_ERROR_LENGTH)
+        if row.error_detail
+        else None,
         "request": request,
         "response": redact(row.response_json),
     }

@@ -5,9 +5,13 @@ looks like a token or a credential is replaced where it stands.
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 REDACTED = "[redacted]"
+# Of a text that is shown up to some length, so many characters more are read: a token that is cut in two is not known
+# for one any more.
+CUT_MARGIN = 256
 MAX_DEPTH = 20
 TOO_DEEP = "[too deeply nested to show]"
 
@@ -22,37 +26,93 @@ _PRIVATE_KEYS = frozenset({"api_key", "access_key", "secret_key", "private_key",
 _HARMLESS_LAST_WORDS = frozenset("id ids count counts type types at length size status kind limit".split())
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
-_TOKEN_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
+# A quoted value up to the quote that closes it, or to the end of a text that was cut inside of it. In JSON within JSON
+# its quotes are escaped: what closes it has as many backslashes as what opened it.
+_QUOTED = (
+    r"(?P<escape>\\*+)(?P<quote>[\"'])"
+    r"(?:[^\\\"']++|\\++(?![\"'])|(?!(?P=escape)(?P=quote))\\*+[\"'])*+"
+    r"(?:(?P=escape)(?P=quote)|\Z)"
+)
+_ASSIGNED = r"\\*[\"']?\s{0,8}(?:=>|[=:])\s{0,8}"
+_PRIVATE_NAMES = (
+    r"(?:secret|passw(?:or)?d|passphrase|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|session|body_text)"
+)
+_TEXT_NAMES = r"(?:body|text|content|html|markdown|caption|snippet|draft|prompt|transcript|message_(?:text|body))"
+
+
+def _pattern(expression: str) -> re.Pattern[str]:
+    return re.compile(expression, re.IGNORECASE)
+
+
+# Each with words of which one stands in every text that it matches: looking for these is quick, and most texts have
+# none. What is left over grows with the text's length only: no repetition can be entered at two places of one run.
+_TOKEN_PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     # user:password@ of a URL
-    (re.compile(r"(?P<keep>\b[a-z][a-z0-9+.-]{1,20}://)[^\s/@'\"]{1,512}@", re.IGNORECASE), r"\g<keep>[redacted]@"),
-    # Authorization: Bearer …, Basic …, Token …
+    (("://",), _pattern(r"(?<=://)[^\s/'\"]{1,512}@"), f"{REDACTED}@"),
+    # What a database says of the row that it didn't take, and an ORM of a statement's parameters: message texts too.
     (
-        re.compile(r"(?P<keep>\b(?:bearer|basic|token)\s+)(?=[\w.~+/=-]*[\d=._-])[\w.~+/=-]{8,}", re.IGNORECASE),
-        r"\g<keep>[redacted]",
+        ("failing row contains",),
+        _pattern(r"(?<=failing row contains )\([\s\S]*?(?=\n(?:\[SQL|CONTEXT|The above|During handling)|\Z)"),
+        REDACTED,
+    ),
+    (("[parameters: ",), _pattern(r"(?<=\[parameters: )[^\n]+"), f"{REDACTED}]"),
+    # Bearer …, Basic …, Token …
+    (
+        ("bearer", "basic", "token"),
+        _pattern(
+            r"(?P<keep>\b(?:bearer|basic|token)\s{1,8}+)(?:(?=[\w.~+/=-]*[\d=._-])[\w.~+/=-]{8,}|[\w.~+/=-]{20,})"
+        ),
+        rf"\g<keep>{REDACTED}",
+    ),
+    # The headers Authorization and Cookie, whose values have several words
+    (
+        ("authorization", "cookie"),
+        _pattern(
+            rf"(?P<keep>(?:authorization|cookies?){_ASSIGNED})"
+            rf"(?:{_QUOTED}|(?:\w{{1,16}}\s{{1,8}})?[^\s,;\"']+(?:;\s{{0,8}}[^\s;=]{{1,128}}=[^\s;\"']*)*)"
+        ),
+        rf"\g<keep>{REDACTED}",
     ),
     # key=value, key: value and "key": "value" under a key that names a secret
     (
-        re.compile(
-            r"(?P<keep>[\"']?\b[\w-]*(?:secret|passw(?:or)?d|passphrase|token|api[_-]?key|access[_-]?key|private[_-]?key"
-            r"|authorization|credential|cookie|body_text|session)[\w-]*\b[\"']?\s*(?:=>|[=:])\s*)"
-            r"(?:\"(?:[^\"\\]|\\.){0,4096}\"|'(?:[^'\\]|\\.){0,4096}'|(?!\[redacted\])[^\s,;&)\]}\"']{4,})",
-            re.IGNORECASE,
+        ("secret", "passw", "passphrase", "token", "key", "credential", "session", "body_text"),
+        _pattern(
+            rf"(?P<keep>{_PRIVATE_NAMES}[\w-]{{0,64}}+{_ASSIGNED})"
+            rf"(?:{_QUOTED}|(?!\[redacted\])[^\s,;&)\]}}\"'\\]{{4,}})"
         ),
-        r"\g<keep>[redacted]",
+        rf"\g<keep>{REDACTED}",
+    ),
+    # "key": "value" under a key that names a text
+    (
+        ("body", "text", "content", "html", "markdown", "caption", "snippet", "draft", "prompt", "transcript"),
+        _pattern(rf"(?P<keep>[\"']{_TEXT_NAMES}\\*[\"']\s{{0,8}}(?:=>|[=:])\s{{0,8}}){_QUOTED}"),
+        rf"\g<keep>{REDACTED}",
     ),
     # JSON web tokens, and the prefixes that providers give their tokens
-    (re.compile(r"\beyJ[\w-]{6,}(?:\.[\w-]*){0,2}"), REDACTED),
-    (re.compile(r"\b(?:gh[pousr]_|github_pat_|xox[abprs]-|sk-|pk_|rk_|AKIA|ya29\.|glpat-)[\w.-]{10,}"), REDACTED),
+    (("eyj",), re.compile(r"\beyJ[\w-]{6,}(?:\.[\w-]*){0,2}"), REDACTED),
+    (
+        ("gh", "xox", "sk-", "k_", "akia", "ya29.", "glpat-"),
+        re.compile(r"\b(?:gh[pousr]_|github_pat_|xox[abprs]-|sk-|pk_|rk_|AKIA|ya29\.|glpat-)[\w.-]{10,}"),
+        REDACTED,
+    ),
     # a private key in PEM
-    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), REDACTED),
+    (
+        ("private key",),
+        re.compile(
+            r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)", re.DOTALL
+        ),
+        REDACTED,
+    ),
 )
 # Long runs of base64 or hex with digits and both cases: what is left of tokens without a name. Hashes and UUIDs
 # (lower-case hex) stay readable, since errors and payloads are full of honest ones.
-_OPAQUE = re.compile(r"(?<![\w/.-])(?=[\w+-]*[a-z])(?=[\w+-]*[A-Z])(?=[\w+-]*\d)[\w+-]{32,}={0,2}(?![\w/])")
+_RUN = re.compile(r"(?<![\w/.+-])[\w+-]{32,}={0,2}(?![\w/])")
+_MIXED = (re.compile("[a-z]"), re.compile("[A-Z]"), re.compile("[0-9]"))
 # NUL, which PostgreSQL takes in no text, and lone surrogates, which no encoding takes.
 _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
+@lru_cache(maxsize=4_096)
 def is_private_key(key: str) -> bool:
     """Say whether the value under this key of a payload is a secret or a message's text."""
     words = [word.lower() for word in _WORD.findall(key)]
@@ -69,9 +129,29 @@ def redact_text(text: str) -> str:
     NUL characters and lone surrogates become U+FFFD.
     """
     text = _NOT_STORABLE.sub("\ufffd", text)
-    for pattern, replacement in _TOKEN_PATTERNS:
-        text = pattern.sub(replacement, text)
-    return _OPAQUE.sub(REDACTED, text)
+    lowered = text.lower()
+    for words, pattern, replacement in _TOKEN_PATTERNS:
+        if any(word in lowered for word in words):
+            text = pattern.sub(replacement, text)
+    return _RUN.sub(_without_opaque, text)
+
+
+def redact_start(text: str, length: int) -> str:
+    """Return the first `length` characters of a text, redacted.
+
+    Args:
+        text: the text, or of a longer one its first `length + CUT_MARGIN` characters.
+        length: how many to show.
+    """
+    shown = redact_text(text)
+    if len(text) >= length + CUT_MARGIN:
+        shown = shown[:-CUT_MARGIN]
+    return shown[:length]
+
+
+def _without_opaque(run: re.Match[str]) -> str:
+    found = run.group()
+    return REDACTED if all(kind.search(found) for kind in _MIXED) else found
 
 
 def redact(value: Any, *, _depth: int = 0) -> Any:

@@ -1,5 +1,6 @@
 """Django's settings. Every value that an installation may choose comes from the environment, read here only."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from django.urls import reverse_lazy
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+# An empty variable counts as one that is not set, as in most shells' `${NAME:-default}`.
+environ.Env.ENVIRON = {name: value for name, value in os.environ.items() if value}
 env = environ.Env()
 
 
@@ -45,7 +48,9 @@ _database = env.db_url_config(
     required("DATABASE_URL", "where the core's PostgreSQL database is, as postgres://user:password@host:port/name")
 )
 if not str(_database.get("ENGINE", "")).endswith("postgresql"):
-    raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database (postgres://…); nothing else is supported.")
+    raise ImproperlyConfigured(
+        "DATABASE_URL must name a PostgreSQL database (postgres://…); nothing else is supported."
+    )
 _options: dict[str, Any] = {
     **_database.get("OPTIONS", {}),
     "options": f"-c search_path={DATABASE_SCHEMA},{CORE_SCHEMA} -c timezone=UTC",
@@ -160,12 +165,13 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 
 CACHE_URL = env.str("OPS_CACHE_URL", default="")
 if CACHE_URL:
     CACHES = {
         "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "BACKEND": "opsconsole.cache.OptionalRedisCache",
             "LOCATION": CACHE_URL,
             "KEY_PREFIX": "opsconsole",
             "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
@@ -239,7 +245,10 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["opsconsole.api.permissions.HasOperationPermission"],
     "DEFAULT_PARSER_CLASSES": ["opsconsole.api.parsing.BoundedJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["opsconsole.api.rendering.ORJSONRenderer", "opsconsole.api.rendering.BrowsableAPIRenderer"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "opsconsole.api.rendering.ORJSONRenderer",
+        "opsconsole.api.rendering.BrowsableAPIRenderer",
+    ],
     "EXCEPTION_HANDLER": "opsconsole.api.errors.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -278,8 +287,29 @@ UNFOLD = {
     "SITE_HEADER": "opsconsole",
     "SITE_SUBHEADER": "Operations console",
     "SITE_SYMBOL": "monitor_heart",
+    "SITE_URL": None,
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("opsconsole/favicon.svg")}
+    ],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "opsconsole.home.dashboard",
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97.3% .014 264)",
+            "100": "oklch(94% .03 264)",
+            "200": "oklch(88.5% .06 264)",
+            "300": "oklch(80.5% .105 264)",
+            "400": "oklch(72% .14 264)",
+            "500": "oklch(62.5% .19 264)",
+            "600": "oklch(53% .205 264)",
+            "700": "oklch(46% .19 264)",
+            "800": "oklch(40% .16 264)",
+            "900": "oklch(34% .12 264)",
+            "950": "oklch(26% .08 264)",
+        },
+    },
     "STYLES": [lambda request: static("opsconsole/console.css")],
     "SCRIPTS": [lambda request: static("opsconsole/console.js")],
     "SIDEBAR": {
@@ -288,8 +318,8 @@ UNFOLD = {
         "navigation": [
             {
                 "title": "Operations",
-                "separator": True,
                 "items": [
+                    {"title": "Home", "icon": "home", "link": reverse_lazy("admin:index")},
                     _link("Jobs", "list_alt", "admin:jobs_job_changelist", "jobs.view_job"),
                     _link("Runs", "play_circle", "admin:jobs_run_changelist", "jobs.view_run"),
                     _link("Identities", "group", "admin:identities_identity_changelist", "identities.view_identity"),
@@ -300,6 +330,19 @@ UNFOLD = {
                         "identities.view_conversation",
                     ),
                     _link("Audit log", "history", "admin:opsconsole_auditlog_changelist", "opsconsole.view_auditlog"),
+                ],
+            },
+            {
+                "title": "Backups",
+                "separator": True,
+                "items": [
+                    _link("Backups", "backup", "admin:backups_backuprun_changelist", "backups.view_backuprun"),
+                    _link(
+                        "Restore tests",
+                        "verified",
+                        "admin:backups_restoretest_changelist",
+                        "backups.view_restoretest",
+                    ),
                 ],
             },
             {

@@ -1,20 +1,21 @@
 """Answers that belong to no application: health of the process, and errors outside of any view."""
 
+import sys
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.views.decorators.cache import never_cache
 
-API_PREFIXES = ("/ops", "/conversations")
+API_ROOTS = ("ops", "conversations")
 
 
 def is_api(request: HttpRequest) -> bool:
     """Say whether the answer must be JSON, whatever happens."""
-    return request.path.startswith(API_PREFIXES)
+    return request.path.lstrip("/").partition("/")[0] in API_ROOTS
 
 
 @never_cache
@@ -55,7 +56,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer when the console itself is at fault."""
+    """Answer when the console itself is at fault, or when the database failed outside of any view."""
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        return database_unavailable(request)
     return _answer(request, 500, "internal_error", "The console made a mistake; it has been logged.")
 
 

@@ -1,15 +1,15 @@
 """The API's endpoint for the audit log."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import GenericViewSet
 
 from opsconsole import audit_queries
 from opsconsole.api import cursors
 from opsconsole.api.fields import IdField, ListQuery, MomentField
+from opsconsole.api.viewsets import OpsViewSet
 
 
 class AuditQuery(ListQuery):
@@ -30,17 +30,11 @@ class AuditQuery(ListQuery):
     after = MomentField(required=False)
     before = MomentField(required=False)
 
-    def to_internal_value(self, data: Any) -> Any:
-        """Take an empty parameter as none."""
-        return super().to_internal_value({name: value for name, value in data.items() if value != ""})
 
-
-class AuditViewSet(GenericViewSet[Any]):
+class AuditViewSet(OpsViewSet):
     """The audit log: who did what, through what, why, and what came of it."""
 
     permissions: ClassVar[dict[str, str]] = {"list": "opsconsole.view_auditlog"}
-    pagination_class = None
-    serializer_class = serializers.Serializer
 
     def list(self, request: Request) -> Response:
         """Entries, newest first, by action, actor, identity, result and time."""

@@ -20,7 +20,11 @@ class HasOperationPermission(BasePermission):
         user = request.user
         if not (user.is_authenticated and user.is_active and user.is_staff):
             return False
-        needed = permission_for(view, request.method or "GET")
+        method = request.method or "GET"
+        if method != "OPTIONS" and method.lower() not in view.action_map:
+            # Nothing is done by it: it is answered with a 405.
+            return True
+        needed = permission_for(view, method)
         return needed is not None and user.has_perm(needed)
 
 
@@ -29,6 +33,5 @@ def permission_for(view: Any, method: str) -> str | None:
     if method == "OPTIONS":
         return next(iter(view.permissions.values()), None)
     # The browsable pages ask about other methods of the same address than the one that was called.
-    action = getattr(view, "action_map", {}).get(method.lower()) or getattr(view, "action", None)
-    permission = view.permissions.get(action)
+    permission = view.permissions.get(view.action_map.get(method.lower()))
     return permission if permission is None else str(permission)

@@ -15,6 +15,19 @@ def default(value: Any) -> Any:
     return str(value)
 
 
+def encodable(value: Any) -> Any:
+    """Return a JSON value with what only other writers of JSON know: lone surrogates, whole numbers of any size."""
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if -(2**63) <= value < 2**64 else orjson.Fragment(str(value))
+    if isinstance(value, dict):
+        return {encodable(str(key)): encodable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [encodable(item) for item in value]
+    return value
+
+
 class ORJSONRenderer(renderers.BaseRenderer):
     """Writes JSON; times are ISO 8601 in UTC ending in `Z`."""
 
@@ -30,7 +43,10 @@ class ORJSONRenderer(renderers.BaseRenderer):
         options = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
         if accepted_media_type is not None and "indent" in accepted_media_type:
             options |= orjson.OPT_INDENT_2
-        return orjson.dumps(data, default=default, option=options)
+        try:
+            return orjson.dumps(data, default=default, option=options)
+        except orjson.JSONEncodeError:
+            return orjson.dumps(encodable(data), default=default, option=options)
 
 
 class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
@@ -39,10 +55,6 @@ class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
     def get_default_renderer(self, view: Any) -> Any:
         """Return the renderer whose output the page shows."""
         return _IndentedRenderer()
-
-    def show_form_for_method(self, view: Any, method: str, request: Any, obj: Any) -> bool:
-        """Offer a form only where the caller may use it."""
-        return bool(super().show_form_for_method(view, method, request, obj))
 
     def render_form_for_serializer(self, serializer: Any) -> str:
         """Offer no HTML form: the raw one beside it takes the same and more."""
