@@ -17,9 +17,7 @@ BACKFILL: Final = "backfill.trigger"
 REDOWNLOAD: Final = "redownload_attachments.trigger"
 
 
-def backfill_conversations(
-    *, identity_ids: Sequence[int] | None = None, actor: Actor, reason: str = ""
-) -> Submitted:
+def backfill_conversations(*, identity_ids: Sequence[int] | None = None, actor: Actor, reason: str = "") -> Submitted:
     """Import the full history of identities: one job for each.
 
     Args:

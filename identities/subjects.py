@@ -36,17 +36,28 @@ class IdentitySubjects(Subjects):
             if identity in names
         }
 
-    def refusal(self, payload: Any) -> str | None:
-        """Return a sentence when the payload names an identity that is gone or inactive."""
-        if not isinstance(payload, Mapping) or payload.get("identity_id") is None:
-            return None
-        identity_id = identity_id_of(payload)
-        identity = Identity.objects.filter(pk=identity_id).values("is_active", "display_name").first() if identity_id else None
-        if identity is None:
-            return f"Its identity {payload['identity_id']} does not exist any more."
-        if not identity["is_active"]:
-            return f"Its identity {identity['display_name']} is inactive; activate it first."
-        return None
+    def refusals(self, payloads: Mapping[int, Any]) -> dict[int, str]:
+        """Return a sentence for each payload that names an identity that is gone or inactive; one query."""
+        named = {
+            job_id: payload["identity_id"]
+            for job_id, payload in payloads.items()
+            if isinstance(payload, Mapping) and payload.get("identity_id") is not None
+        }
+        if not named:
+            return {}
+        ids = {found for payload in payloads.values() if (found := identity_id_of(payload))}
+        known = {
+            pk: (name, active)
+            for pk, name, active in Identity.objects.filter(pk__in=ids).values_list("pk", "display_name", "is_active")
+        }
+        sentences: dict[int, str] = {}
+        for job_id, value in named.items():
+            name, active = known.get(as_id(value) or 0, ("", None))
+            if active is None:
+                sentences[job_id] = f"Its identity {str(value)[:50]} does not exist any more."
+            elif not active:
+                sentences[job_id] = f"Its identity {name} is inactive; activate it first."
+        return sentences
 
     def send_states(self, payloads: Mapping[int, Any]) -> dict[int, SendState]:
         """Return what became of the message that each payload names."""

@@ -190,7 +190,9 @@ def read_states(task_ids: Iterable[str]) -> dict[str, TaskState]:
         if isinstance(backend, BaseKeyValueStoreBackend):
             raw = backend.mget([backend.get_key_for_task(task_id) for task_id in wanted])
             metas = {
-                task_id: _decoded(backend, value) for task_id, value in zip(wanted, raw, strict=True) if value is not None
+                task_id: _decoded(backend, value)
+                for task_id, value in zip(wanted, raw, strict=True)
+                if value is not None
             }
         else:
             metas = {task_id: backend.get_task_meta(task_id) for task_id in wanted}
@@ -229,7 +231,9 @@ def ask_workers(*, registered: bool = False) -> Workers:
         raise BrokerUnreachable("The broker can't be reached.") from error
     return Workers(
         active={
-            str(task["id"]): ActiveTask(task_id=str(task["id"]), worker=worker, started_at=_moment(task.get("time_start")))
+            str(task["id"]): ActiveTask(
+                task_id=str(task["id"]), worker=worker, started_at=_moment(task.get("time_start"))
+            )
             for worker, running in active.items()
             for task in running
         },
@@ -281,5 +285,3 @@ def _moment(epoch_seconds: Any) -> datetime | None:
     with suppress(TypeError, ValueError, OverflowError, OSError):
         return datetime.fromtimestamp(float(epoch_seconds), tz=UTC)
     return None
-
-

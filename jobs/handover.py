@@ -174,9 +174,7 @@ def _publish_once(dispatch: Dispatch, message: gateway.TaskMessage) -> int:
 def fail(dispatch_id: int, job_id: int, error: str, outcome: Outcome) -> None:
     """End an attempt that could not be handed over, or of which nobody knows whether it was; its job has failed."""
     with transaction.atomic():
-        ledger.transition(
-            job_id, allowed=ACTIVE_STATUSES, to=FAILED, last_error=error, dedupe_key=None
-        )
+        ledger.transition(job_id, allowed=ACTIVE_STATUSES, to=FAILED, last_error=error, dedupe_key=None)
         Dispatch.objects.filter(pk=dispatch_id, ended_at=None).update(
             ended_at=Now(), outcome=outcome, error=error, holds_place=False
         )
@@ -198,5 +196,3 @@ def _put_off(dispatch_id: int, error: str) -> None:
     Dispatch.objects.filter(pk=dispatch_id, ended_at=None).update(
         publish_error=error, publication_lease_until=lease_end(RETRY_PUBLICATION_AFTER)
     )
-
-

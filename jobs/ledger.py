@@ -184,5 +184,3 @@ def _count(cursor: CursorWrapper, changes: Mapping[str, int]) -> None:
     cursor.executemany(
         "INSERT INTO jobs_statuschange (status, change) VALUES (%s, %s)", [(k, v) for k, v in changes.items()]
     )
-
-

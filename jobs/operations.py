@@ -191,7 +191,9 @@ def retry_jobs(job_ids: Sequence[int], *, actor: Actor, reason: str = "") -> Bul
         Conflict: more jobs than that.
     """
     if len(job_ids) > MAX_JOBS_PER_RETRY:
-        raise Conflict(f"At most {MAX_JOBS_PER_RETRY} jobs can be retried at once, not {len(job_ids)}.", code="too_many")
+        raise Conflict(
+            f"At most {MAX_JOBS_PER_RETRY} jobs can be retried at once, not {len(job_ids)}.", code="too_many"
+        )
     result = BulkRetried()
     for job_id in sorted(set(job_ids)):
         try:
@@ -218,7 +220,7 @@ def _retry_job(job_id: int, *, actor: Actor, confirm: bool, reason: str, request
         if job is None:
             raise NotFound(f"There is no job {job_id}.", code="job_not_found")
         retry_rules.check_status(job.status)
-        retry_rules.check_conditions(job, job_type, confirm=confirm)
+        _check_conditions(job, job_type, confirm=confirm)
         key = ledger.dedupe_key(job.queue_name, job.job_type, job.payload_json)
         _requeue(job_id, key)
         dispatch_id = create_next_dispatch(job_id=job_id, payload=job.payload_json, job_type=job_type, actor=actor)
@@ -234,15 +236,21 @@ def _retry_job(job_id: int, *, actor: Actor, confirm: bool, reason: str, request
     return Retried(job_id=job_id, broker_down=after_commit.result.broker_down)
 
 
+def _check_conditions(job: Job, job_type: JobType, *, confirm: bool) -> None:
+    candidate = retry_rules.Candidate(
+        job_id=job.pk, job_type=job_type, payload=job.payload_json, last_error=job.last_error
+    )
+    if refusal := retry_rules.refusals([candidate], confirm=confirm).get(job.pk):
+        raise refusal
+
+
 def _requeue(job_id: int, key: str) -> None:
     holder = ledger.active_holder(key)
     if holder is not None and holder != job_id:
         raise _identical(holder)
     try:
         with transaction.atomic():
-            won = ledger.transition(
-                job_id, allowed=(FAILED,), to=QUEUED, attempts=0, last_error=None, dedupe_key=key
-            )
+            won = ledger.transition(job_id, allowed=(FAILED,), to=QUEUED, attempts=0, last_error=None, dedupe_key=key)
     except IntegrityError as error:
         # The unique key has decided a race against a job that was submitted meanwhile.
         raise _identical(ledger.active_holder(key)) from error
@@ -259,7 +267,7 @@ def _identical(holder: int | None) -> Conflict:
 
 
 def _unlisted_type(job: Job) -> JobType:
-    if not isinstance(job.payload_json, dict) or job.job_type not in gateway.registered_tasks():
+    if job.job_type not in gateway.registered_tasks():
         raise retry_rules.unknown_type(job.job_type)
     return catalog.unlisted(job.job_type, job.queue_name)
 

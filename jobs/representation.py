@@ -9,14 +9,14 @@ from django.utils import timezone
 from jobs import catalog, progress, retry_rules, subjects
 from jobs.models import ACTIVE_STATUSES, FAILED, RUNNING, Dispatch, WorkerReport
 from jobs.queries import LIST_ERROR_LENGTH, Row
-from jobs.subjects import SendState, Subject
+from jobs.subjects import Subject
 from opsconsole.redaction import redact, redact_start, redact_text
 
 UNKNOWN_AFTER_SECONDS = 24 * 60 * 60  # the core's results expire after a day
 
 
 def jobs_as_json(rows: Sequence[Row], *, error_length: int = LIST_ERROR_LENGTH) -> list[dict[str, Any]]:
-    """Return jobs as answers show them; at most four queries, however many there are.
+    """Return jobs as answers show them; at most five queries, however many there are.
 
     Args:
         rows: the jobs.
@@ -28,30 +28,31 @@ def jobs_as_json(rows: Sequence[Row], *, error_length: int = LIST_ERROR_LENGTH) 
 
 
 def abilities_of(rows: Sequence[Row]) -> dict[int, dict[str, Any]]:
-    """Return what may be done with each job and, where it may not be retried, why; at most two queries."""
+    """Return what may be done with each job and, where it may not be retried, why; at most three queries."""
+    abilities: dict[int, dict[str, Any]] = {row["id"]: {"retry": False, "cancel": False} for row in rows}
     failed = [row for row in rows if row["status"] == FAILED]
-    sends = {row["id"]: row["payload"] for row in failed if row["job_type"] in retry_rules.SEND_TYPES}
-    states = subjects.registered().send_states(sends) if sends else {}
     unlisted = {row["job_type"] for row in failed if catalog.find(row["job_type"]) is None}
     live = _live_tasks() if unlisted else set()
-    return {row["id"]: _can(row, states.get(row["id"]), live) for row in rows}
-
-
-def _can(row: Row, send_state: SendState | None, live_tasks: set[str]) -> dict[str, Any]:
-    can: dict[str, Any] = {"retry": False, "cancel": False}
-    if row["status"] != FAILED:
-        return can
-    job_type = catalog.find(row["job_type"])
-    if job_type is None:
-        if row["job_type"] not in live_tasks or not isinstance(row["payload"], dict):
-            return can | {"reason": retry_rules.unknown_type(row["job_type"]).message}
-        job_type = catalog.unlisted(row["job_type"], row["queue_name"])
-    refusal = retry_rules.at_most_once_refusal(job_type, row["last_error"], send_state, confirm=False)
-    if refusal is None:
-        return can | {"retry": True}
-    if refusal.code == "confirmation_required":
-        return can | {"retry": True, "confirm": True, "reason": refusal.message}
-    return can | {"reason": refusal.message}
+    candidates = []
+    for row in failed:
+        job_type = catalog.find(row["job_type"])
+        if job_type is None and row["job_type"] in live:
+            job_type = catalog.unlisted(row["job_type"], row["queue_name"])
+        if job_type is None:
+            abilities[row["id"]]["reason"] = retry_rules.unknown_type(row["job_type"]).message
+            continue
+        abilities[row["id"]]["retry"] = True
+        candidates.append(
+            retry_rules.Candidate(
+                job_id=row["id"], job_type=job_type, payload=row["payload"], last_error=row["last_error"]
+            )
+        )
+    for job_id, refusal in (retry_rules.refusals(candidates) if candidates else {}).items():
+        confirmable = refusal.code == "confirmation_required"
+        abilities[job_id] |= {"retry": confirmable, "reason": refusal.message}
+        if confirmable:
+            abilities[job_id]["confirm"] = True
+    return abilities
 
 
 def _live_tasks() -> set[str]:

@@ -1,7 +1,8 @@
 """When a job may be retried, and what is said when it may not."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 from jobs import catalog, subjects
 from jobs.catalog import JobType
@@ -10,7 +11,8 @@ from jobs.subjects import SendState
 from opsconsole.audit import Entity
 from opsconsole.errors import Conflict, OpsError, Refused
 
-AMBIGUOUS = "AMBIGUOUS:"
+AMBIGUOUS: Final = "AMBIGUOUS:"
+SEND_TYPES: Final = frozenset({catalog.SEND_MESSAGE, "send_manual"})
 
 
 def check_status(status: str) -> None:
@@ -24,32 +26,54 @@ def check_status(status: str) -> None:
     raise Conflict(f"This job has the status {status}, which this console doesn't know.", code="unknown_status")
 
 
-def check_conditions(job: Job, job_type: JobType, *, confirm: bool) -> None:
-    """Raise Conflict when a failed job must not run again, or not without a confirmation."""
-    if sentence := subjects.registered().refusal(job.payload_json):
-        raise Conflict(sentence, code="identity_unavailable")
-    send_state = None
-    if job_type.name in SEND_TYPES:
-        send_state = subjects.registered().send_states({job.pk: job.payload_json})[job.pk]
-    if refusal := at_most_once_refusal(job_type, job.last_error, send_state, confirm=confirm):
-        raise refusal
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A failed job that might be retried.
+
+    Attributes:
+        job_id: the ledger row.
+        job_type: what stands behind it.
+        payload: its payload.
+        last_error: its error, or at least the beginning.
+    """
+
+    job_id: int
+    job_type: JobType
+    payload: Any
+    last_error: str | None
 
 
-SEND_TYPES = frozenset({catalog.SEND_MESSAGE, "send_manual"})
-
-
-def at_most_once_refusal(
-    job_type: JobType, last_error: str | None, send_state: SendState | None, *, confirm: bool
-) -> OpsError | None:
-    """Return why an at-most-once job may not run again (now), or None.
+def refusals(candidates: Sequence[Candidate], *, confirm: bool = False) -> dict[int, OpsError]:
+    """Return why failed jobs must not run again, or not without a confirmation; at most two queries.
 
     Args:
-        job_type: what stands behind it.
-        last_error: the job's, or at least its beginning.
-        send_state: what became of the message, for a job that sends one.
-        confirm: the operator has confirmed that it may take effect twice.
+        candidates: the jobs.
+        confirm: the operator has confirmed that they may take effect twice.
+
+    Returns:
+        What would be raised, by job id, for those jobs that are refused.
     """
-    if not job_type.at_most_once:
+    unavailable = subjects.registered().refusals({one.job_id: one.payload for one in candidates})
+    sends = {one.job_id: one.payload for one in candidates if one.job_type.name in SEND_TYPES}
+    states = subjects.registered().send_states(sends) if sends else {}
+    found: dict[int, OpsError] = {}
+    for one in candidates:
+        refusal: OpsError | None
+        if sentence := unavailable.get(one.job_id):
+            refusal = Conflict(sentence, code="identity_unavailable")
+        elif not one.job_type.payload_argument and not isinstance(one.payload, dict):
+            refusal = Refused(
+                "Its payload is no JSON object, so its task would get none of its arguments.", code="invalid_payload"
+            )
+        else:
+            refusal = _at_most_once_refusal(one, states.get(one.job_id), confirm=confirm)
+        if refusal is not None:
+            found[one.job_id] = refusal
+    return found
+
+
+def _at_most_once_refusal(one: Candidate, send_state: SendState | None, *, confirm: bool) -> OpsError | None:
+    if not one.job_type.at_most_once:
         return None
     if send_state is not None:
         if not send_state.exists:
@@ -58,7 +82,7 @@ def at_most_once_refusal(
             return Conflict("Its message was deleted, so it must not be sent.", code="message_deleted")
         if send_state.visibility in {"visible", "deleted_by_author", "removed"}:
             return Conflict("Its message went out already.", code="message_sent")
-        if send_state.visibility == "send_failed" and not (last_error or "").startswith(AMBIGUOUS):
+        if send_state.visibility == "send_failed" and not (one.last_error or "").startswith(AMBIGUOUS):
             return None
         sentence = "Nobody knows whether its message went out; sending it again may send it twice."
     else:

@@ -35,8 +35,8 @@ class Subjects(Protocol):
     def of(self, payloads: Mapping[int, Any]) -> dict[int, Subject]:
         """Return whom each job concerns, by job id, for those payloads that name somebody who exists."""
 
-    def refusal(self, payload: Any) -> str | None:
-        """Return why no job with this payload can succeed at the moment, as a sentence, or None."""
+    def refusals(self, payloads: Mapping[int, Any]) -> dict[int, str]:
+        """Return why a job with its payload can't succeed at the moment, as a sentence, by job id."""
 
     def send_states(self, payloads: Mapping[int, Any]) -> dict[int, "SendState"]:
         """Return what became of the message that each payload names, by job id."""
@@ -83,5 +83,3 @@ def as_id(value: Any) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63:
         return value
     return None
-
-

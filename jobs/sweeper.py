@@ -156,7 +156,9 @@ def note_workers(workers: Workers) -> None:
     if workers.tasks:
         WorkerReport.objects.bulk_create(
             [
-                WorkerReport(hostname=name[:255], queues=workers.queues.get(name, []), tasks=tasks, seen_at=timezone.now())
+                WorkerReport(
+                    hostname=name[:255], queues=workers.queues.get(name, []), tasks=tasks, seen_at=timezone.now()
+                )
                 for name, tasks in workers.tasks.items()
             ],
             update_conflicts=True,
@@ -192,13 +194,9 @@ def _redispatch(dispatch: Dispatch) -> bool:
             return False
         job_type = catalog.find(job.job_type)
         if job_type is None:
-            ledger.transition(
-                job.pk, allowed=(RETRYING,), to=FAILED, last_error=job.last_error, dedupe_key=None
-            )
+            ledger.transition(job.pk, allowed=(RETRYING,), to=FAILED, last_error=job.last_error, dedupe_key=None)
             return False
-        create_next_dispatch(
-            job_id=job.pk, payload=job.payload_json, job_type=job_type, actor=Actor.system("sweeper")
-        )
+        create_next_dispatch(job_id=job.pk, payload=job.payload_json, job_type=job_type, actor=Actor.system("sweeper"))
         Dispatch.objects.filter(job_id=job.pk, ended_at=None).update(publication_lease_until=Now())
     return True
 
@@ -206,5 +204,3 @@ def _redispatch(dispatch: Dispatch) -> bool:
 def _uuids(names: dict[str, gateway.ActiveTask]) -> list[str]:
     # Task ids of others need not be UUIDs; ours are.
     return [name for name in names if len(name) == 36 and name.count("-") == 4]
-
-

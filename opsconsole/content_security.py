@@ -20,5 +20,5 @@ class AdminContentSecurityPolicyMiddleware:
         response = self.get_response(request)
         match = request.resolver_match
         if match is not None and "admin" in match.namespaces:
-            response._csp_replace = ADMIN_DIRECTIVES  # type: ignore[attr-defined]
+            vars(response)["_csp_replace"] = ADMIN_DIRECTIVES
         return response

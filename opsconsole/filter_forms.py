@@ -1,4 +1,4 @@
-"""The filters above a list: what the address may hold, what is wrong with it in a sentence, and what applies in words."""
+"""The filters above a list: what the address may hold, what is wrong with it, and what applies, in words."""
 
 import hashlib
 from collections.abc import Iterator
@@ -141,7 +141,10 @@ class FilterForm(forms.Form):
         if not self.is_valid():
             return []
         return [
-            Applied(words=self.words.get(name, "{}").format(self.shown(name, value)), url_without="?" + self.query(without=name))
+            Applied(
+                words=self.words.get(name, "{}").format(self.shown(name, value)),
+                url_without="?" + self.query(without=name),
+            )
             for name, value in self.cleaned_data.items()
             if value not in (None, "", False, (), []) and name not in (*self.in_bar, *self.elsewhere)
         ]

@@ -132,7 +132,7 @@ def bar(progress: Mapping[str, Any] | None, *, label: str = "Progress", ended: b
         ended: it goes no further; a bar without an end is full then.
     """
     percent = progress.get("percent") if progress else None
-    text = progress_words(progress)
+    text = progress_words(progress, ended=ended)
     if percent is None:
         value = SafeString("")
         shape = "oc-bar-full" if ended else "oc-bar-open"
@@ -153,19 +153,37 @@ def bar(progress: Mapping[str, Any] | None, *, label: str = "Progress", ended: b
     )
 
 
-def progress_words(progress: Mapping[str, Any] | None) -> str:
+def progress_words(progress: Mapping[str, Any] | None, *, ended: bool = False) -> str:
     """Return progress in words: “1,204 of 3,000 messages (40 %)”, or “1,204 messages so far”."""
     if progress is None:
-        return "nothing yet"
+        return "nothing" if ended else "nothing yet"
     current, unit = number(progress["current"]), progress.get("unit") or ""
     if progress.get("total"):
         return f"{current} of {number(progress['total'])} {unit} ({progress['percent']} %)"
-    return f"{current} {unit} so far"
+    return f"{current} {unit}" if ended else f"{current} {unit} so far"
+
+
+def through(via: str | None) -> str:
+    """Return through which door somebody came, in words."""
+    words = {
+        "admin": "on these pages",
+        "api": "through the API",
+        "command": "on the command line",
+        "beat": "on schedule",
+        "sweeper": "in the background",
+    }
+    return words.get(via, f"through {via}") if via else ""
 
 
 def first_line(text: str | None, length: int = 200) -> str:
-    """Return the first line of a text that isn't empty, cut."""
-    line = next((line.strip() for line in (text or "").splitlines() if line.strip()), "")
+    """Return the line of an error that says most, cut: its first one, or what a traceback is about."""
+    lines = [line.rstrip() for line in (text or "").splitlines() if line.strip()]
+    starts = [index for index, line in enumerate(lines) if line.startswith("Traceback (")]
+    if starts:
+        # The frames are indented; the exception is the first line after them that isn't.
+        said = next((line for line in lines[starts[-1] + 1 :] if not line.startswith(" ")), "")
+        lines = [said] if said else lines
+    line = lines[0].strip() if lines else ""
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"
 
 

@@ -9,6 +9,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.views.decorators.cache import never_cache
+from redis.exceptions import RedisError
 
 API_ROOTS = ("ops", "conversations")
 
@@ -56,9 +57,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer when the console itself is at fault, or when the database failed outside of any view."""
+    """Answer when the console itself is at fault, or when the database or the cache failed outside of any view."""
     if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
         return database_unavailable(request)
+    if isinstance(sys.exc_info()[1], RedisError):
+        # Logging out needs the cache: a session that was ended must not come back with it.
+        return _answer(request, 503, "cache_unavailable", "The cache does not answer at the moment; try again soon.")
     return _answer(request, 500, "internal_error", "The console made a mistake; it has been logged.")
 
 

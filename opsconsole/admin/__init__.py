@@ -1,4 +1,4 @@
-"""The admin's kernel: read-only pages, lists paged by key, and Django's and Celery's own models in the console's look."""
+"""The admin's kernel: read-only pages, lists paged by key, and Django's and Celery's models in the console's look."""
 
 from opsconsole.admin import accounts, audit_log, results, schedules
 from opsconsole.admin.base import ReadOnlyAdmin, actor_of, tell, tell_done

@@ -21,8 +21,16 @@ for _model in (User, Group, TokenProxy):
     admin.site.unregister(_model)
 
 
+def _name(token: TokenProxy) -> str:
+    return f"Token of {token.user.get_username()}"
+
+
+# Titles, messages and Django's own log call a row by its name; that of a token is the token itself.
+TokenProxy.__str__ = _name  # type: ignore[assignment, method-assign]
+
+
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin[User], ModelAdmin[User]):  # type: ignore[misc]
+class UserAdmin(DjangoUserAdmin[User], ModelAdmin[User]):
     """People who may log in, and what they may do."""
 
     form = UserChangeForm
@@ -34,12 +42,12 @@ class UserAdmin(DjangoUserAdmin[User], ModelAdmin[User]):  # type: ignore[misc]
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin[Group]):  # type: ignore[misc]
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin[Group]):
     """What people of one kind may do."""
 
 
 @admin.register(TokenProxy)
-class TokenAdmin(RestTokenAdmin, ModelAdmin[TokenProxy]):  # type: ignore[misc]
+class TokenAdmin(RestTokenAdmin, ModelAdmin[TokenProxy]):
     """Tokens that servers call the API with. A token is shown once, when it is made."""
 
     list_display = ("user", "masked_key", "created")

@@ -14,7 +14,7 @@ from opsconsole.audit import AuditLog
 from opsconsole.audit_queries import ACTORS, RESULTS, AuditFilter
 from opsconsole.errors import NotFound
 from opsconsole.filter_forms import MAX_ID, FilterForm, IdField, MomentField, OpenChoiceField
-from opsconsole.formatting import NOTHING, Look, ago, badge, first_line
+from opsconsole.formatting import NOTHING, Look, ago, badge, first_line, through
 from opsconsole.links import page_of
 
 ACTIONS = (
@@ -84,7 +84,9 @@ class AuditLogAdmin(ListAdmin[AuditLog]):
     list_display_links = ("action_name",)
     filter_form_class = AuditFilterForm
     empty_list = EmptyList(
-        icon="history", title="Nothing was done yet", text="Whatever somebody does here, or is refused, is written down."
+        icon="history",
+        title="Nothing was done yet",
+        text="Whatever somebody does here, or is refused, is written down.",
     )
 
     def fetch(self, request: HttpRequest, form: FilterForm, cursor: Cursor | None) -> ListPage[AuditLog]:
@@ -122,7 +124,7 @@ class AuditLogAdmin(ListAdmin[AuditLog]):
     def who(self, obj: AuditLog) -> SafeString:
         """Who asked, and through what."""
         entry = vars(obj)["shown"]
-        via = format_html(' <span class="oc-subtle">by {}</span>', entry["via"]) if entry["via"] else SafeString("")
+        via = format_html(' <span class="oc-subtle">{}</span>', through(entry["via"]))
         return format_html("{}{}", entry["by"] or obj.actor, via)
 
     @admin.display(description="About")

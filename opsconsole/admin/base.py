@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib import messages
+from django.contrib.admin import ShowFacets
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
@@ -12,7 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from opsconsole.audit import Actor
-from opsconsole.errors import Conflict, OpsError
+from opsconsole.errors import Conflict, NotFound, OpsError
 
 if TYPE_CHECKING:
     # Unfold's has no types; it is Django's with another look.
@@ -55,16 +56,15 @@ def tell_done(request: HttpRequest, text: str, *, url: str = "", link: str = "",
 class ReadOnlyAdmin(ModelAdmin[M]):
     """Pages of a model that nobody edits.
 
-    A subclass says in `operations` which permission each of its operations takes, lists its own addresses in
+    A subclass says in `operation_permissions` which permission each of its operations takes, lists its own addresses in
     `extra_views`, and shows one row by overriding `change_view`.
     """
 
     actions_on_bottom = False
     list_fullwidth = True
     list_disable_select_all = True
-    show_facets = 0
-    # None takes the default actions (deleting) away without forbidding one's own.
-    operations: dict[str, str] = {}
+    show_facets = ShowFacets.NEVER
+    operation_permissions: dict[str, str] = {}
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nothing is added here."""
@@ -79,8 +79,8 @@ class ReadOnlyAdmin(ModelAdmin[M]):
         return False
 
     def may(self, request: HttpRequest, operation: str) -> bool:
-        """Say whether the caller may use one of the `operations`."""
-        return request.user.has_perm(self.operations[operation])
+        """Say whether the caller may use one of the operations."""
+        return request.user.has_perm(self.operation_permissions[operation])
 
     def demand(self, request: HttpRequest, operation: str = "view") -> None:
         """Raise PermissionDenied unless the caller may see these pages and use the operation."""
@@ -127,19 +127,43 @@ class ReadOnlyAdmin(ModelAdmin[M]):
             context: what it shows.
             title: the page's title.
             status: the answer's HTTP status.
-            shown: the row that it is about, for the way back to its list.
+            shown: the row that it is about.
         """
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         frame = {
             **self.admin_site.each_context(request),
-            "opts": self.opts,
             "title": title,
-            "original": shown,
-            "model_admin": self,
-            "is_fullwidth": "1",
+            "list_title": str(self.opts.verbose_name_plural).capitalize(),
             "list_url": self.list_url(request),
+            "shown": shown,
+            "is_fullwidth": "1",
         }
         return TemplateResponse(request, template, frame | context, status=status)
+
+    def details(self, shown: M) -> list[tuple[str, Any]]:
+        """Return what the page of a row shows: labels and values, all of its columns unless a subclass knows better."""
+        return [
+            (str(getattr(field, "verbose_name", field.name)).capitalize(), getattr(shown, field.attname))
+            for field in shown._meta.concrete_fields
+        ]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show one row."""
+        self.demand(request)
+        known = object_id.isascii() and object_id.isdigit() and 0 < int(object_id[:20]) < 2**63
+        shown = self.get_queryset(request).filter(pk=object_id).first() if known else None
+        if shown is None:
+            name = self.opts.verbose_name
+            return self.missing(request, NotFound(f"There is no {name} {object_id[:50]}."))
+        context = {"details": self.details(shown), **(extra_context or {})}
+        title = str(shown)
+        return self.page(request, "opsconsole/details.html", context, title=title[:1].upper() + title[1:], shown=shown)
+
+    def fragment(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+        """Return a part of a page, for htmx to put in place."""
+        return TemplateResponse(request, template, context).render()
 
     def list_url(self, request: HttpRequest) -> str:
         """Return the address of the list with the filter that the caller came from."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlencode
 
-from django import forms
 from django.contrib import messages
 from django.contrib.admin import helpers
 from django.db.models import Model, QuerySet
@@ -101,7 +100,7 @@ class ConsoleChangeList(ChangeList):
                 self.state.next_url = self._link(form, listed, page.next_key, backwards=False)
                 self.state.previous_url = self._link(form, listed, page.previous_key, backwards=True)
                 self.state.total = page.total
-        self.result_list = list(page.rows)  # type: ignore[assignment]
+        self.result_list = list(page.rows)
         # Django says with these how many there are; the list says so itself, and doesn't count for it.
         self.result_count = self.full_result_count = len(self.result_list)
         self.show_full_result_count = False
@@ -135,17 +134,20 @@ class ListAdmin(ReadOnlyAdmin[M]):
     list_per_page = ROWS_PER_PAGE
     filter_form_class: type[FilterForm] = FilterForm
     empty_list = EmptyList()
+    list_before_template = "opsconsole/_list_top.html"
     # Shown above the list, such as status tabs.
     list_tabs_template = ""
     ordering = ()
     # Nothing can be sorted by a column that no index carries.
     sortable_by = ()
-    # Has Django show the action bar; the search itself is a part of the filter form.
-    search_fields = ("pk",)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ConsoleChangeList]:
         """Page by key."""
         return ConsoleChangeList
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        """Have Unfold draw its tool bar where there are filters; the search itself is one of them."""
+        return ("pk",) if self.filter_form_class.base_fields else ()
 
     def listed(self, form: FilterForm) -> str:
         """Return the name of the list that a cursor is good for."""
@@ -170,13 +172,15 @@ class ListAdmin(ReadOnlyAdmin[M]):
                 response.status_code = 400
         return response
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[M]) -> HttpResponse | None:
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[M], *args: Any, **kwargs: Any
+    ) -> HttpResponse | None:
         """Run an action on the rows that were ticked, never on all that match."""
         if not chosen_ids(request):
             self.message_user(request, "Nothing that exists was chosen; nothing was done.", messages.WARNING)
             return HttpResponseRedirect(request.get_full_path())
         # Actions read what was ticked from the request: the queryset is not to be trusted with “select across”.
-        return super().response_action(request, queryset.none())
+        return super().response_action(request, queryset.none(), *args, **kwargs)
 
 
 def chosen_ids(request: HttpRequest) -> list[int]:

@@ -75,7 +75,7 @@ class TaskResultAdmin(ListAdmin[Any]):
     @admin.display(description="Task")
     def task(self, obj: Any) -> str:
         """The task's name, or its id where Celery left no name."""
-        return obj.task_name or obj.task_id
+        return str(obj.task_name or obj.task_id)
 
     @admin.display(description="Ended")
     def done(self, obj: Any) -> SafeString:
@@ -87,7 +87,9 @@ class TaskResultAdmin(ListAdmin[Any]):
     ) -> HttpResponse:
         """Show one result."""
         self.demand(request)
-        result = TaskResult.objects.filter(pk=object_id).first() if object_id.isdigit() and len(object_id) < 10 else None
+        result = (
+            TaskResult.objects.filter(pk=object_id).first() if object_id.isdigit() and len(object_id) < 10 else None
+        )
         if result is None:
             return self.missing(request, NotFound(f"There is no result {object_id}."))
         context = {

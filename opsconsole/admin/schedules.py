@@ -46,13 +46,11 @@ class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, ModelAdmin[Any]):  # type: ignor
     list_display = ("name", "enabled", "scheduler", "last_run_at", "one_off")
     list_filter = ("enabled", "one_off")
     date_hierarchy = None
+    # Beat's own form template brings an inline script, which the Content-Security-Policy forbids.
+    change_form_template = None
     show_facets = admin.ShowFacets.NEVER
     # Not beat's “Run selected tasks”: it publishes past the ledger, and anybody who may look could use it.
     actions = ("enable_tasks", "disable_tasks")
-
-    def has_run_permission(self, request: HttpRequest) -> bool:
-        """Say whether the caller may switch tasks on and off."""
-        return self.has_change_permission(request)
 
     def get_actions(self, request: HttpRequest) -> Any:
         """Offer the switches only to those who may change a task."""

@@ -12,7 +12,7 @@ from opsconsole.links import page_of
 
 register = template.Library()
 
-for _name in ("number", "size", "duration", "ago", "running_for", "badge", "first_line", "exact"):
+for _name in ("number", "size", "duration", "ago", "running_for", "badge", "first_line", "exact", "through"):
     register.filter(_name, getattr(formatting, _name))
 register.simple_tag(formatting.bar, name="bar")
 register.filter("progress_words", formatting.progress_words)

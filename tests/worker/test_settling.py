@@ -228,9 +228,7 @@ def test_the_next_ingest_job_of_an_identity_is_handed_over_when_the_one_before_h
         operation="sync.trigger",
         title="Sync Alice",
         requests=[
-            operations.JobRequest(
-                job_type=catalog.SYNC, payload={"provider_id": "reddit", "identity_id": alice.pk}
-            )
+            operations.JobRequest(job_type=catalog.SYNC, payload={"provider_id": "reddit", "identity_id": alice.pk})
         ],
         actor=OPERATOR,
         entity=operations.Entity(type="identity", id=alice.pk),

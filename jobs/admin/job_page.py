@@ -1,0 +1,76 @@
+"""What a job's page shows."""
+
+from typing import Any, Final
+
+from jobs import queries
+from jobs.admin.looks import handing_over, of_attempt, of_status, title_of
+from jobs.models import ACTIVE_STATUSES, RUNNING
+from jobs.queries import Row
+from jobs.representation import abilities_of, attempt_as_json, jobs_as_json
+from opsconsole import audit_queries
+from opsconsole.admin.audit_log import LOOKS as AUDIT_LOOKS
+from opsconsole.audit import entries_about
+from opsconsole.formatting import Look, first_line, size
+from opsconsole.templatetags.console import as_json
+
+# Characters of a payload that a page shows.
+PAYLOAD_SHOWN: Final = 50_000
+AUDIT_SHOWN: Final = 20
+
+
+def context(row: Row) -> dict[str, Any]:
+    """Return all that the page of a job shows; at most eight queries."""
+    live = live_context(row)
+    job = live["job"]
+    attempts = [attempt_as_json(attempt) for attempt in queries.attempts(row["id"])]
+    for attempt in attempts:
+        attempt["look"] = of_attempt(attempt)
+    payload = as_json(job["payload"])
+    entries = [audit_queries.as_json(entry) for entry in entries_about("job", row["id"], limit=AUDIT_SHOWN)]
+    for entry in entries:
+        entry["look"] = AUDIT_LOOKS.get(entry["result"], Look(word=str(entry["result"]), icon="help", tone="idle"))
+    error_length = row["error_length"] or 0
+    return live | {
+        "attempts": attempts,
+        # The error of an attempt that was retried may have no traceback; the newest one that has counts.
+        "traceback": next((attempt["traceback"] for attempt in attempts if attempt["traceback"]), None),
+        "error": job["last_error"],
+        "error_line": (line := first_line(job["last_error"])),
+        "error_goes_on": bool(job["last_error"]) and job["last_error"].strip() != line,
+        "error_cut": f"The first {queries.DETAIL_ERROR_LENGTH:,} of {error_length:,} characters."
+        if error_length > queries.DETAIL_ERROR_LENGTH
+        else "",
+        "payload": payload[:PAYLOAD_SHOWN],
+        "payload_cut": f"The beginning of {size(len(payload))}." if len(payload) > PAYLOAD_SHOWN else "",
+        "audit": entries,
+    }
+
+
+def live_context(row: Row) -> dict[str, Any]:
+    """Return what of a job's page moves while it is active; at most four queries."""
+    (job,) = jobs_as_json([row], error_length=queries.DETAIL_ERROR_LENGTH)
+    active = row["status"] in ACTIVE_STATUSES
+    return {
+        "job": job,
+        "look": of_status(row["status"]),
+        "title_of_type": title_of(row["job_type"]),
+        "active": active,
+        "running": row["status"] == RUNNING,
+        "running_since": row["started_at"] or row["updated_at"],
+        "handing_over": handing_over(job, row["publish_error"]) if active else "",
+        "by_others": active and row["dispatch_id"] is None,
+        "via": row["via"],
+        # As long as this stays the same, only the numbers move.
+        "stage": f"{row['status']}-{row['attempts']}-{row['dispatch_id']}-{job['handed_over']}",
+    }
+
+
+def needs_confirmation(job_id: int) -> str:
+    """Return why a job may be retried only after a confirmation, or nothing when it may without, or may not at all.
+
+    Raises:
+        NotFound: there is no such job.
+    """
+    row = queries.get(job_id)
+    can = abilities_of([row])[row["id"]]
+    return str(can["reason"]) if can.get("confirm") else ""

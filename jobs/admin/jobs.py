@@ -1,0 +1,211 @@
+"""The jobs list and what can be done from it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+
+from jobs import counts, operations, queries
+from jobs.admin import job_page
+from jobs.admin.columns import JobColumns, kept_filters
+from jobs.admin.filter_form import JobFilterForm
+from jobs.admin.list_parts import status_tabs, total_words
+from jobs.models import FAILED, Job
+from jobs.queries import Position
+from jobs.representation import jobs_as_json
+from opsconsole import formatting
+from opsconsole.admin.base import View, actor_of, tell, tell_done
+from opsconsole.admin.lists import Cursor, EmptyList, ListAdmin, ListPage, chosen_ids, list_page
+from opsconsole.audit import MAX_REASON_LENGTH
+from opsconsole.errors import NotFound, OpsError
+from opsconsole.filter_forms import MAX_ID, FilterForm
+
+ERROR_LENGTH = 1_000
+
+
+@admin.register(Job)
+class JobAdmin(JobColumns, ListAdmin[Job]):
+    """The ledger: what runs, waits and failed, and the retry."""
+
+    list_display = ("state", "job", "identity", "tries", "took", "created", "updated", "buttons")
+    list_display_links = None
+    actions = ("retry_selected",)
+    operation_permissions = {"retry": "jobs.retry_job"}
+    filter_form_class = JobFilterForm
+    list_tabs_template = "jobs/_tabs.html"
+    empty_list = EmptyList(
+        icon="list_alt",
+        title="No jobs yet",
+        text="Jobs appear as soon as anything is queued: start a backfill from an identity's page.",
+    )
+
+    def extra_views(self) -> Sequence[tuple[str, View, str]]:
+        """Counts for the tabs, the part of a job's page that moves, and the retry."""
+        return (
+            ("counts/", self.counts_view, "counts"),
+            ("<path:object_id>/live/", self.live_view, "live"),
+            ("<path:object_id>/retry/", self.retry_view, "retry"),
+        )
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        """Say whether the caller may retry jobs."""
+        return self.may(request, "retry")
+
+    # --- the list ---------------------------------------------------------------------------------------------
+
+    def fetch(self, request: HttpRequest, form: FilterForm, cursor: Cursor | None) -> ListPage[Job]:
+        """Return a page of jobs, newest first, redacted; at most eight queries."""
+        assert isinstance(form, JobFilterForm)
+        page = queries.page(
+            form.job_filter(),
+            limit=self.list_per_page,
+            position=Position(job_id=cursor.key, backwards=cursor.backwards) if cursor else None,
+            error_length=ERROR_LENGTH,
+        )
+        may_retry = self.may(request, "retry")
+        back = request.GET.copy()
+        rows = []
+        for row, shown in zip(page.rows, jobs_as_json(page.rows, error_length=ERROR_LENGTH), strict=True):
+            job = Job(pk=row["id"], job_type=row["job_type"])
+            vars(job)["shown"] = shown | {
+                "started_at": row["started_at"],
+                "may_retry": may_retry and shown["can"]["retry"],
+            }
+            vars(job)["back"] = back.urlencode()
+            rows.append(job)
+        backwards = cursor is not None and cursor.backwards
+        return list_page(
+            rows,
+            cursor=cursor,
+            limit=self.list_per_page,
+            more=page.has_previous if backwards else page.has_next,
+            total=total_words(page),
+        )
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list; the tabs' counts come from the snapshot, or after the list when it is filtered."""
+        response = super().changelist_view(request, extra_context)
+        context = getattr(response, "context_data", None) or {}
+        if "cl" in context:
+            form = context["cl"].state.form
+            later = form.is_valid() and form.is_filtered()
+            known = None if later else counts.current()
+            context["tabs"] = status_tabs(form, known)
+            context["tabs_url"] = self.url("counts", query=form.query()) if later else ""
+            context["title"] = "Jobs"
+        return response
+
+    def counts_view(self, request: HttpRequest) -> HttpResponse:
+        """The tabs with the counts of a filter, fetched after the list."""
+        self.demand(request)
+        form = JobFilterForm(request.GET)
+        known, problem = None, ""
+        if form.is_valid():
+            try:
+                known = queries.count_by_status(form.job_filter().without_status())
+            except OpsError:
+                problem = "Counting by status takes too long with this filter."
+        context = {"tabs": status_tabs(form, known), "tabs_problem": problem}
+        return self.fragment(request, "jobs/_tabs.html", context)
+
+    # --- what can be done -------------------------------------------------------------------------------------
+
+    @admin.action(description="Retry selected", permissions=["retry"])
+    def retry_selected(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        """Retry the ticked jobs of one page, each by itself."""
+        try:
+            result = operations.retry_jobs(chosen_ids(request), actor=actor_of(request))
+        except OpsError as error:
+            tell(request, error)
+            return
+        if result.done:
+            text = f"{formatting.count(len(result.done), 'job')} queued again."
+            tell_done(request, f"{text} {operations.NOT_HANDED_OVER}" if result.broker_down else text)
+        reasons: dict[str, list[int]] = {}
+        for job_id, reason in result.refused.items():
+            reasons.setdefault(reason, []).append(job_id)
+        for reason, job_ids in list(reasons.items())[:10]:
+            named = ", ".join(str(job_id) for job_id in job_ids[:10]) + (" …" if len(job_ids) > 10 else "")
+            text = f"Not retried: job{'s' if len(job_ids) > 1 else ''} {named}. {reason}"
+            self.message_user(request, text, messages.WARNING)
+
+    def retry_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Retry one job; one whose outcome is unknown only after a page that says what that may do."""
+        self.demand(request, "retry")
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        try:
+            job_id = job_id_of(object_id)
+            confirmed = request.POST.get("confirm") == "yes"
+            if not confirmed and (sentence := job_page.needs_confirmation(job_id)):
+                return self._ask(request, job_id, sentence)
+            reason = request.POST.get("reason", "").replace("\x00", "")[:MAX_REASON_LENGTH]
+            retried = operations.retry_job(job_id, actor=actor_of(request), confirm=confirmed, reason=reason)
+        except OpsError as error:
+            tell(request, error, about=f"Job {object_id[:20]}")
+        else:
+            url = self.url("change", retried.job_id)
+            tell_done(request, retried.message, url=url, link=f"Job {retried.job_id}", warn=retried.broker_down)
+        if request.GET.get("back") == "list" or not object_id.isdigit():
+            return HttpResponseRedirect(self.list_url(request))
+        return HttpResponseRedirect(self.url("change", object_id, query=_kept(request)))
+
+    def _ask(self, request: HttpRequest, job_id: int, sentence: str) -> HttpResponse:
+        context = {
+            "job_id": job_id,
+            "sentence": sentence,
+            "action": request.get_full_path(),
+            "back_url": self.url("change", job_id),
+        }
+        return self.page(request, "jobs/confirm_retry.html", context, title=f"Retry job {job_id}?")
+
+    # --- the page ---------------------------------------------------------------------------------------------
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show one job."""
+        self.demand(request)
+        try:
+            row = queries.get(job_id_of(object_id))
+        except NotFound as error:
+            return self.missing(request, error)
+        context = job_page.context(row)
+        context["may_retry"] = self.may(request, "retry") and context["job"]["can"]["retry"]
+        context["retry_url"] = self.url("retry", row["id"], query=_kept(request))
+        context["live_url"] = self.url("live", row["id"])
+        context["type_url"] = self.url("changelist", query=f"status={FAILED}&job_type={row['job_type']}")
+        shown = Job(pk=row["id"], job_type=row["job_type"])
+        return self.page(
+            request, "jobs/job.html", context, title=f"{context['title_of_type']} #{row['id']}", shown=shown
+        )
+
+    def live_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The part of a job's page that moves; once the job has changed its state, the page is loaded again."""
+        self.demand(request)
+        try:
+            row = queries.get(job_id_of(object_id))
+        except NotFound as error:
+            return HttpResponse(error.message, status=404, content_type="text/plain")
+        context = job_page.live_context(row) | {"live_url": self.url("live", row["id"])}
+        response = self.fragment(request, "jobs/_job_live.html", context)
+        if request.GET.get("was") != context["stage"]:
+            response["HX-Refresh"] = "true"
+        return response
+
+
+def job_id_of(text: str) -> int:
+    """Return a job's id from an address.
+
+    Raises:
+        NotFound: it is no id.
+    """
+    if text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) <= MAX_ID:
+        return int(text)
+    raise NotFound(f"There is no job {text[:50]}.", code="job_not_found")
+
+
+def _kept(request: HttpRequest) -> str:
+    return kept_filters(request.GET.get("_changelist_filters", ""))

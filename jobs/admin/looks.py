@@ -1,0 +1,81 @@
+"""How the states of jobs, attempts and runs are shown. Green is only what has ended well."""
+
+from typing import Any, Final
+
+from jobs import catalog
+from jobs.filters import OTHER
+from jobs.models import CANCELLED, DONE, FAILED, QUEUED, RETRYING, RUNNING, STATUSES, Outcome
+from jobs.run_queries import FAILURE, GONE, PENDING, SUCCESS
+from opsconsole.formatting import Look
+
+STATUS_LOOKS: Final = {
+    QUEUED: Look(word="Queued", icon="schedule", tone="idle"),
+    RUNNING: Look(word="Running", icon="autorenew", tone="busy"),
+    RETRYING: Look(word="Retrying", icon="update", tone="warn"),
+    FAILED: Look(word="Failed", icon="error", tone="bad"),
+    DONE: Look(word="Done", icon="check_circle", tone="good"),
+    CANCELLED: Look(word="Cancelled", icon="block", tone="idle"),
+    GONE: Look(word="Gone", icon="delete", tone="idle"),
+}
+# The order of the tabs: what needs attention first.
+TABS: Final = (FAILED, RUNNING, RETRYING, QUEUED, DONE, CANCELLED)
+
+_OUTCOME_LOOKS: Final = {
+    Outcome.DONE: Look(word="Done", icon="check_circle", tone="good"),
+    Outcome.PARTIAL: Look(word="Done, with errors", icon="check_circle", tone="warn"),
+    Outcome.SKIPPED: Look(word="Skipped", icon="skip_next", tone="idle"),
+    Outcome.FAILED: Look(word="Failed", icon="error", tone="bad"),
+    Outcome.RETRYING: Look(word="Failed, tried again", icon="update", tone="warn"),
+    Outcome.UNKNOWN: Look(word="Outcome unknown", icon="help", tone="warn"),
+    Outcome.SUPERSEDED: Look(word="Superseded", icon="swap_horiz", tone="idle"),
+}
+
+_RUN_LOOKS: Final = {
+    PENDING: Look(word="Under way", icon="autorenew", tone="busy"),
+    SUCCESS: Look(word="Done", icon="check_circle", tone="good"),
+    FAILURE: Look(word="Not all done", icon="error", tone="bad"),
+}
+
+
+def of_status(status: str) -> Look:
+    """Return how a job's status is shown; one that the console doesn't know by its own name."""
+    return STATUS_LOOKS.get(status, Look(word="Other" if status == OTHER else status, icon="help", tone="idle"))
+
+
+def of_attempt(attempt: dict[str, Any]) -> Look:
+    """Return how an attempt is shown: by its outcome, or by how far it has come."""
+    if attempt["outcome"]:
+        return _OUTCOME_LOOKS.get(attempt["outcome"], Look(word=attempt["outcome"], icon="help", tone="idle"))
+    if attempt["started_at"]:
+        return STATUS_LOOKS[RUNNING]
+    if attempt["published_at"]:
+        return Look(word="Handed over", icon="outbox", tone="busy")
+    return Look(word="Not yet handed over", icon="schedule", tone="idle")
+
+
+def of_run(status: str, by_status: dict[str, int]) -> Look:
+    """Return how a run is shown; one that ended without failures but with cancelled jobs is cancelled, not failed."""
+    if status == FAILURE and not by_status.get(FAILED) and set(by_status) <= {*STATUSES}:
+        return Look(word="Cancelled in part" if by_status.get(DONE) else "Cancelled", icon="block", tone="idle")
+    return _RUN_LOOKS.get(status, Look(word=status, icon="help", tone="idle"))
+
+
+def title_of(job_type: str | None) -> str:
+    """Return what people call a job type; an unknown one by its own name."""
+    return catalog.titles().get(job_type, job_type) if job_type else "A job that is not in the ledger any more"
+
+
+def handing_over(job: dict[str, Any], publish_error: str | None) -> str:
+    """Return how far the handing over of an active job has come, as a sentence; empty when that says nothing new."""
+    match job["handed_over"]:
+        case "waiting":
+            return f"Waiting for job {job['waits_for']}: only one of its kind runs at a time for an identity."
+        case "not_yet" if publish_error:
+            return "Not yet handed over: the broker can't be reached. The console tries again every few seconds."
+        case "not_yet":
+            return "Not yet handed over; the console does it within seconds."
+        case "handed_over":
+            return "Handed over to Celery; no worker was seen working on it yet."
+        case "unknown":
+            return "Handed over more than a day ago and never seen again: its outcome is unknown."
+    return ""

@@ -1,0 +1,86 @@
+"""The first page: how many jobs there are of each status, what runs, what failed last, what was asked for last."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.db import DatabaseError
+from django.http import HttpRequest
+from django.urls import reverse
+
+from jobs import counts, recent, run_queries, subjects
+from jobs.admin.looks import TABS, of_run, of_status
+from jobs.admin.runs import jobs_words
+from jobs.filters import OTHER, JobFilter
+from jobs.glance import glances
+from jobs.models import FAILED, RUNNING
+from jobs.queries import by_id
+from jobs.run_representation import summary
+from opsconsole.errors import OpsError
+
+logger = logging.getLogger(__name__)
+
+SHOWN = 6
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add the parts that the caller may see; called by Unfold for the admin's first page."""
+    may_see_jobs = request.user.has_perm("jobs.view_job")
+    may_see_runs = request.user.has_perm("jobs.view_run")
+    context["title"] = "Home"
+    context["nothing_to_see"] = not context.get("app_list")
+    if may_see_jobs:
+        context["counts"] = _part(_counts)
+        context["jobs"] = _part(_jobs)
+    if may_see_runs:
+        context["runs"] = _part(_runs)
+    return context
+
+
+def _part(read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return what a part shows, or why it can't: one that fails doesn't take the page down."""
+    try:
+        return read()
+    except OpsError as error:
+        return {"problem": error.message}
+    except DatabaseError:
+        logger.exception("a part of the home page")
+        return {"problem": "This part can't be shown at the moment; the rest of the page is not affected."}
+
+
+def _counts() -> dict[str, Any]:
+    known = counts.current()
+    statuses = [*TABS, *((OTHER,) if known.other else ())]
+    url = reverse("admin:jobs_job_changelist")
+    return {
+        "as_of": known.as_of,
+        "total": known.total,
+        "tiles": [
+            {"look": of_status(status), "count": known.of((status,)), "url": f"{url}?status={status}"}
+            for status in statuses
+        ],
+    }
+
+
+def _jobs() -> dict[str, Any]:
+    running = recent.newest_ids(JobFilter(statuses=(RUNNING,)), limit=SHOWN)
+    failed = recent.newest_ids(JobFilter(statuses=(FAILED,)), limit=SHOWN)
+    rows = by_id([*running, *failed], error_length=recent.ERROR_LENGTH) if running or failed else []
+    concerns = subjects.registered().of({row["id"]: row["payload"] for row in rows})
+    found = [job | {"look": of_status(job["status"])} for job in glances(rows, concerns)]
+    return {
+        "running": [job for job in found if job["id"] in running],
+        "failed": [job for job in found if job["id"] in failed],
+    }
+
+
+def _runs() -> dict[str, Any]:
+    runs, _ = run_queries.page(limit=SHOWN)
+    members = run_queries.members([run.pk for run in runs])
+    shown = [summary(run, members[run.pk]) for run in runs]
+    return {
+        "runs": [
+            run | {"look": of_run(run["status"], run["by_status"]), "jobs_words": jobs_words(run["by_status"])}
+            for run in shown
+        ]
+    }

@@ -1,0 +1,114 @@
+"""How many queries each page takes, whatever the number of rows; and that none counts or sorts a big table."""
+
+import re
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from jobs import counts
+from tests.api.cast import insert_audit, make_attempt, make_run
+from tests.cast import NOW, make_conversation, make_credential, make_identity, make_job, make_message
+
+MAX_QUERIES = 12
+
+
+class Rows:
+    """Some of everything, to add to."""
+
+    job = identity = conversation = audit = 0
+    run: object = None
+
+    def add(self, times: int) -> None:
+        """Add as many of each kind, all of one run."""
+        jobs = []
+        for number in range(times):
+            identity = make_identity()
+            make_credential(identity)
+            conversation = make_conversation(identity)
+            message = make_message(conversation, remote_visibility="unknown")
+            jobs += [
+                make_job(payload={"identity_id": identity.pk}).pk,
+                make_job("ingest.backfill_messages", payload={"conversation_id": conversation.pk}).pk,
+                make_job("message.send_manual", payload={"message_id": message.pk, "identity_id": identity.pk}).pk,
+                make_job("custom.thing", payload={"n": number, "identity_id": identity.pk}).pk,
+                make_job(status="running", payload={"identity_id": identity.pk, "n": number}).pk,
+            ]
+            for pk in jobs[-5:]:
+                make_attempt(pk, started_at=NOW, serial_key=f"ingest:identity_id={identity.pk}", ended_at=NOW)
+            self.job, self.identity, self.conversation = jobs[-5], identity.pk, conversation.pk
+            self.audit = insert_audit(entity_type="identity", entity_id=identity.pk)
+        self.run = make_run(*jobs).pk
+
+
+@pytest.fixture
+def rows(db: None) -> Rows:
+    rows = Rows()
+    rows.add(3)
+    counts.refresh(max_age_seconds=0)
+    return rows
+
+
+PAGES = [
+    "/admin/",
+    "/admin/jobs/job/",
+    "/admin/jobs/job/?status=failed",
+    "/admin/jobs/job/?status=queued",
+    "/admin/jobs/job/?q=time&identity_id=1&stuck=true",
+    "/admin/jobs/job/?q=time",
+    "/admin/jobs/job/counts/?q=time",
+    "/admin/jobs/job/{job}/change/",
+    "/admin/jobs/job/{job}/live/",
+    "/admin/jobs/run/",
+    "/admin/jobs/run/{run}/change/",
+    "/admin/jobs/run/{run}/live/",
+    "/admin/identities/identity/",
+    "/admin/identities/identity/backfill/?all=1",
+    "/admin/identities/identity/{identity}/change/",
+    "/admin/identities/conversation/",
+    "/admin/identities/conversation/backfill/?conversation={conversation}",
+    "/admin/identities/conversation/{conversation}/change/",
+    "/admin/opsconsole/auditlog/",
+    "/admin/opsconsole/auditlog/{audit}/change/",
+]
+
+
+def queries_of(page: Client, url: str) -> list[str]:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        response = page.get(url)
+    assert response.status_code == 200, url
+    return [query["sql"] for query in captured]
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_a_page_takes_few_queries_and_no_more_for_more_rows(page: Client, rows: Rows, address: str) -> None:
+    url = address.format(**vars(rows))
+    queries_of(page, url)
+    few = queries_of(page, url)
+    rows.add(5)
+    counts.refresh(max_age_seconds=0)
+    many = queries_of(page, address.format(**vars(rows)))
+    # What bounds a slow filter in time (savepoints and settings) asks nothing of any table.
+    asking = [sql for sql in many if re.match(r"\s*(SELECT|WITH|UPDATE|INSERT|DELETE)", sql, re.IGNORECASE)]
+    assert len(many) <= len(few)
+    assert len(asking) <= MAX_QUERIES, "\n".join(asking)
+
+
+@pytest.mark.parametrize(
+    "address", ["/admin/", "/admin/jobs/job/", "/admin/jobs/job/?status=queued", "/admin/opsconsole/auditlog/"]
+)
+def test_no_page_counts_a_big_table(page: Client, rows: Rows, address: str) -> None:
+    for sql in queries_of(page, address):
+        assert "count(" not in sql.lower() or "jobs_statuscount" in sql, sql
+        assert not re.search(r"OFFSET [1-9]", sql), sql
+        assert "DISTINCT" not in sql or "auth_permission" in sql, sql
+
+
+def test_the_largest_run_takes_no_more(page: Client, db: Any) -> None:
+    jobs = [make_job(status="done", payload={"n": n}).pk for n in range(300)]
+    run = make_run(*jobs)
+    assert len(queries_of(page, f"/admin/jobs/run/{run.pk}/change/")) <= MAX_QUERIES
