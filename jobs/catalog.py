@@ -1,10 +1,9 @@
 """Which task, queue and arguments stand behind which job type, and what may be done with a job of that type.
 
-The only module that names the core's tasks. An installation adds types or maps one to another task by the setting
-`JOB_TYPES` (environment: `OPS_JOB_TYPES`, a JSON object): `{"<job type>": {"task": …, "queue": …, "label": …,
-"arguments": [names of payload keys], "payload_argument": name, "in_core": true, "max_attempts": n,
-"at_most_once": false, "serial_by": "<payload key>", "time_limit_seconds": n, "not_cancellable": "<why>"}}`; what is left
-out is as shipped, or the default for a new type.
+The only module that names the core's tasks. An installation adds types, or maps one to another task, by the setting
+`JOB_TYPES` (environment: `OPS_JOB_TYPES`, a JSON object) from the name of a job type to attributes of `JobType` below:
+`{"media.transcode": {"task": "media.encode", "queue": "gpu", "arguments": ["attachment_id"]}}`. What is left out is as
+shipped, or the default for a new type; a new one needs `task` and `queue`.
 """
 
 import re

@@ -20,7 +20,15 @@ MIN_INTERVAL_SECONDS: Final = 5.0
 INTERVAL_PER_COUNTING_SECOND: Final = 20.0
 _LOCK_KEY: Final = 0x6F7073_01
 
-_last_duration_seconds = 0.0
+
+@dataclass
+class _Pace:
+    """How long the last count of this process took, which says how soon the next one may be."""
+
+    last_seconds: float = 0.0
+
+
+_pace = _Pace()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +76,8 @@ def refresh(*, max_age_seconds: float = MIN_INTERVAL_SECONDS) -> bool:
     Returns:
         Whether this call has counted.
     """
-    global _last_duration_seconds
-    age = max(max_age_seconds, _last_duration_seconds * INTERVAL_PER_COUNTING_SECOND if max_age_seconds else 0)
+    slowly = _pace.last_seconds * INTERVAL_PER_COUNTING_SECOND if max_age_seconds else 0
+    age = max(max_age_seconds, slowly)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT max(as_of) FROM jobs_statuscount")
         (as_of,) = cursor.fetchone()
@@ -84,14 +92,15 @@ def refresh(*, max_age_seconds: float = MIN_INTERVAL_SECONDS) -> bool:
             """
             WITH counted AS (SELECT status::text AS status, count(*) AS count FROM jobs GROUP BY jobs.status),
                  folded AS (DELETE FROM jobs_statuschange),
-                 gone AS (DELETE FROM jobs_statuscount WHERE status <> '' AND status NOT IN (SELECT status FROM counted)),
+                 gone AS (DELETE FROM jobs_statuscount
+                           WHERE status <> '' AND status NOT IN (SELECT status FROM counted)),
                  marked AS (SELECT status, count FROM counted UNION ALL SELECT '', 0)
             INSERT INTO jobs_statuscount (status, count, as_of)
             SELECT status, count, statement_timestamp() FROM marked
             ON CONFLICT (status) DO UPDATE SET count = excluded.count, as_of = excluded.as_of
             """
         )
-        _last_duration_seconds = time.monotonic() - started
+        _pace.last_seconds = time.monotonic() - started
     return True
 
 

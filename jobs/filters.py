@@ -99,9 +99,12 @@ def stuck_condition() -> tuple[Any, ...]:
     Stuck is what runs past its type's time limit, or is due and has been waiting for 15 minutes.
     """
     return (
-        "((jobs.status = %s AND jobs.updated_at < now() - make_interval(secs => "
-        "COALESCE((%s::jsonb ->> jobs.job_type)::int, %s))) OR (jobs.status IN (%s, %s) AND "
-        "COALESCE(jobs.next_run_at, jobs.updated_at) < now() - make_interval(secs => %s)))",
+        """
+        ((jobs.status = %s
+          AND jobs.updated_at < now() - make_interval(secs => COALESCE((%s::jsonb ->> jobs.job_type)::int, %s)))
+         OR (jobs.status IN (%s, %s)
+             AND COALESCE(jobs.next_run_at, jobs.updated_at) < now() - make_interval(secs => %s)))
+        """,
         RUNNING,
         orjson.dumps(catalog.time_limits()).decode(),
         catalog.TWO_HOURS,

@@ -17,7 +17,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from jobs import catalog, gateway, ledger
-from jobs.dispatching import PUBLICATION_LEASE, lease_end
+from jobs.dispatching import lease_end
 from jobs.models import ACTIVE_STATUSES, FAILED, QUEUED, RETRYING, Dispatch, Outcome
 
 logger = logging.getLogger(__name__)

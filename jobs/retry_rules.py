@@ -95,8 +95,8 @@ def _at_most_once_refusal(one: Candidate, send_state: SendState | None, *, confi
 def unknown_type(job_type: str) -> Refused:
     """Return what is said of a type that neither the catalog nor any live worker knows."""
     return Refused(
-        f"Nobody knows how to run a job of type {job_type[:100]}: the catalog lacks it and no live worker has registered "
-        f"a task of that name that takes its payload. Map it with the setting OPS_JOB_TYPES, giving its task and queue.",
+        f"Nobody knows how to run a job of type {job_type[:100]}: the catalog lacks it and no live worker has "
+        f"registered a task of that name. Map it with the setting OPS_JOB_TYPES, giving its task and queue.",
         code="unknown_job_type",
     )
 

@@ -44,8 +44,9 @@ class SingleQueryBackend(ModelBackend):
             if not user_obj.is_superuser:
                 granted = granted.filter(Q(user=user_obj.pk) | Q(group__user=user_obj.pk)).distinct()
             names = granted.order_by().values_list("content_type__app_label", "codename")
-            user_obj._perm_cache = {f"{app}.{codename}" for app, codename in names}
-        cached: set[str] = user_obj._perm_cache
+            # Where Django's own back end keeps them, so that whoever clears that cache clears ours.
+            user_obj._perm_cache = {f"{app}.{codename}" for app, codename in names}  # noqa: SLF001
+        cached: set[str] = user_obj._perm_cache  # noqa: SLF001
         return cached
 
 

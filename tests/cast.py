@@ -44,8 +44,8 @@ def make_credential(identity: Identity, credential_type: str = "oauth_tokens", *
     """Insert a credential, with the secret that no model maps; returns its id."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO provider_credentials (provider_id, identity_id, credential_type, secret_encrypted, created_at) "
-            "VALUES (%s, %s, %s, %s, %s) RETURNING id",
+            "INSERT INTO provider_credentials (provider_id, identity_id, credential_type, secret_encrypted,"
+            " created_at) VALUES (%s, %s, %s, %s, %s) RETURNING id",
             [identity.provider_id, identity.pk, credential_type, secret, NOW],
         )
         (pk,) = cursor.fetchone()

@@ -1,5 +1,6 @@
 """Submitting: one transaction, one job for the same work, one audit row."""
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -48,9 +49,8 @@ def test_the_dedupe_key_is_the_cores() -> None:
     key = Job.objects.get().dedupe_key
 
     # As the core computes it, written down once by hand.
-    import hashlib
-
-    work = f'{{"payload":{{"identity_id":{alice.pk},"provider_id":"reddit"}},"queue":"ingest","type":"ingest.backfill_conversations"}}'
+    payload = f'{{"identity_id":{alice.pk},"provider_id":"reddit"}}'
+    work = f'{{"payload":{payload},"queue":"ingest","type":"ingest.backfill_conversations"}}'
     assert key == hashlib.sha256(work.encode()).hexdigest()
 
 
@@ -134,7 +134,7 @@ def test_a_submit_that_is_rolled_back_leaves_nothing_and_publishes_nothing(monke
         raise ZeroDivisionError
 
     assert sent == []
-    assert not (Job.objects.exists() or Dispatch.objects.exists() or Run.objects.exists())
+    assert [model.objects.count() for model in (Job, Dispatch, Run)] == [0, 0, 0]
 
 
 def test_only_one_ingest_job_of_an_identity_is_handed_over_and_the_others_wait() -> None:

@@ -9,6 +9,7 @@ from identities.operations import backfill_conversations
 from jobs import catalog, operations, sweeper
 from jobs.gateway import ActiveTask, Workers
 from jobs.models import CANCELLED, DONE, FAILED, QUEUED, RETRYING, RUNNING, Dispatch, Job
+from opsconsole.audit import Entity
 from tests.cast import OPERATOR, make_conversation, make_identity, make_job, make_message
 from tests.worker.conftest import Leave
 
@@ -231,7 +232,7 @@ def test_the_next_ingest_job_of_an_identity_is_handed_over_when_the_one_before_h
             operations.JobRequest(job_type=catalog.SYNC, payload={"provider_id": "reddit", "identity_id": alice.pk})
         ],
         actor=OPERATOR,
-        entity=operations.Entity(type="identity", id=alice.pk),
+        entity=Entity(type="identity", id=alice.pk),
     )
     first, second = Dispatch.objects.order_by("pk")
     assert second.published_at is None

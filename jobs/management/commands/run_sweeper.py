@@ -13,7 +13,7 @@ class Command(BaseCommand):
     """Runs the sweeper until it is told to stop."""
 
     help = "Hand over waiting jobs, settle those that have ended; runs until SIGTERM. Any number may run at once."
-    requires_system_checks: list[str] = []  # noqa: RUF012 -- as Django declares it
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
