@@ -29,35 +29,13 @@ class IdentitySubjects(Subjects):
             identities |= {job_id: owners[found] for job_id, found in conversations.items() if found in owners}
         if not identities:
             return {}
-        names = dict(Identity.objects.filter(pk__in=set(identities.values())).values_list("pk", "display_name"))
-        return {
-            job_id: Subject(id=identity, display_name=names[identity])
-            for job_id, identity in identities.items()
-            if identity in names
-        }
-
-    def refusals(self, payloads: Mapping[int, Any]) -> dict[int, str]:
-        """Return a sentence for each payload that names an identity that is gone or inactive; one query."""
-        named = {
-            job_id: payload["identity_id"]
-            for job_id, payload in payloads.items()
-            if isinstance(payload, Mapping) and payload.get("identity_id") is not None
-        }
-        if not named:
-            return {}
-        ids = {found for payload in payloads.values() if (found := identity_id_of(payload))}
         known = {
-            pk: (name, active)
-            for pk, name, active in Identity.objects.filter(pk__in=ids).values_list("pk", "display_name", "is_active")
+            pk: Subject(id=pk, display_name=name, is_active=is_active)
+            for pk, name, is_active in Identity.objects.filter(pk__in=set(identities.values())).values_list(
+                "pk", "display_name", "is_active"
+            )
         }
-        sentences: dict[int, str] = {}
-        for job_id, value in named.items():
-            name, active = known.get(as_id(value) or 0, ("", None))
-            if active is None:
-                sentences[job_id] = f"Its identity {str(value)[:50]} does not exist any more."
-            elif not active:
-                sentences[job_id] = f"Its identity {name} is inactive; activate it first."
-        return sentences
+        return {job_id: known[identity] for job_id, identity in identities.items() if identity in known}
 
     def send_states(self, payloads: Mapping[int, Any]) -> dict[int, SendState]:
         """Return what became of the message that each payload names."""

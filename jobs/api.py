@@ -184,7 +184,7 @@ class RunViewSet(OpsViewSet):
     permissions: ClassVar[dict[str, str]] = {"list": "jobs.view_run", "retrieve": "jobs.view_run"}
 
     def list(self, request: Request) -> Response:
-        """Runs, newest first."""
+        """Runs, newest first, by operation, requester, way in and time."""
         query = ListQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         return Response(run_representation.page_as_json(request, **query.validated_data))
@@ -224,7 +224,8 @@ def accepted(submitted: operations.Submitted) -> Response:
             "message": submitted.message,
             "jobs": list(submitted.job_ids),
             "already_active": list(submitted.already_active),
-            "handed_over": not submitted.broker_down,
+            # Nothing is known of jobs that were joined: somebody else hands them over.
+            "handed_over": None if submitted.already_active == submitted.job_ids else not submitted.broker_down,
         },
         status=status.HTTP_202_ACCEPTED,
     )

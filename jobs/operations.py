@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from jobs import catalog, gateway, handover, ledger, retry_rules
+from jobs import catalog, gateway, handover, ledger, retry_rules, subjects
 from jobs.catalog import JobType
 from jobs.dispatching import create_dispatches, create_next_dispatch
 from jobs.models import FAILED, QUEUED, Job, Run, RunJob
@@ -240,7 +240,8 @@ def _check_conditions(job: Job, job_type: JobType, *, confirm: bool) -> None:
     candidate = retry_rules.Candidate(
         job_id=job.pk, job_type=job_type, payload=job.payload_json, last_error=job.last_error
     )
-    if refusal := retry_rules.refusals([candidate], confirm=confirm).get(job.pk):
+    concerns = subjects.registered().of({job.pk: job.payload_json})
+    if refusal := retry_rules.refusals([candidate], concerns, confirm=confirm).get(job.pk):
         raise refusal
 
 

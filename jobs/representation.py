@@ -1,6 +1,6 @@
 """How jobs, attempts and runs look in an answer or on a page; what is private is redacted here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,19 +16,24 @@ UNKNOWN_AFTER_SECONDS = 24 * 60 * 60  # the core's results expire after a day
 
 
 def jobs_as_json(rows: Sequence[Row], *, error_length: int = LIST_ERROR_LENGTH) -> list[dict[str, Any]]:
-    """Return jobs as answers show them; at most five queries, however many there are.
+    """Return jobs as answers show them; at most four queries, however many there are.
 
     Args:
         rows: the jobs.
         error_length: how many characters of each error to show; the rows were read with the same.
     """
     concerns = subjects.registered().of({row["id"]: row["payload"] for row in rows})
-    abilities = abilities_of(rows)
+    abilities = abilities_of(rows, concerns)
     return [_job(row, concerns.get(row["id"]), abilities[row["id"]], error_length) for row in rows]
 
 
-def abilities_of(rows: Sequence[Row]) -> dict[int, dict[str, Any]]:
-    """Return what may be done with each job and, where it may not be retried, why; at most three queries."""
+def abilities_of(rows: Sequence[Row], concerns: Mapping[int, Subject]) -> dict[int, dict[str, Any]]:
+    """Return what may be done with each job and, where it may not be retried, why; at most two queries.
+
+    Args:
+        rows: the jobs.
+        concerns: whom each of them concerns, by its id, where that exists.
+    """
     abilities: dict[int, dict[str, Any]] = {row["id"]: {"retry": False, "cancel": False} for row in rows}
     failed = [row for row in rows if row["status"] == FAILED]
     unlisted = {row["job_type"] for row in failed if catalog.find(row["job_type"]) is None}
@@ -47,7 +52,7 @@ def abilities_of(rows: Sequence[Row]) -> dict[int, dict[str, Any]]:
                 job_id=row["id"], job_type=job_type, payload=row["payload"], last_error=row["last_error"]
             )
         )
-    for job_id, refusal in (retry_rules.refusals(candidates) if candidates else {}).items():
+    for job_id, refusal in retry_rules.refusals(candidates, concerns).items():
         confirmable = refusal.code == "confirmation_required"
         abilities[job_id] |= {"retry": confirmable, "reason": refusal.message}
         if confirmable:

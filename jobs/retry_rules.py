@@ -7,7 +7,7 @@ from typing import Any, Final
 from jobs import catalog, subjects
 from jobs.catalog import JobType
 from jobs.models import ACTIVE_STATUSES, CANCELLED, DONE, FAILED, Job
-from jobs.subjects import SendState
+from jobs.subjects import SendState, Subject
 from opsconsole.audit import Entity
 from opsconsole.errors import Conflict, OpsError, Refused
 
@@ -43,33 +43,42 @@ class Candidate:
     last_error: str | None
 
 
-def refusals(candidates: Sequence[Candidate], *, confirm: bool = False) -> dict[int, OpsError]:
-    """Return why failed jobs must not run again, or not without a confirmation; at most two queries.
+def refusals(
+    candidates: Sequence[Candidate], concerns: Mapping[int, Subject], *, confirm: bool = False
+) -> dict[int, OpsError]:
+    """Return why failed jobs must not run again, or not without a confirmation; one query at most.
 
     Args:
         candidates: the jobs.
+        concerns: whom each job concerns, by its id, where that exists.
         confirm: the operator has confirmed that they may take effect twice.
 
     Returns:
         What would be raised, by job id, for those jobs that are refused.
     """
-    unavailable = subjects.registered().refusals({one.job_id: one.payload for one in candidates})
     sends = {one.job_id: one.payload for one in candidates if one.job_type.name in SEND_TYPES}
     states = subjects.registered().send_states(sends) if sends else {}
-    found: dict[int, OpsError] = {}
-    for one in candidates:
-        refusal: OpsError | None
-        if sentence := unavailable.get(one.job_id):
-            refusal = Conflict(sentence, code="identity_unavailable")
-        elif not one.job_type.payload_argument and not isinstance(one.payload, dict):
-            refusal = Refused(
-                "Its payload is no JSON object, so its task would get none of its arguments.", code="invalid_payload"
-            )
-        else:
-            refusal = _at_most_once_refusal(one, states.get(one.job_id), confirm=confirm)
-        if refusal is not None:
-            found[one.job_id] = refusal
-    return found
+    found = {
+        one.job_id: _unavailable(one, concerns.get(one.job_id))
+        or _at_most_once_refusal(one, states.get(one.job_id), confirm=confirm)
+        for one in candidates
+    }
+    return {job_id: refusal for job_id, refusal in found.items() if refusal is not None}
+
+
+def _unavailable(one: Candidate, subject: Subject | None) -> OpsError | None:
+    if not isinstance(one.payload, dict):
+        if one.job_type.payload_argument:
+            return None
+        return Refused(
+            "Its payload is no JSON object, so its task would get none of its arguments.", code="invalid_payload"
+        )
+    named = one.payload.get("identity_id")
+    if named is None or (subject is not None and subject.is_active):
+        return None
+    if subject is None:
+        return Conflict(f"Its identity {str(named)[:50]} does not exist any more.", code="identity_unavailable")
+    return Conflict(f"Its identity {subject.display_name} is inactive; activate it first.", code="identity_unavailable")
 
 
 def _at_most_once_refusal(one: Candidate, send_state: SendState | None, *, confirm: bool) -> OpsError | None:

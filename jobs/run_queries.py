@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from jobs import catalog, progress, subjects
 from jobs.models import CANCELLED, DONE, ENDED_STATUSES, Run
@@ -61,9 +61,19 @@ def find(run_id: str) -> Run:
     return run
 
 
-def page(*, limit: int, beyond: Run | None = None, backwards: bool = False) -> tuple[list[Run], bool]:
-    """Return a page of runs, newest first, and whether there are more in that direction; one query."""
-    runs = Run.objects.order_by("created_at", "pk") if backwards else Run.objects.order_by("-created_at", "-pk")
+def page(
+    among: QuerySet[Run] | None = None, *, limit: int, beyond: Run | None = None, backwards: bool = False
+) -> tuple[list[Run], bool]:
+    """Return a page of runs, newest first, and whether there are more in that direction; one query.
+
+    Args:
+        among: the runs to page through; None for all.
+        limit: rows.
+        beyond: start beyond this run.
+        backwards: towards newer ones.
+    """
+    among = Run.objects.all() if among is None else among
+    runs = among.order_by("created_at", "pk") if backwards else among.order_by("-created_at", "-pk")
     if beyond is not None:
         side = "gt" if backwards else "lt"
         runs = runs.filter(

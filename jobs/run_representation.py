@@ -12,26 +12,30 @@ from jobs.models import Dispatch, Run
 from jobs.outcomes import judge
 from jobs.queries import Row
 from jobs.representation import duration_ms, handed_over
+from jobs.run_filters import RunFilter
 from opsconsole.api import cursors
 from opsconsole.errors import NotFound, Refused
 from opsconsole.redaction import redact, redact_start, redact_text
 
 
 def page_as_json(request: Request, *, limit: int, cursor: str) -> dict[str, Any]:
-    """Return a page of runs, newest first, with links to the next and the previous one; three queries at most."""
+    """Return a page of the runs that the request asks for, newest first, with links; three queries at most."""
+    run_filter = RunFilter(request.query_params, queryset=Run.objects.all())
+    among = run_filter.runs()
+    listed = f"runs:{run_filter.digest()}"
     beyond, backwards = None, False
     if cursor:
-        key, backwards = cursors.decode(cursor, listed="runs")
+        key, backwards = cursors.decode(cursor, listed=listed)
         beyond = Run.objects.filter(pk=uuid.UUID(int=key)).first()
         if beyond is None:
             raise Refused("The cursor is broken; start again without one.", code="bad_cursor")
-    runs, more = run_queries.page(limit=limit, beyond=beyond, backwards=backwards)
+    runs, more = run_queries.page(among, limit=limit, beyond=beyond, backwards=backwards)
     members = run_queries.members([run.pk for run in runs])
 
     def link(there: bool, run: int, *, back: bool) -> str | None:
         if not (there and runs):
             return None
-        return cursors.link(request, cursors.encode(listed="runs", key=runs[run].pk.int, backwards=back))
+        return cursors.link(request, cursors.encode(listed=listed, key=runs[run].pk.int, backwards=back))
 
     return {
         "runs": [summary(run, members[run.pk]) for run in runs],

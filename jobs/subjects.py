@@ -11,6 +11,7 @@ class Subject:
 
     id: int
     display_name: str
+    is_active: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +35,6 @@ class Subjects(Protocol):
 
     def of(self, payloads: Mapping[int, Any]) -> dict[int, Subject]:
         """Return whom each job concerns, by job id, for those payloads that name somebody who exists."""
-
-    def refusals(self, payloads: Mapping[int, Any]) -> dict[int, str]:
-        """Return why a job with its payload can't succeed at the moment, as a sentence, by job id."""
 
     def send_states(self, payloads: Mapping[int, Any]) -> dict[int, "SendState"]:
         """Return what became of the message that each payload names, by job id."""

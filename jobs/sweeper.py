@@ -196,7 +196,9 @@ def _redispatch(dispatch: Dispatch) -> bool:
         if job_type is None:
             ledger.transition(job.pk, allowed=(RETRYING,), to=FAILED, last_error=job.last_error, dedupe_key=None)
             return False
-        create_next_dispatch(job_id=job.pk, payload=job.payload_json, job_type=job_type, actor=Actor.system("sweeper"))
+        # It is still for whoever asked for the first attempt.
+        actor = Actor(name=dispatch.requested_by, via="sweeper", kind="system")
+        create_next_dispatch(job_id=job.pk, payload=job.payload_json, job_type=job_type, actor=actor)
         Dispatch.objects.filter(job_id=job.pk, ended_at=None).update(publication_lease_until=Now())
     return True
 

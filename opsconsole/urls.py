@@ -21,6 +21,7 @@ router.register("audit", AuditViewSet, basename="ops-audit")
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("favicon.ico", RedirectView.as_view(url="/static/opsconsole/favicon.svg")),
     re_path(r"^healthz/?$", views.healthz, name="healthz"),
     re_path(r"^readyz/?$", views.readyz, name="readyz"),
     re_path(r"^ops/login/?$", views.api_login, name="api-login"),

@@ -6,7 +6,7 @@ from jobs import queries
 from jobs.admin.looks import handing_over, of_attempt, of_status, title_of
 from jobs.models import ACTIVE_STATUSES, RUNNING
 from jobs.queries import Row
-from jobs.representation import abilities_of, attempt_as_json, jobs_as_json
+from jobs.representation import attempt_as_json, jobs_as_json
 from opsconsole import audit_queries
 from opsconsole.admin.audit_log import LOOKS as AUDIT_LOOKS
 from opsconsole.audit import entries_about
@@ -71,6 +71,6 @@ def needs_confirmation(job_id: int) -> str:
     Raises:
         NotFound: there is no such job.
     """
-    row = queries.get(job_id)
-    can = abilities_of([row])[row["id"]]
+    (job,) = jobs_as_json([queries.get(job_id)])
+    can = job["can"]
     return str(can["reason"]) if can.get("confirm") else ""

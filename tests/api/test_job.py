@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 
 from tests.api.cast import insert_job, make_attempt, refusal
 from tests.api.test_jobs_list import JOB_KEYS
-from tests.cast import NOW, make_job
+from tests.cast import NOW, make_identity, make_job
 
 
 def test_a_job_is_as_in_the_list_with_its_history(api: APIClient) -> None:
@@ -95,3 +95,11 @@ def test_what_may_be_done_with_a_job_is_said_with_the_reason(api: APIClient) -> 
     can = api.get(f"/ops/jobs/{pk}").json()["can"]
     assert (can["retry"], can["cancel"]) == (False, False)
     assert "Nobody knows how to run a job of type nobody.knows" in can["reason"]
+
+
+def test_a_failed_job_of_an_inactive_identity_says_why_it_can_not_be_retried(api: APIClient) -> None:
+    carol = make_identity("Carol", is_active=False)
+    job = make_job(payload={"provider_id": "reddit", "identity_id": carol.pk})
+    can = api.get(f"/ops/jobs/{job.pk}").json()["can"]
+    assert can["retry"] is False
+    assert "Carol is inactive" in can["reason"]

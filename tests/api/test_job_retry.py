@@ -243,7 +243,7 @@ def test_a_payload_that_can_be_no_arguments_is_refused_though_a_worker_knows_the
     api: APIClient, live_tasks: set[str], payload: str
 ) -> None:
     live_tasks.add("custom.thing")
-    refused(api, insert_job(payload, job_type="custom.thing"), 400, "unknown_job_type", confirm=True)
+    refused(api, insert_job(payload, job_type="custom.thing"), 400, "invalid_payload", confirm=True)
 
 
 def test_a_type_that_an_installation_has_mapped_is_retried(api: APIClient, settings: Any) -> None:

@@ -12,6 +12,16 @@ from tests.api.cast import insert_job, ledger_state, make_attempt, make_run, ref
 from tests.cast import make_job
 
 
+def retry_does_no_harm(api: APIClient, pk: int) -> None:
+    """It is taken, or refused with a reason."""
+    response = api.post(f"/ops/jobs/{pk}/retry")
+    if response.status_code != 200:
+        assert (response.status_code, response.json()["code"]) in {
+            (400, "invalid_payload"),
+            (409, "identity_unavailable"),
+        }
+
+
 def shown(api: APIClient, pk: int) -> dict[str, Any]:
     """Return a job as its own page shows it, after a look at every list that it stands in."""
     run = make_run(pk)
@@ -104,7 +114,7 @@ def test_a_payload_of_any_shape_is_shown(api: APIClient, payload: str, expected:
     pk = insert_job(payload)
     assert shown(api, pk)["payload"] == expected
     assert shown(api, pk)["identity"] is None
-    assert api.post(f"/ops/jobs/{pk}/retry").status_code in {200, 409}
+    retry_does_no_harm(api, pk)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +134,7 @@ def test_a_payload_of_any_shape_is_shown(api: APIClient, payload: str, expected:
 def test_numbers_and_depths_beyond_reason_do_no_harm(api: APIClient, payload: str) -> None:
     pk = insert_job(payload)
     assert shown(api, pk)["id"] == pk
-    assert api.post(f"/ops/jobs/{pk}/retry").status_code in {200, 409}
+    retry_does_no_harm(api, pk)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import Value
 
 from jobs import gateway, operations
 from jobs.models import CANCELLED, DONE, FAILED, QUEUED, RETRYING, RUNNING, Dispatch, Job
@@ -200,6 +201,15 @@ def test_when_the_workers_cannot_be_asked_an_unknown_type_is_not_retried(monkeyp
     with pytest.raises(Unavailable):
         operations.retry_job(job.pk, actor=OPERATOR, confirm=True)
     assert Job.objects.get().status == FAILED
+
+
+@pytest.mark.parametrize("payload", [[1], "text", 5, None])
+def test_a_job_whose_payload_is_no_object_is_refused_since_its_task_would_get_no_arguments(payload: Any) -> None:
+    job = make_job()
+    Job.objects.filter(pk=job.pk).update(payload_json=Value(payload, Job._meta.get_field("payload_json")))
+    with pytest.raises(Refused) as refusal:
+        operations.retry_job(job.pk, actor=OPERATOR)
+    assert refusal.value.code == "invalid_payload"
 
 
 def test_several_jobs_are_retried_each_by_itself() -> None:

@@ -142,6 +142,7 @@ def test_a_retrying_job_gets_its_next_attempt_when_its_time_has_come(dispatch: D
 
     second = Dispatch.objects.latest("pk")
     assert second.pk != dispatch.pk
+    assert (second.requested_by, second.via) == (OPERATOR.name, "sweeper")
     leave_result(second, GOOD)
     settle(second)
     assert (only_job().status, only_job().attempts) == (DONE, 2)
