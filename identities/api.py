@@ -185,16 +185,16 @@ class ConversationViewSet(OpsViewSet):
             identity_id=identity_id, q=data["q"], limit=data["limit"], beyond=beyond, backwards=backwards
         )
 
-        def link(there: bool, row: int, *, back: bool) -> str | None:
-            if not (there and rows):
-                return None
-            return cursors.link(request, cursors.encode(listed=listed, key=rows[row]["id"], backwards=back))
-
         return Response(
             {
                 "conversations": rows,
-                "next": link(backwards or more, -1, back=False),
-                "previous": link(more if backwards else beyond is not None, 0, back=True),
+                **cursors.links(
+                    request,
+                    listed=listed,
+                    keys=[row["id"] for row in rows],
+                    has_next=backwards or more,
+                    has_previous=more if backwards else beyond is not None,
+                ),
             }
         )
 

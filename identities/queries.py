@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce
 
 from identities.models import Conversation, Identity, Message, ProviderCredential
 from opsconsole.errors import NotFound
+from opsconsole.slow_filters import bounded
 
 MAX_IDENTITIES: Final = 1_000
 
@@ -100,7 +101,8 @@ def conversation_page(
         found = found.order_by("pk")
     if beyond is not None:
         found = found.filter(Q(pk__gt=beyond) if backwards else Q(pk__lt=beyond))
-    rows = list(found[: limit + 1])
+    with bounded(bool(q)):
+        rows = list(found[: limit + 1])
     more = len(rows) > limit
     page = rows[:limit][::-1] if backwards else rows[:limit]
     counts = message_counts([row.pk for row in page])

@@ -116,20 +116,19 @@ class JobViewSet(OpsViewSet):
             offset=0 if position else data["offset"],
         )
 
-        def link(there: bool, row: int, *, backwards: bool) -> str | None:
-            if not (there and page.rows):
-                return None
-            cursor = cursors.encode(listed=listed, key=page.rows[row]["id"], backwards=backwards)
-            return cursors.link(request, cursor)
-
         return Response(
             {
                 "jobs": jobs_as_json(page.rows),
                 "total": page.total,
                 "total_is": page.total_is,
                 "as_of": page.as_of,
-                "next": link(page.has_next, -1, backwards=False),
-                "previous": link(page.has_previous, 0, backwards=True),
+                **cursors.links(
+                    request,
+                    listed=listed,
+                    keys=[row["id"] for row in page.rows],
+                    has_next=page.has_next,
+                    has_previous=page.has_previous,
+                ),
             }
         )
 

@@ -4,24 +4,22 @@ Plain dictionaries, one query for a page, pages by key in the order of insertion
 on (status, next_run_at) only; whatever no index carries is bounded by a statement time-out.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 import orjson
-from django.conf import settings
-from django.db import OperationalError, connection, transaction
-from psycopg.errors import QueryCanceled
+from django.db import connection
 
 from jobs import counts
 from jobs.counts import Counts
 from jobs.filters import JobFilter, stuck_condition
 from jobs.models import STATUSES, Dispatch
-from opsconsole.errors import NotFound, Refused
+from opsconsole.errors import NotFound
 from opsconsole.fields import parse_json
 from opsconsole.redaction import CUT_MARGIN
+from opsconsole.slow_filters import bounded
 
 LIST_ERROR_LENGTH: Final = 5_000
 DETAIL_ERROR_LENGTH: Final = 200_000
@@ -170,33 +168,6 @@ def count_by_status(job_filter: JobFilter) -> Counts:
     with bounded(True), connection.cursor() as cursor:
         cursor.execute(f"SELECT jobs.status::text, count(*) FROM jobs WHERE {' AND '.join(where)} GROUP BY 1", params)
         return Counts(by_status=dict(cursor.fetchall()), as_of=None)
-
-
-@contextmanager
-def bounded(limited: bool) -> Iterator[None]:
-    """Give the enclosed reads the time that a filter without an index may take, when `limited`.
-
-    Raises:
-        Refused: they ran out of it.
-    """
-    if not limited:
-        yield
-        return
-    seconds = settings.SLOW_FILTER_TIMEOUT_SECONDS
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL statement_timeout = %s", [int(seconds * 1000)])
-            yield
-            # Inside somebody else's transaction it would stay in force.
-            cursor.execute("SET LOCAL statement_timeout = DEFAULT")
-    except OperationalError as error:
-        if not isinstance(error.__cause__, QueryCanceled):
-            raise
-        raise Refused(
-            f"No index carries this filter and it found too little within {seconds:g} s. Narrow it down by status, or "
-            f"leave a filter out.",
-            code="filter_too_slow",
-        ) from error
 
 
 def _find(

@@ -31,16 +31,15 @@ def page_as_json(request: Request, *, limit: int, cursor: str) -> dict[str, Any]
             raise Refused("The cursor is broken; start again without one.", code="bad_cursor")
     runs, more = run_queries.page(among, limit=limit, beyond=beyond, backwards=backwards)
     members = run_queries.members([run.pk for run in runs])
-
-    def link(there: bool, run: int, *, back: bool) -> str | None:
-        if not (there and runs):
-            return None
-        return cursors.link(request, cursors.encode(listed=listed, key=runs[run].pk.int, backwards=back))
-
     return {
         "runs": [summary(run, members[run.pk]) for run in runs],
-        "next": link(backwards or more, -1, back=False),
-        "previous": link(more if backwards else beyond is not None, 0, back=True),
+        **cursors.links(
+            request,
+            listed=listed,
+            keys=[run.pk.int for run in runs],
+            has_next=backwards or more,
+            has_previous=more if backwards else beyond is not None,
+        ),
     }
 
 

@@ -9,6 +9,7 @@ import orjson
 
 from opsconsole.audit import AuditLog
 from opsconsole.redaction import CUT_MARGIN, redact, redact_start
+from opsconsole.slow_filters import bounded
 
 ACTORS: Final = ("user", "system", "agent")
 RESULTS: Final = ("ok", "error")
@@ -53,7 +54,8 @@ def page(
         ("pk__gt" if backwards else "pk__lt"): beyond,
     }
     entries = AuditLog.objects.filter(**{name: value for name, value in columns.items() if value is not None})
-    found = list(entries.order_by("pk" if backwards else "-pk")[: limit + 1])
+    with bounded(audit_filter != AuditFilter()):
+        found = list(entries.order_by("pk" if backwards else "-pk")[: limit + 1])
     more, found = len(found) > limit, found[:limit]
     return (found[::-1] if backwards else found), more
 

@@ -48,16 +48,15 @@ class AuditViewSet(OpsViewSet):
         if cursor:
             beyond, backwards = cursors.decode(cursor, listed=listed)
         rows, more = audit_queries.page(audit_filter, limit=limit, beyond=beyond, backwards=backwards)
-
-        def link(there: bool, row: int, *, back: bool) -> str | None:
-            if not (there and rows):
-                return None
-            return cursors.link(request, cursors.encode(listed=listed, key=rows[row].pk, backwards=back))
-
         return Response(
             {
                 "entries": [audit_queries.as_json(row) for row in rows],
-                "next": link(backwards or more, -1, back=False),
-                "previous": link(more if backwards else beyond is not None, 0, back=True),
+                **cursors.links(
+                    request,
+                    listed=listed,
+                    keys=[row.pk for row in rows],
+                    has_next=backwards or more,
+                    has_previous=more if backwards else beyond is not None,
+                ),
             }
         )

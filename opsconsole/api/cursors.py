@@ -1,5 +1,6 @@
 """Cursors: where a list goes on, signed, and good only for the list that they came from."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from django.core import signing
@@ -42,7 +43,24 @@ def decode(cursor: str, *, listed: str) -> tuple[int, bool]:
     return int(key), bool(backwards)
 
 
-def link(request: Request, cursor: str) -> str:
-    """Return the address of this list at another cursor."""
-    url = request.build_absolute_uri()
-    return str(replace_query_param(remove_query_param(url, "offset"), "cursor", cursor))
+def links(
+    request: Request, *, listed: str, keys: Sequence[int], has_next: bool, has_previous: bool
+) -> dict[str, str | None]:
+    """Return the addresses of the pages beside this one, as `next` and `previous`.
+
+    Args:
+        request: the one that asked for this page.
+        listed: which list it is, as for `encode`.
+        keys: the keys of this page's rows, in the list's order.
+        has_next: whether there are rows after them.
+        has_previous: whether there are rows before them.
+    """
+
+    def at(key: int, *, backwards: bool) -> str:
+        here = remove_query_param(request.build_absolute_uri(), "offset")
+        return str(replace_query_param(here, "cursor", encode(listed=listed, key=key, backwards=backwards)))
+
+    return {
+        "next": at(keys[-1], backwards=False) if keys and has_next else None,
+        "previous": at(keys[0], backwards=True) if keys and has_previous else None,
+    }
