@@ -13,25 +13,25 @@ from identities.representation import identities_as_json
 from jobs.api import RunPollingViewSet, accepted
 from opsconsole.api import cursors
 from opsconsole.api.actor import actor_of
-from opsconsole.api.fields import IdField, ListQuery, ReasonField
+from opsconsole.api.fields import IdField, Input, ListQuery, ReasonField
 from opsconsole.api.viewsets import OpsViewSet
 from opsconsole.errors import NotFound
 
 
-class BackfillConversationsInput(serializers.Serializer[Any]):
+class BackfillConversationsInput(Input):
     """What a backfill of identities takes; without an identity it is all active ones."""
 
     identity_id = IdField(required=False, allow_null=True, default=None)
     reason = ReasonField()
 
 
-class ReasonInput(serializers.Serializer[Any]):
+class ReasonInput(Input):
     """What an operation on the thing that the address names takes."""
 
     reason = ReasonField()
 
 
-class BackfillMessagesInput(serializers.Serializer[Any]):
+class BackfillMessagesInput(Input):
     """What a backfill of conversations takes: one, or several."""
 
     conversation_id = IdField(required=False)
@@ -55,7 +55,7 @@ class BackfillMessagesInput(serializers.Serializer[Any]):
         return attrs
 
 
-class RedownloadInput(serializers.Serializer[Any]):
+class RedownloadInput(Input):
     """What fetching attachments again takes."""
 
     conversation_id = IdField(required=False, allow_null=True, default=None)

@@ -13,7 +13,7 @@ from jobs.models import STATUSES
 from jobs.representation import attempt_as_json, jobs_as_json
 from opsconsole.api import cursors
 from opsconsole.api.actor import actor_of
-from opsconsole.api.fields import IdField, ListQuery, MomentField, ReasonField
+from opsconsole.api.fields import IdField, Input, ListQuery, MomentField, ReasonField
 from opsconsole.api.viewsets import OpsViewSet
 from opsconsole.errors import NotFound
 
@@ -77,7 +77,7 @@ class JobListQuery(JobFilterQuery, ListQuery):
     )
 
 
-class RetryInput(serializers.Serializer[Any]):
+class RetryInput(Input):
     """What a retry takes."""
 
     confirm = serializers.BooleanField(
@@ -216,6 +216,7 @@ def job_id_of(text: str) -> int:
 
 def accepted(submitted: operations.Submitted) -> Response:
     """Return the 202 of every operation that starts a run."""
+    new = set(submitted.job_ids) - set(submitted.already_active)
     return Response(
         {
             "job_id": str(submitted.run_id),
@@ -224,7 +225,7 @@ def accepted(submitted: operations.Submitted) -> Response:
             "jobs": list(submitted.job_ids),
             "already_active": list(submitted.already_active),
             # Nothing is known of jobs that were joined: somebody else hands them over.
-            "handed_over": None if submitted.already_active == submitted.job_ids else not submitted.broker_down,
+            "handed_over": submitted.handed_over == len(new) if new else None,
         },
         status=status.HTTP_202_ACCEPTED,
     )

@@ -44,8 +44,7 @@ class JobType:
         time_limit_seconds: a running job older than this is stuck.
         at_most_once: it may never run again without an explicit confirmation.
         core_writes_row: the core's worker writes the ledger row of this type itself.
-        serial_by: payload key of what may have only one such job handed over at a time.
-        serial_group: types of one group wait for each other.
+        serial_group: of the types of one group, only one job of an identity is handed over at a time.
         not_cancellable: why a job of this type can't be cancelled, or empty.
     """
 
@@ -60,7 +59,6 @@ class JobType:
     time_limit_seconds: int = TWO_HOURS
     at_most_once: bool = False
     core_writes_row: bool = False
-    serial_by: str = ""
     serial_group: str = ""
     not_cancellable: str = ""
 
@@ -79,13 +77,16 @@ class JobType:
             return dict(payload)
         return {name: payload[name] for name in self.arguments if name in payload}
 
-    def serial_key(self, payload: Any) -> str | None:
-        """Return the key under which its jobs are handed over one at a time, or None when they need not wait."""
-        value = payload.get(self.serial_by) if self.serial_by and isinstance(payload, dict) else None
-        return None if value is None else f"{self.serial_group or self.name}:{self.serial_by}={value}"[:128]
+    def serial_key(self, subject_id: int | None) -> str | None:
+        """Return the key under which its jobs are handed over one at a time, or None when they need not wait.
+
+        Args:
+            subject_id: whom the job concerns, where that is known.
+        """
+        return f"{self.serial_group}:{subject_id}" if self.serial_group and subject_id is not None else None
 
 
-_INGEST: dict[str, Any] = {"queue": "ingest", "serial_by": "identity_id", "serial_group": "ingest"}
+_INGEST: dict[str, Any] = {"queue": "ingest", "serial_group": "ingest"}
 _SEND = JobType(
     name=SEND_MESSAGE,
     label="Send message",
@@ -118,8 +119,8 @@ _SHIPPED: tuple[JobType, ...] = (
         name=REDOWNLOAD_ATTACHMENTS,
         label="Fetch attachments again",
         task="ingest.redownload_attachments",
-        queue="ingest",
         arguments=("conversation_id", "limit"),
+        **_INGEST,
     ),
     _SEND,
     # The name that older rows have.

@@ -23,7 +23,7 @@ def lease_end(lease: timedelta = PUBLICATION_LEASE) -> Any:
 
 
 def create_dispatches(jobs: Mapping[int, Any], *, types: Mapping[int, JobType], actor: Actor) -> list[int]:
-    """Add the first dispatch of new jobs and return their ids, in the order of the jobs' ids; two queries.
+    """Add the first dispatch of new jobs and return their ids, in the order of the jobs' ids; four queries at most.
 
     To be called in the transaction that inserted the jobs.
 
@@ -35,7 +35,8 @@ def create_dispatches(jobs: Mapping[int, Any], *, types: Mapping[int, JobType], 
     if not jobs:
         return []
     watermarks = subjects.registered().watermarks()
-    dispatches = [_dispatch(job_id, jobs[job_id], types[job_id], actor, watermarks) for job_id in sorted(jobs)]
+    keys = _serial_keys(jobs, types)
+    dispatches = [_dispatch(job_id, types[job_id], keys[job_id], actor, watermarks) for job_id in sorted(jobs)]
     return [dispatch.pk for dispatch in Dispatch.objects.bulk_create(dispatches)]
 
 
@@ -48,19 +49,31 @@ def create_next_dispatch(*, job_id: int, payload: Any, job_type: JobType, actor:
         ended_at=Now(), outcome=Outcome.SUPERSEDED, holds_place=False
     )
     Dispatch.objects.filter(job_id=job_id).exclude(next_attempt_at=None).update(next_attempt_at=None)
-    dispatch = _dispatch(job_id, payload, job_type, actor, subjects.registered().watermarks())
+    key = _serial_keys({job_id: payload}, {job_id: job_type})[job_id]
+    dispatch = _dispatch(job_id, job_type, key, actor, subjects.registered().watermarks())
     dispatch.save(force_insert=True)
     return dispatch.pk
 
 
-def _dispatch(job_id: int, payload: Any, job_type: JobType, actor: Actor, watermarks: Watermarks) -> Dispatch:
+def _serial_keys(jobs: Mapping[int, Any], types: Mapping[int, JobType]) -> dict[int, str | None]:
+    """Return the serial key of each job: by whom it concerns, also where the payload names only a conversation."""
+    concerns = subjects.registered().of({job_id: jobs[job_id] for job_id in jobs if types[job_id].serial_group})
+    return {
+        job_id: types[job_id].serial_key(
+            concerns[job_id].id if job_id in concerns else subjects.identity_id_of(payload)
+        )
+        for job_id, payload in jobs.items()
+    }
+
+
+def _dispatch(job_id: int, job_type: JobType, serial_key: str | None, actor: Actor, watermarks: Watermarks) -> Dispatch:
     dispatch = Dispatch(
         job_id=job_id,
         task=job_type.task,
         queue=job_type.queue,
         in_core=job_type.in_core,
         at_most_once=job_type.at_most_once,
-        serial_key=job_type.serial_key(payload),
+        serial_key=serial_key,
         requested_by=actor.name,
         via=actor.via,
         conversations_watermark=watermarks.conversations,

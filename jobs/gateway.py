@@ -11,15 +11,15 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-import orjson
 from celery import Celery
 from celery.backends.base import BaseKeyValueStoreBackend
 from django.conf import settings
 from django_celery_results.models import TaskResult
-from kombu.exceptions import EncodeError, OperationalError
-from redis.exceptions import RedisError
+from kombu.exceptions import EncodeError, LimitExceeded, OperationalError
+from redis.exceptions import RedisError, ResponseError
 
 from opsconsole.errors import Refused, Unavailable
+from opsconsole.fields import parse_json
 from opsconsole.redaction import redact
 
 if TYPE_CHECKING:
@@ -145,9 +145,13 @@ def publish(message: TaskMessage) -> None:
         Unpublishable: the arguments can't be written as JSON.
     """
     app = _publisher()
-    # An error that leaves this block makes the pool drop the connection.
     pool = cast("ConnectionPool", app.pool)  # the stubs call it a pool of producers
-    with pool.acquire(block=True, timeout=SOCKET_TIMEOUT_SECONDS) as connection:
+    try:
+        acquired = pool.acquire(block=True, timeout=SOCKET_TIMEOUT_SECONDS)
+    except LimitExceeded as error:
+        raise BrokerUnreachable("All connections to the broker are in use.") from error
+    # An error that leaves this block makes the pool drop the connection.
+    with acquired as connection:
         try:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=SOCKET_TIMEOUT_SECONDS)
             connection.default_channel.client.ping()
@@ -165,6 +169,8 @@ def publish(message: TaskMessage) -> None:
                 connection=connection,
                 retry=False,
             )
+        except ResponseError as error:
+            raise BrokerUnreachable("The broker doesn't take any messages at the moment.") from error
         except EncodeError as error:
             raise Unpublishable("The job's payload can't be written as a Celery message.") from error
         except BROKER_ERRORS as error:
@@ -206,10 +212,7 @@ def own_result(task_id: str) -> TaskState | None:
     row = TaskResult.objects.filter(task_id=task_id).values("status", "result", "traceback", "date_done").first()
     if row is None or row["status"] == "PENDING":
         return None
-    try:
-        result = orjson.loads(row["result"] or "null")
-    except orjson.JSONDecodeError:
-        result = row["result"]
+    result = parse_json(row["result"] or "null")
     return TaskState(state=row["status"], result=result, traceback=row["traceback"], ended_at=row["date_done"])
 
 
@@ -260,11 +263,11 @@ def _kwargsrepr(kwargs: dict[str, Any]) -> str:
 
 
 def _decoded(backend: BaseKeyValueStoreBackend, value: bytes | str) -> dict[str, Any]:
-    try:
-        meta = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return {"status": "FAILURE", "result": "The result in the core's result back end is not JSON."}
-    return meta if isinstance(meta, dict) else {"status": "FAILURE", "result": "The stored result is no object."}
+    # By the standard library: the core writes with it, and so may leave NaN and lone surrogates.
+    meta = parse_json(value if isinstance(value, str) else value.decode(errors="replace"))
+    if isinstance(meta, dict):
+        return meta
+    return {"status": "FAILURE", "result": "What the core's result back end holds for this task is no JSON object."}
 
 
 def _state(meta: dict[str, Any]) -> TaskState:

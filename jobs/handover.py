@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
@@ -71,15 +71,44 @@ def hand_over(dispatch_ids: Sequence[int], *, within: float = math.inf) -> Hande
         dispatch = dispatches.get(dispatch_id)
         if dispatch is None:
             continue
-        if not _take_place(dispatch):
-            waiting += 1
-            continue
         try:
-            published += _publish(dispatch)
+            if _take_place(dispatch):
+                published += _publish(dispatch)
+            else:
+                waiting += 1
         except gateway.BrokerUnreachable as error:
             _put_off(dispatch_id, error.message)
             return HandedOver(published=published, waiting=waiting, broker_down=True)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            # One that can't be published must not stand in the way of those behind it.
+            logger.exception("dispatch %s could not be published", dispatch_id)
     return HandedOver(published=published, waiting=waiting)
+
+
+class AfterCommit:
+    """Hands over once the outermost transaction has committed, and remembers what came of it.
+
+    Args:
+        within: seconds after which the rest is left to the sweeper; with 0, all of it is.
+    """
+
+    def __init__(self, *, within: float) -> None:
+        self._within = within
+        self.result = HandedOver()
+
+    def hand_over(self, dispatch_ids: Sequence[int]) -> None:
+        """Have dispatches handed over after the commit; what goes wrong then, the sweeper mends."""
+
+        def run() -> None:
+            try:
+                self.result = hand_over(dispatch_ids, within=self._within)
+            except Exception:
+                logger.exception("handing over was interrupted")
+                self.result = HandedOver(broker_down=True)
+
+        transaction.on_commit(run)
 
 
 def lease_due(*, limit: int = BATCH_SIZE) -> Sequence[int]:
@@ -175,13 +204,16 @@ def fail(dispatch_id: int, job_id: int, error: str, outcome: Outcome) -> None:
     """End an attempt that could not be handed over, or of which nobody knows whether it was; its job has failed."""
     with transaction.atomic():
         ledger.transition(job_id, allowed=ACTIVE_STATUSES, to=FAILED, last_error=error, dedupe_key=None)
-        Dispatch.objects.filter(pk=dispatch_id, ended_at=None).update(
+        mine = Dispatch.objects.filter(pk=dispatch_id, ended_at=None).update(
             ended_at=Now(), outcome=outcome, error=error, holds_place=False
         )
+        if not mine:
+            transaction.set_rollback(True)
 
 
 def _mark_published(dispatch_id: int) -> int:
-    return Dispatch.objects.filter(pk=dispatch_id, published_at=None).update(published_at=Now(), publish_error=None)
+    open_one = Dispatch.objects.filter(pk=dispatch_id, ended_at=None, published_at=None)
+    return open_one.update(published_at=Now(), publish_error=None)
 
 
 def _supersede(dispatch_ids: Sequence[int]) -> None:

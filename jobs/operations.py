@@ -4,6 +4,7 @@ An operation takes plain values, owns its transaction, publishes after the outer
 log what was done, or why it was refused.
 """
 
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ class Submitted:
     job_ids: tuple[int, ...]
     already_active: tuple[int, ...]
     broker_down: bool
+    handed_over: int
 
     @property
     def message(self) -> str:
@@ -83,19 +85,6 @@ class BulkRetried:
     broker_down: bool = False
 
 
-class _AfterCommit:
-    """Hands over once the outermost transaction has committed, and remembers what came of it."""
-
-    def __init__(self) -> None:
-        self.result = handover.HandedOver()
-
-    def hand_over(self, dispatch_ids: Sequence[int]) -> None:
-        def run() -> None:
-            self.result = handover.hand_over(dispatch_ids, within=HAND_OVER_SECONDS)
-
-        transaction.on_commit(run)
-
-
 def submit_run(
     *,
     operation: str,
@@ -119,7 +108,7 @@ def submit_run(
     """
     if not 0 < len(requests) <= MAX_JOBS_PER_RUN:
         raise ValueError(f"A run has 1 to {MAX_JOBS_PER_RUN} jobs, not {len(requests)}.")
-    after_commit = _AfterCommit()
+    after_commit = handover.AfterCommit(within=HAND_OVER_SECONDS)
     with transaction.atomic():
         run = Run(operation=operation, title=title[:200], requested_by=actor.name, via=actor.via)
         run.created_at = Now()
@@ -149,6 +138,7 @@ def submit_run(
         job_ids=job_ids,
         already_active=already_active,
         broker_down=after_commit.result.broker_down,
+        handed_over=after_commit.result.published,
     )
 
 
@@ -168,15 +158,9 @@ def retry_job(job_id: int, *, actor: Actor, confirm: bool = False, reason: str =
             `confirm` is not given; its identity is gone or inactive; or somebody else was quicker.
         Unavailable: its type can only be run if a live worker knows it, and the workers can't be asked.
     """
-    request = {"job_id": job_id, "confirm": confirm}
-    entity = Entity(type="job", id=job_id)
-    try:
-        return _retry_job(job_id, actor=actor, confirm=confirm, reason=reason, request=request)
-    except NotFound:
-        raise
-    except OpsError as refusal:
-        record_refusal(refusal, actor=actor, action="job.retry", entity=entity, reason=reason, request=request)
-        raise
+    return _audited_retry(
+        job_id, actor=actor, confirm=confirm, reason=reason, ask_workers=True, within=HAND_OVER_SECONDS
+    )
 
 
 def retry_jobs(job_ids: Sequence[int], *, actor: Actor, reason: str = "") -> BulkRetried:
@@ -195,9 +179,14 @@ def retry_jobs(job_ids: Sequence[int], *, actor: Actor, reason: str = "") -> Bul
             f"At most {MAX_JOBS_PER_RETRY} jobs can be retried at once, not {len(job_ids)}.", code="too_many"
         )
     result = BulkRetried()
+    deadline = time.monotonic() + HAND_OVER_SECONDS
     for job_id in sorted(set(job_ids)):
+        # Once the time is over, or the broker is down, the sweeper hands over the rest.
+        within = 0 if result.broker_down else max(0.0, deadline - time.monotonic())
         try:
-            retried = retry_job(job_id, actor=actor, reason=reason)
+            retried = _audited_retry(
+                job_id, actor=actor, confirm=False, reason=reason, ask_workers=False, within=within
+            )
         except OpsError as refusal:
             result.refused[job_id] = refusal.message
         else:
@@ -206,14 +195,36 @@ def retry_jobs(job_ids: Sequence[int], *, actor: Actor, reason: str = "") -> Bul
     return result
 
 
-def _retry_job(job_id: int, *, actor: Actor, confirm: bool, reason: str, request: dict[str, Any]) -> Retried:
+def _audited_retry(
+    job_id: int, *, actor: Actor, confirm: bool, reason: str, ask_workers: bool, within: float
+) -> Retried:
     job = Job.objects.filter(pk=job_id).first() if 0 < job_id < 2**63 else None
     if job is None:
         raise NotFound(f"There is no job {job_id}.", code="job_not_found")
-    retry_rules.check_status(job.status)
-    # Asked before the transaction: the workers take a second to answer.
-    job_type = catalog.find(job.job_type) or _unlisted_type(job)
-    after_commit = _AfterCommit()
+    request = {"job_id": job_id, "confirm": confirm}
+    entity = retry_rules.audited_entity(job)
+    after_commit = handover.AfterCommit(within=within)
+    try:
+        retry_rules.check_status(job.status)
+        # Asked before the transaction: the workers take a second to answer.
+        job_type = catalog.find(job.job_type) or _unlisted_type(job, ask_workers=ask_workers)
+        _retry(job_id, job_type, after_commit, actor=actor, confirm=confirm, reason=reason, request=request)
+    except OpsError as refusal:
+        record_refusal(refusal, actor=actor, action="job.retry", entity=entity, reason=reason, request=request)
+        raise
+    return Retried(job_id=job_id, broker_down=after_commit.result.broker_down)
+
+
+def _retry(
+    job_id: int,
+    job_type: JobType,
+    after_commit: handover.AfterCommit,
+    *,
+    actor: Actor,
+    confirm: bool,
+    reason: str,
+    request: dict[str, Any],
+) -> None:
     with transaction.atomic():
         # Locked, so that what is checked is what is retried.
         job = Job.objects.select_for_update().filter(pk=job_id).first()
@@ -233,7 +244,6 @@ def _retry_job(job_id: int, *, actor: Actor, confirm: bool, reason: str, request
             response={"status": QUEUED},
         )
         after_commit.hand_over([dispatch_id])
-    return Retried(job_id=job_id, broker_down=after_commit.result.broker_down)
 
 
 def _check_conditions(job: Job, job_type: JobType, *, confirm: bool) -> None:
@@ -267,10 +277,17 @@ def _identical(holder: int | None) -> Conflict:
     )
 
 
-def _unlisted_type(job: Job) -> JobType:
+def _unlisted_type(job: Job, *, ask_workers: bool) -> JobType:
+    job_type = catalog.unlisted(job.job_type, job.queue_name)
+    if not ask_workers:
+        # Of many at once such a job is refused in any case: it would have to be confirmed by itself.
+        raise Conflict(
+            "A job of a type that the catalog lacks can only be retried by itself, after a confirmation.",
+            code="confirmation_required",
+        )
     if job.job_type not in gateway.registered_tasks():
         raise retry_rules.unknown_type(job.job_type)
-    return catalog.unlisted(job.job_type, job.queue_name)
+    return job_type
 
 
 def _work(wanted: JobRequest) -> ledger.Work:

@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 from jobs import subjects
 from jobs.models import Dispatch, Job, Outcome
 from jobs.subjects import Watermarks
+from opsconsole.redaction import redact_text
 
 REPORTED: Final = "reported"
 OBSERVED: Final = "observed"
@@ -98,7 +99,7 @@ def _write(
     Dispatch.objects.filter(pk=dispatch.pk, ended_at=None).update(
         progress_current=current,
         progress_total=total,
-        progress_unit=unit[:MAX_UNIT_LENGTH],
+        progress_unit=redact_text(unit)[:MAX_UNIT_LENGTH],
         progress_source=source,
         progress_at=Now(),
     )

@@ -109,7 +109,7 @@ def page(
     known = counts.current()
     backwards = position is not None and position.backwards
     descending = ascending if backwards else not ascending
-    with bounded(not job_filter.is_indexed or offset > RECENT_IDS):
+    with bounded(not job_filter.is_indexed or offset > (0 if job_filter.statuses else RECENT_IDS)):
         found = _find(
             job_filter,
             known=known,

@@ -44,6 +44,9 @@ def mark_started(dispatch: Dispatch, task: ActiveTask) -> bool:
         )
         if task.worker:
             changed += open_attempt.filter(worker=None).update(worker=task.worker[:255])
+        if not changed:
+            # It has ended or is known to run already: then the job's transition was not this attempt's to make.
+            transaction.set_rollback(True)
     return bool(changed)
 
 

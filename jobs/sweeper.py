@@ -7,12 +7,14 @@ does a fixed number of queries when nothing is to be done, none of them over the
 import logging
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from queue import Empty, SimpleQueue
 from typing import Final
+from uuid import UUID
 
-from django.db import DatabaseError, DataError, InterfaceError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -87,6 +89,8 @@ class Sweeper:
             answer = gateway.ask_workers(registered=registered)
         except Unavailable as error:
             logger.warning("the workers can't be asked: %s", error.message)
+        except Exception:
+            logger.exception("the workers can't be asked")
         finally:
             self._answers.put(answer)
 
@@ -126,19 +130,36 @@ def settle_ended() -> int:
         last = batch[-1].pk
         states = gateway.read_states(str(dispatch.task_id) for dispatch in batch)
         for dispatch in batch:
-            state = states.get(str(dispatch.task_id))
-            if state is not None and state.is_ended:
-                settled += _settle(dispatch, state)
-                continue
-            if state is not None and state.state == "PROGRESS":
-                note_started(dispatch)
-                if progress.report(dispatch, state.result):
-                    continue
-            if dispatch.started_at is not None:
-                silent.append(dispatch)
-    if silent:
-        progress.observe_all(silent)
+            with _carrying_on(dispatch):
+                state = states.get(str(dispatch.task_id))
+                if state is not None and state.is_ended:
+                    settled += settling.settle(dispatch, state)
+                elif not _has_told(dispatch, state) and dispatch.started_at is not None:
+                    silent.append(dispatch)
+    # What runs past any time limit is not watched any more: counting what has arrived since costs more each time.
+    oldest = timezone.now() - timedelta(seconds=catalog.TWO_HOURS)
+    if watched := [dispatch for dispatch in silent if dispatch.started_at and dispatch.started_at > oldest]:
+        progress.observe_all(watched)
     return settled
+
+
+def _has_told(dispatch: Dispatch, state: gateway.TaskState | None) -> bool:
+    """Note what a task that has not ended says of itself; whether it has told how far it is."""
+    if state is None or state.state not in {"STARTED", "PROGRESS"}:
+        return False
+    note_started(dispatch)
+    return state.state == "PROGRESS" and progress.report(dispatch, state.result)
+
+
+@contextmanager
+def _carrying_on(dispatch: Dispatch) -> Iterator[None]:
+    """Log what goes wrong with one dispatch: one row must not keep the others from being settled."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, Unavailable):
+        raise
+    except Exception:
+        logger.exception("dispatch %s could not be settled", dispatch.pk)
 
 
 def note_started(dispatch: Dispatch) -> None:
@@ -174,19 +195,13 @@ def _settle_and_publish() -> None:
         publish_due()
 
 
-def _settle(dispatch: Dispatch, state: gateway.TaskState) -> bool:
-    try:
-        return settling.settle(dispatch, state)
-    except DataError:
-        # One result that the database can't store must not keep the others from being settled.
-        logger.exception("dispatch %s could not be settled", dispatch.pk)
-        return False
-
-
 def _redispatch(dispatch: Dispatch) -> bool:
     with transaction.atomic():
         job = Job.objects.select_for_update(skip_locked=True).filter(pk=dispatch.job_id).first()
         if job is None:
+            # Another sweeper has it, or the core has deleted it.
+            if not Job.objects.filter(pk=dispatch.job_id).exists():
+                Dispatch.objects.filter(pk=dispatch.pk).update(next_attempt_at=None)
             return False
         mine = Dispatch.objects.filter(pk=dispatch.pk).exclude(next_attempt_at=None).update(next_attempt_at=None)
         if not mine or job.status != RETRYING:
@@ -203,6 +218,10 @@ def _redispatch(dispatch: Dispatch) -> bool:
     return True
 
 
-def _uuids(names: dict[str, gateway.ActiveTask]) -> list[str]:
+def _uuids(names: Iterable[str]) -> list[UUID]:
     # Task ids of others need not be UUIDs; ours are.
-    return [name for name in names if len(name) == 36 and name.count("-") == 4]
+    found = []
+    for name in names:
+        with suppress(ValueError):
+            found.append(UUID(name))
+    return found

@@ -6,9 +6,22 @@ from collections.abc import Callable
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
-from opsconsole.views import database_unavailable
+from opsconsole.views import bad_request, database_unavailable
 
 logger = logging.getLogger(__name__)
+
+
+class MalformedCookieMiddleware:
+    """Refuses a cookie that holds a NUL: no cookie of ours does, and the session's look-up could not take it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on, unless a cookie is malformed."""
+        if any("\x00" in value for value in request.COOKIES.values()):
+            return bad_request(request, ValueError("a cookie holds a NUL character"))
+        return self.get_response(request)
 
 
 class DatabaseUnavailableMiddleware:

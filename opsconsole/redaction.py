@@ -4,6 +4,7 @@ Two rules: a value under a key that names a secret or a text is replaced whole; 
 looks like a token or a credential is replaced where it stands.
 """
 
+import math
 import re
 from functools import lru_cache
 from typing import Any
@@ -23,6 +24,10 @@ _SECRET_WORDS = frozenset(
 _TEXT_WORDS = frozenset("text body content html markdown caption snippet draft prompt transcript".split())
 _PRIVATE_KEYS = frozenset({"api_key", "access_key", "secret_key", "private_key", "message", "reply", "subject"})
 # `message_id`, `content_type`, `token_count`: a number, a kind or a time of something private is not private itself.
+_PRIVATE_IN_ONE = re.compile(
+    r"(?:secret|passw(?:or)?d|passphrase|token|credential|sessionid|bodytext|selftext)s?$"
+    r"|(?:api|access|private|secret|encryption|signing|session|client)key$|^(?:auth|session)$"
+)
 _HARMLESS_LAST_WORDS = frozenset("id ids count counts type types at length size status kind limit".split())
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
@@ -120,7 +125,10 @@ def is_private_key(key: str) -> bool:
         return False
     if "_".join(words) in _PRIVATE_KEYS or "_".join(words[-2:]) in _PRIVATE_KEYS:
         return True
-    return any(word in _SECRET_WORDS for word in words) or words[-1] in _TEXT_WORDS
+    if any(word in _SECRET_WORDS for word in words) or words[-1] in _TEXT_WORDS:
+        return True
+    # Written in one, as in `clientsecret`.
+    return _PRIVATE_IN_ONE.search("".join(words)) is not None
 
 
 def redact_text(text: str) -> str:
@@ -169,4 +177,7 @@ def redact(value: Any, *, _depth: int = 0) -> Any:
         }
     if isinstance(value, list | tuple):
         return [redact(item, _depth=_depth + 1) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        # Python writes NaN and Infinity as JSON; nobody else reads them.
+        return str(value)
     return value

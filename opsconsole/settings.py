@@ -134,6 +134,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "opsconsole.middleware.DatabaseUnavailableMiddleware",
+    "opsconsole.middleware.MalformedCookieMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "opsconsole.content_security.AdminContentSecurityPolicyMiddleware",

@@ -61,6 +61,6 @@ def active_jobs(identity_ids: list[int]) -> Mapping[int, list[dict[str, Any]]]:
     """Return the ingest jobs of identities that run or wait, at a glance, the one that runs first; two queries."""
     job_type = catalog.find(catalog.BACKFILL_CONVERSATIONS)
     assert job_type is not None
-    keys = {key: pk for pk in identity_ids if (key := job_type.serial_key({"identity_id": pk}))}
+    keys = {key: pk for pk in identity_ids if (key := job_type.serial_key(pk))}
     found = recent.active_by_serial_key(list(keys)) if keys else {}
     return {keys[key]: glances(rows) for key, rows in found.items()}

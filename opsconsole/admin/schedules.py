@@ -1,8 +1,10 @@
 """Celery beat's periodic tasks and their schedules in the console's look, as Unfold's manual says."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django_celery_beat import admin as beat
 from django_celery_beat.models import (
@@ -14,6 +16,9 @@ from django_celery_beat.models import (
 )
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from opsconsole.admin.base import actor_of
+from opsconsole.audit import Entity, record
+
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
 else:
@@ -21,6 +26,34 @@ else:
 
 for _model in (PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule):
     admin.site.unregister(_model)
+
+
+class AuditedScheduleAdmin(ModelAdmin[Any]):
+    """Writes to the audit log whatever somebody changes of beat's schedules."""
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save, and write down what was changed."""
+        super().save_model(request, obj, form, change)
+        self._record(request, obj, "changed" if change else "added", fields=form.changed_data)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Delete, and write it down."""
+        self._record(request, obj, "deleted")
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Delete several, and write down each."""
+        for obj in queryset:
+            self._record(request, obj, "deleted")
+        super().delete_queryset(request, queryset)
+
+    def _record(self, request: HttpRequest, obj: Any, change: str, *, fields: Sequence[str] = ()) -> None:
+        record(
+            actor=actor_of(request),
+            action="schedule.change",
+            entity=Entity(type=self.opts.model_name or "", id=obj.pk),
+            request={"schedule": str(obj), "change": change, "fields": list(fields)},
+        )
 
 
 class TaskSelectWidget(UnfoldAdminSelectWidget, beat.TaskSelectWidget):  # type: ignore[misc]
@@ -39,7 +72,7 @@ class PeriodicTaskForm(beat.PeriodicTaskForm):  # type: ignore[misc]
 
 
 @admin.register(PeriodicTask)
-class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, ModelAdmin[Any]):  # type: ignore[misc]
+class PeriodicTaskAdmin(AuditedScheduleAdmin, beat.PeriodicTaskAdmin):  # type: ignore[misc]
     """What beat starts, and when."""
 
     form = PeriodicTaskForm
@@ -56,26 +89,42 @@ class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, ModelAdmin[Any]):  # type: ignor
         """Offer the switches only to those who may change a task."""
         return super().get_actions(request) if self.has_change_permission(request) else {}
 
+    @admin.action(description="Enable selected tasks", permissions=["change"])
+    def enable_tasks(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Switch tasks on, and write it down."""
+        self._switched(request, queryset, "enabled")
+        super().enable_tasks(request, queryset)
+
+    @admin.action(description="Disable selected tasks", permissions=["change"])
+    def disable_tasks(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Switch tasks off, and write it down."""
+        self._switched(request, queryset, "disabled")
+        super().disable_tasks(request, queryset)
+
+    def _switched(self, request: HttpRequest, queryset: QuerySet[Any], change: str) -> None:
+        for task in queryset:
+            self._record(request, task, change)
+
 
 @admin.register(IntervalSchedule)
-class IntervalScheduleAdmin(ModelAdmin[Any]):
+class IntervalScheduleAdmin(AuditedScheduleAdmin):
     """Every so often."""
 
 
 @admin.register(CrontabSchedule)
-class CrontabScheduleAdmin(beat.CrontabScheduleAdmin, ModelAdmin[Any]):  # type: ignore[misc]
+class CrontabScheduleAdmin(AuditedScheduleAdmin, beat.CrontabScheduleAdmin):  # type: ignore[misc]
     """At certain times."""
 
     inlines = ()
 
 
 @admin.register(SolarSchedule)
-class SolarScheduleAdmin(ModelAdmin[Any]):
+class SolarScheduleAdmin(AuditedScheduleAdmin):
     """By the sun."""
 
 
 @admin.register(ClockedSchedule)
-class ClockedScheduleAdmin(beat.ClockedScheduleAdmin, ModelAdmin[Any]):  # type: ignore[misc]
+class ClockedScheduleAdmin(AuditedScheduleAdmin, beat.ClockedScheduleAdmin):  # type: ignore[misc]
     """Once."""
 
     inlines = ()

@@ -55,6 +55,26 @@ class ReasonField(serializers.CharField):
         )
 
 
+class Input(serializers.Serializer[Any]):
+    """The body of a POST.
+
+    A key that it doesn't know is refused: a misspelt one may ask for much more than was meant.
+    """
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the values.
+
+        Raises:
+            ValidationError: there are keys that it doesn't know; the sentence names those that it does.
+        """
+        known = ", ".join(self.fields)
+        if unknown := [str(name) for name in data if name not in self.fields]:
+            raise serializers.ValidationError(
+                {name[:50]: [f"This is not a key of this operation; it takes {known}."] for name in unknown[:10]}
+            )
+        return super().to_internal_value(data)
+
+
 class ListQuery(serializers.Serializer[Any]):
     """The query parameters of every list: how many rows, and where to go on.
 

@@ -19,7 +19,7 @@ FORM = "/admin/identities/identity/backfill/"
 def active_job(identity: Any, **values: Any) -> Job:
     payload = {"provider_id": identity.provider_id, "identity_id": identity.pk}
     job = make_job("ingest.backfill_conversations", status=values.pop("status", "running"), payload=payload)
-    make_attempt(job.pk, serial_key=f"ingest:identity_id={identity.pk}", started_at=NOW, **values)
+    make_attempt(job.pk, serial_key=f"ingest:{identity.pk}", started_at=NOW, **values)
     return job
 
 

@@ -81,8 +81,8 @@ def test_it_says_how_far_the_handing_over_has_come(page: Client, attempt: dict[s
 
 def test_it_says_for_which_job_it_waits(page: Client) -> None:
     first, second = make_job(status="running"), make_job(status="queued")
-    make_attempt(first.pk, serial_key="ingest:identity_id=1", published_at=NOW)
-    make_attempt(second.pk, serial_key="ingest:identity_id=1", published_at=None)
+    make_attempt(first.pk, serial_key="ingest:1", published_at=NOW)
+    make_attempt(second.pk, serial_key="ingest:1", published_at=None)
     response = shown(page, second.pk)
     assert f"Waiting for job {first.pk}" in text(response)
     assert f'href="/admin/jobs/job/{first.pk}/change/"' in response.content.decode()

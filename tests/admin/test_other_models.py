@@ -10,6 +10,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from django_celery_results.models import TaskResult
 from rest_framework.authtoken.models import Token
 
+from opsconsole.audit import AuditLog
 from tests.admin.reading import ids, messages, problems, text
 from tests.api.cast import insert, make_staff
 from tests.cast import NOW
@@ -59,6 +60,18 @@ def test_a_periodic_task_opens_and_can_be_switched_off(root: Client) -> None:
     root.post("/admin/django_celery_beat/periodictask/", data)
     task.refresh_from_db()
     assert not task.enabled
+
+
+def test_whatever_changes_a_schedule_is_written_to_the_audit_log(root: Client) -> None:
+    interval = IntervalSchedule.objects.create(every=5, period=IntervalSchedule.MINUTES)
+    task = PeriodicTask.objects.create(name="Nightly", task="opsconsole.clear_expired_sessions", interval=interval)
+    url = reverse("admin:django_celery_beat_periodictask_changelist")
+    for action in ("disable_tasks", "enable_tasks"):
+        root.post(url, {"action": action, "_selected_action": [task.pk]})
+    root.post(reverse("admin:django_celery_beat_periodictask_delete", args=[task.pk]), {"post": "yes"})
+
+    entries = AuditLog.objects.filter(action_type="schedule.change", entity_id=task.pk).order_by("pk")
+    assert [(entry.request_json or {})["change"] for entry in entries] == ["disabled", "enabled", "deleted"]
 
 
 def test_a_viewer_sees_periodic_tasks_and_switches_nothing(viewing: Client) -> None:

@@ -37,7 +37,7 @@ class Rows:
                 make_job(status="running", payload={"identity_id": identity.pk, "n": number}).pk,
             ]
             for pk in jobs[-5:]:
-                make_attempt(pk, started_at=NOW, serial_key=f"ingest:identity_id={identity.pk}", ended_at=NOW)
+                make_attempt(pk, started_at=NOW, serial_key=f"ingest:{identity.pk}", ended_at=NOW)
             self.job, self.identity, self.conversation = jobs[-5], identity.pk, conversation.pk
             self.audit = insert_audit(entity_type="identity", entity_id=identity.pk)
         self.run = make_run(*jobs).pk

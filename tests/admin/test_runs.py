@@ -96,8 +96,8 @@ def test_only_what_ended_well_is_green(page: Client, status: str, word: str) -> 
 
 def test_it_says_for_which_job_another_one_waits(page: Client) -> None:
     first, second = make_job(status="running"), make_job(status="queued")
-    make_attempt(first.pk, serial_key="ingest:identity_id=1")
-    make_attempt(second.pk, serial_key="ingest:identity_id=1", published_at=None)
+    make_attempt(first.pk, serial_key="ingest:1")
+    make_attempt(second.pk, serial_key="ingest:1", published_at=None)
     assert f"Waiting for job {first.pk}" in text(shown(page, make_run(second.pk).pk))
 
 

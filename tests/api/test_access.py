@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Permission, User
+from django.test import Client
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
@@ -198,3 +199,9 @@ def make_holder(permission: str) -> User:
     app, codename = permission.split(".")
     user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
     return user
+
+
+def test_a_cookie_that_holds_a_nul_is_a_bad_request(client: Client) -> None:
+    client.cookies.load(f'{settings.SESSION_COOKIE_NAME}="\\000abcdefghijk"')
+    for url in ("/ops/jobs", "/admin/"):
+        assert client.get(url).status_code == 400

@@ -25,6 +25,7 @@ def refused(api: APIClient, url: str, body: dict[str, Any], status: int, code: s
     return sentence
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_backfill_of_one_identity_is_a_run_with_one_job(api: APIClient) -> None:
     identity = make_identity("Alice")
     make_identity()
@@ -230,3 +231,12 @@ def test_attachments_of_an_unknown_conversation_are_a_404(api: APIClient) -> Non
     before = ledger_state()
     refusal(api.post("/ops/redownload/attachments", {"conversation_id": 999_999}), 404, "conversation_not_found")
     assert ledger_state() == before
+
+
+@pytest.mark.parametrize("body", [{"identity": 3}, {"identity_ids": [1]}, {"identity_id": None, "identitty_id": 1}])
+def test_a_misspelt_key_is_refused_instead_of_backfilling_everybody(api: APIClient, body: dict[str, Any]) -> None:
+    make_identity("Alice")
+    response = api.post("/ops/backfill/conversations", body)
+    assert response.status_code == 400
+    assert "it takes identity_id, reason" in response.json()["detail"]
+    assert not Job.objects.exists()

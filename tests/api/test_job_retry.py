@@ -276,5 +276,6 @@ def test_a_body_of_wrong_types_is_a_400_that_names_the_field(api: APIClient, bod
     assert ledger_state() == before
 
 
-def test_keys_that_it_does_not_know_are_ignored(api: APIClient) -> None:
-    assert retry(api, make_job().pk, whatever=1).status_code == 200
+def test_a_key_that_it_does_not_know_is_refused(api: APIClient) -> None:
+    assert "it takes confirm, reason" in refusal(retry(api, make_job().pk, whatever=1), 400, "invalid")
+    assert Job.objects.get().status == "failed"

@@ -194,3 +194,26 @@ def test_what_is_nested_beyond_reason_is_not_shown() -> None:
     for _ in range(100):
         value = [value]
     assert "too deeply nested" in json.dumps(redact(value))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "session",
+        "sessionid",
+        "clientsecret",
+        "accesstoken",
+        "dbpassword",
+        "auth",
+        "encryption_key",
+        "client_key",
+        "selftext",
+    ],
+)
+def test_a_key_that_names_a_secret_in_one_word_is_private(key: str) -> None:
+    assert redact({key: "hunter2hunter2"}) == {key: "[redacted]"}
+
+
+@pytest.mark.parametrize("key", ["session_id", "token_count", "author", "monkey", "keyword", "authored_at"])
+def test_a_key_that_only_looks_like_it_is_not(key: str) -> None:
+    assert redact({key: "value"}) == {key: "value"}

@@ -229,3 +229,41 @@ def test_a_setting_maps_a_type_to_another_task(settings: Any) -> None:
 
     dispatch = Dispatch.objects.get()
     assert (dispatch.task, dispatch.queue) == ("media.encode", "gpu")
+
+
+def test_many_jobs_of_unknown_types_are_refused_without_asking_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask() -> set[str]:
+        raise AssertionError("it takes a second for each")
+
+    monkeypatch.setattr(gateway, "registered_tasks", ask)
+    jobs = [make_job("media.transcode", queue_name="media") for _ in range(3)]
+
+    result = operations.retry_jobs([job.pk for job in jobs], actor=OPERATOR)
+
+    assert len(result.refused) == 3
+
+
+def test_many_jobs_are_retried_while_the_broker_is_down_after_one_attempt_to_reach_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[gateway.TaskMessage] = []
+
+    def unreachable(message: gateway.TaskMessage) -> None:
+        tried.append(message)
+        raise gateway.BrokerUnreachable("The broker can't be reached.")
+
+    monkeypatch.setattr(gateway, "publish", unreachable)
+    result = operations.retry_jobs([make_job().pk for _ in range(5)], actor=OPERATOR)
+
+    assert len(result.done) == 5
+    assert result.broker_down
+    assert len(tried) == 1
+
+
+def test_a_refused_retry_is_found_by_its_identity() -> None:
+    carol = make_identity("Carol", is_active=False)
+    job = make_job(payload={"provider_id": "reddit", "identity_id": carol.pk})
+    with pytest.raises(Conflict):
+        operations.retry_job(job.pk, actor=OPERATOR)
+    entry = AuditLog.objects.get()
+    assert (entry.identity_id, entry.provider_id, entry.result) == (carol.pk, "reddit", "error")

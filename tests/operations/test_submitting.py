@@ -6,10 +6,10 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from identities import operations
-from jobs import gateway
+from jobs import gateway, handover
 from jobs.models import DONE, QUEUED, Dispatch, Job, Run
 from opsconsole.audit import AuditLog
 from opsconsole.errors import Conflict, NotFound, Refused
@@ -146,8 +146,8 @@ def test_only_one_ingest_job_of_an_identity_is_handed_over_and_the_others_wait()
     operations.backfill_conversations(identity_ids=[bob.pk], actor=OPERATOR)
 
     published = Dispatch.objects.exclude(published_at=None)
-    assert published.filter(serial_key__contains=f"={alice.pk}").count() == 1
-    assert published.filter(serial_key__contains=f"={bob.pk}").count() == 1
+    assert published.filter(serial_key=f"ingest:{alice.pk}").count() == 1
+    assert published.filter(serial_key=f"ingest:{bob.pk}").count() == 1
     assert Dispatch.objects.filter(published_at=None).count() == 3
 
 
@@ -203,3 +203,26 @@ def test_attachments_are_fetched_again_for_one_conversation_or_for_all() -> None
         {"limit": 5, "conversation_id": conversation.pk},
         {"limit": 100},
     ]
+
+
+def test_fetching_attachments_of_a_conversation_waits_for_its_identitys_backfill() -> None:
+    conversation = make_conversation(make_identity("Alice"))
+    operations.backfill_conversations(identity_ids=[conversation.identity_id], actor=OPERATOR)
+
+    submitted = operations.redownload_attachments(conversation_id=conversation.pk, actor=OPERATOR)
+
+    assert Dispatch.objects.get(job_id=submitted.job_ids[0]).published_at is None
+    assert submitted.handed_over == 0
+
+
+def test_what_goes_wrong_after_the_commit_does_not_take_back_what_was_accepted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OperationalError("the connection was lost")
+
+    monkeypatch.setattr(handover, "hand_over", fail)
+    submitted = operations.backfill_conversations(identity_ids=[make_identity("Alice").pk], actor=OPERATOR)
+
+    assert submitted.broker_down
+    assert Job.objects.get().status == QUEUED

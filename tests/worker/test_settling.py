@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import DataError, connection
 
 from identities.operations import backfill_conversations
-from jobs import catalog, operations, sweeper
+from jobs import catalog, operations, progress, settling, sweeper
 from jobs.gateway import ActiveTask, Workers
 from jobs.models import CANCELLED, DONE, FAILED, QUEUED, RETRYING, RUNNING, Dispatch, Job
 from opsconsole.audit import Entity
@@ -280,3 +281,72 @@ def test_a_result_that_is_no_object_counts_as_done(dispatch: Dispatch, leave_res
     leave_result(dispatch, result)
     settle(dispatch)
     assert only_job().status == DONE
+
+
+def test_a_start_that_is_noticed_after_the_end_changes_nothing(dispatch: Dispatch, leave_result: Leave) -> None:
+    stale = Dispatch.objects.get()
+    leave_result(dispatch, {"status": "error", "error": "down"})
+    settle(dispatch)
+
+    settling.mark_started(stale, ActiveTask(task_id=str(stale.task_id), worker="core@host", started_at=None))
+
+    assert (only_job().status, only_job().attempts) == (RETRYING, 1)
+    assert only_job().next_run_at is not None
+
+
+@pytest.mark.parametrize("odd", ["a\ud83d", float("nan"), float("inf")])
+def test_a_result_that_only_python_reads_is_no_failure(dispatch: Dispatch, leave_result: Leave, odd: Any) -> None:
+    leave_result(dispatch, {**GOOD, "note": odd})
+    settle(dispatch)
+    assert only_job().status == DONE
+
+
+def test_a_task_that_says_it_has_started_is_running(dispatch: Dispatch, leave_result: Leave) -> None:
+    leave_result(dispatch, None, state="STARTED")
+    settle(dispatch)
+    assert only_job().status == RUNNING
+
+
+def test_one_attempt_whose_report_cannot_be_kept_does_not_keep_the_others_from_being_settled(
+    leave_result: Leave, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        make_identity()
+    backfill_conversations(actor=OPERATOR)
+    first, second = Dispatch.objects.order_by("pk")
+    leave_result(first, {"current": 1, "unit": "a\x00"}, state="PROGRESS")
+    leave_result(second, GOOD)
+
+    def refuse(*_: Any) -> bool:
+        raise DataError
+
+    monkeypatch.setattr(progress, "report", refuse)
+    sweeper.settle_ended()
+
+    assert Job.objects.get(pk=second.job_id).status == DONE
+
+
+def test_a_unit_of_progress_may_hold_anything(dispatch: Dispatch, leave_result: Leave) -> None:
+    leave_result(dispatch, {"current": 1, "unit": "a\x00\ud800"}, state="PROGRESS")
+    settle(dispatch)
+    assert dispatch.progress_current == 1
+
+
+def test_a_foreign_task_whose_id_is_no_uuid_does_not_hide_ours(dispatch: Dispatch) -> None:
+    foreign = "not-a-uuid-but-thirty-six-characters"
+    active = {
+        name: ActiveTask(task_id=name, worker="core@host", started_at=None) for name in (foreign, str(dispatch.task_id))
+    }
+    sweeper.note_workers(Workers(active=active))
+    assert only_job().status == RUNNING
+
+
+def test_the_retry_of_a_job_that_the_core_has_deleted_is_given_up(dispatch: Dispatch, leave_result: Leave) -> None:
+    leave_result(dispatch, {"status": "error", "error": "down"})
+    settle(dispatch)
+    Dispatch.objects.update(next_attempt_at=datetime.now(UTC) - timedelta(seconds=1))
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM jobs")
+
+    assert sweeper.redispatch_due() == 0
+    assert not Dispatch.objects.exclude(next_attempt_at=None).exists()
