@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from identities.models import Conversation, Identity
 from jobs import catalog
-from jobs.operations import JobRequest, Submitted, submit_run
+from jobs.operations import JobRequest, submit_run
+from jobs.receipts import Submitted
 from opsconsole.audit import Actor, Entity, record_refusal
 from opsconsole.errors import Conflict, NotFound, OpsError, Refused
 

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from jobs import operations, queries, run_queries, run_representation
 from jobs.filters import ALLOWED_STATUSES, OTHER, from_validated
 from jobs.models import STATUSES
+from jobs.receipts import Submitted
 from jobs.representation import attempt_as_json, jobs_as_json
 from opsconsole.api import cursors
 from opsconsole.api.actor import actor_of
@@ -214,7 +215,7 @@ def job_id_of(text: str) -> int:
     raise NotFound(f"There is no job {text[:50]}.", code="job_not_found")
 
 
-def accepted(submitted: operations.Submitted) -> Response:
+def accepted(submitted: Submitted) -> Response:
     """Return the 202 of every operation that starts a run."""
     new = set(submitted.job_ids) - set(submitted.already_active)
     return Response(

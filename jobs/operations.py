@@ -5,9 +5,8 @@ log what was done, or why it was refused.
 """
 
 import time
-import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
@@ -17,6 +16,7 @@ from jobs import catalog, gateway, handover, ledger, retry_rules, subjects
 from jobs.catalog import JobType
 from jobs.dispatching import create_dispatches, create_next_dispatch
 from jobs.models import FAILED, QUEUED, Job, Run, RunJob
+from jobs.receipts import BulkRetried, Retried, Submitted
 from opsconsole.audit import Actor, Entity, record, record_refusal
 from opsconsole.errors import Conflict, NotFound, OpsError
 
@@ -24,7 +24,6 @@ MAX_JOBS_PER_RUN: Final = 1_000
 MAX_JOBS_PER_RETRY: Final = 200
 # How long whoever asked waits for a long run to be handed over; the sweeper does the rest.
 HAND_OVER_SECONDS: Final = 1.0
-NOT_HANDED_OVER = "The broker can't be reached, so nothing is handed over yet; the console does it as soon as it can."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,56 +32,6 @@ class JobRequest:
 
     job_type: str
     payload: dict[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Submitted:
-    """What came of a click: the run, its jobs, and which of them were active already."""
-
-    run_id: uuid.UUID
-    job_ids: tuple[int, ...]
-    already_active: tuple[int, ...]
-    broker_down: bool
-    handed_over: int
-
-    @property
-    def message(self) -> str:
-        """What happened, in a sentence or two."""
-        new, joined = len(self.job_ids) - len(self.already_active), len(self.already_active)
-        parts = []
-        if new:
-            parts.append("1 job queued." if new == 1 else f"{new} jobs queued.")
-        if joined:
-            parts.append(
-                "An identical job was active already and was joined."
-                if joined == 1
-                else f"{joined} identical jobs were active already and were joined."
-            )
-        if self.broker_down:
-            parts.append(NOT_HANDED_OVER)
-        return " ".join(parts)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Retried:
-    """A job that was queued again."""
-
-    job_id: int
-    broker_down: bool
-
-    @property
-    def message(self) -> str:
-        """What happened, in a sentence or two."""
-        return "Queued again." + (f" {NOT_HANDED_OVER}" if self.broker_down else "")
-
-
-@dataclass(kw_only=True)
-class BulkRetried:
-    """What came of retrying several jobs: the ones queued again, and why the others were not."""
-
-    done: list[int] = field(default_factory=list)
-    refused: dict[int, str] = field(default_factory=dict)
-    broker_down: bool = False
 
 
 def submit_run(

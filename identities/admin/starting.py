@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from jobs import catalog, recent
 from jobs.glance import glances
-from jobs.operations import Submitted
+from jobs.receipts import Submitted
 from opsconsole.admin.base import tell, tell_done
 from opsconsole.audit import MAX_REASON_LENGTH
 from opsconsole.errors import OpsError

@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 
-from jobs import counts, operations, queries
+from jobs import counts, operations, queries, receipts
 from jobs.admin import job_page
 from jobs.admin.columns import JobColumns, kept_filters
 from jobs.admin.filter_form import JobFilterForm
@@ -122,7 +122,7 @@ class JobAdmin(JobColumns, ListAdmin[Job]):
             return
         if result.done:
             text = f"{formatting.count(len(result.done), 'job')} queued again."
-            tell_done(request, f"{text} {operations.NOT_HANDED_OVER}" if result.broker_down else text)
+            tell_done(request, f"{text} {receipts.NOT_HANDED_OVER}" if result.broker_down else text)
         reasons: dict[str, list[int]] = {}
         for job_id, reason in result.refused.items():
             reasons.setdefault(reason, []).append(job_id)
