@@ -145,7 +145,7 @@ class Stack:
 
     def _watch(self) -> None:
         while not self._tick():
-            pass
+            continue
 
     def _tick(self) -> bool:
         """Let a moment pass; say whether a stop was asked for.

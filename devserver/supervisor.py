@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -181,7 +182,7 @@ class Supervisor:
                 last = True
                 self._selector.unregister(member.process.stdout)
         except (BlockingIOError, KeyError):
-            pass
+            pass  # nothing to read at the moment, or closed already
         *lines, member.pending = member.pending.split(b"\n")
         if last and member.pending:
             lines.append(member.pending)
@@ -194,10 +195,8 @@ class Supervisor:
 
     def _forget(self, member: Member) -> None:
         assert member.process.stdout is not None
-        try:
+        with suppress(KeyError):
             self._selector.unregister(member.process.stdout)
-        except KeyError:
-            pass
         member.process.stdout.close()
 
     def _print(self, name: str, colour: int, text: str) -> None:

@@ -15,7 +15,6 @@ from opsconsole.api import cursors
 from opsconsole.api.actor import actor_of
 from opsconsole.api.fields import IdField, Input, ListQuery, ReasonField
 from opsconsole.api.viewsets import OpsViewSet
-from opsconsole.errors import NotFound
 
 
 class BackfillConversationsInput(Input):
@@ -144,7 +143,7 @@ class IdentityViewSet(OpsViewSet):
 
     def retrieve(self, request: Request, pk: str) -> Response:
         """One identity."""
-        (identity,) = identities_as_json([queries.identity(identity_id_of(pk))])
+        (identity,) = identities_as_json([queries.identity(queries.identity_id_of(pk))])
         return Response(identity)
 
     @action(detail=True, methods=["post"])
@@ -153,7 +152,7 @@ class IdentityViewSet(OpsViewSet):
         given = ReasonInput(data=request.data)
         given.is_valid(raise_exception=True)
         submitted = operations.backfill_conversations(
-            identity_ids=[identity_id_of(pk)], actor=actor_of(request), reason=given.validated_data["reason"]
+            identity_ids=[queries.identity_id_of(pk)], actor=actor_of(request), reason=given.validated_data["reason"]
         )
         return accepted(submitted)
 
@@ -197,14 +196,3 @@ class ConversationViewSet(OpsViewSet):
                 ),
             }
         )
-
-
-def identity_id_of(text: str) -> int:
-    """Return the identity id that an address names.
-
-    Raises:
-        NotFound: it is no number that a row could have.
-    """
-    if text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) < 2**63:
-        return int(text)
-    raise NotFound(f"There is no identity {text[:50]}.", code="identity_not_found")

@@ -9,10 +9,10 @@ from jobs.operations import JobRequest, submit_run
 from jobs.receipts import Submitted
 from opsconsole.audit import Actor, Entity, record_refusal
 from opsconsole.errors import Conflict, NotFound, OpsError, Refused
+from opsconsole.row_ids import row_id
 
 MAX_CONVERSATIONS: Final = 100
 MAX_ATTACHMENTS: Final = 1_000
-MAX_BIGINT: Final = 2**63 - 1
 
 BACKFILL: Final = "backfill.trigger"
 REDOWNLOAD: Final = "redownload_attachments.trigger"
@@ -32,7 +32,7 @@ def backfill_conversations(*, identity_ids: Sequence[int] | None = None, actor: 
     """
     request: dict[str, Any] = {"identity_ids": list(identity_ids) if identity_ids is not None else None}
     only = identity_ids[0] if identity_ids and len(identity_ids) == 1 else None
-    entity = Entity(type="identity", id=only if only and 0 < only <= MAX_BIGINT else None)
+    entity = Entity(type="identity", id=row_id(only))
     try:
         identities = _active_identities(identity_ids)
     except OpsError as refusal:
@@ -163,7 +163,7 @@ def _active_identities(identity_ids: Sequence[int] | None) -> list[Identity]:
     if not identity_ids:
         raise Refused("Name at least one identity.", code="nothing_chosen")
     wanted = sorted(set(identity_ids))
-    found = Identity.objects.in_bulk([pk for pk in wanted if 0 < pk <= MAX_BIGINT])
+    found = Identity.objects.in_bulk([pk for pk in wanted if row_id(pk)])
     for pk in wanted:
         if pk not in found:
             raise NotFound(f"There is no identity {pk}.", code="identity_not_found")
@@ -180,9 +180,7 @@ def _live_conversations(conversation_ids: Sequence[int]) -> list[Conversation]:
         raise Refused(
             f"Name 1 to {MAX_CONVERSATIONS} conversations at once, not {len(wanted)}.", code="too_many_conversations"
         )
-    found = Conversation.objects.select_related("counterpart_account").in_bulk(
-        [pk for pk in wanted if 0 < pk <= MAX_BIGINT]
-    )
+    found = Conversation.objects.select_related("counterpart_account").in_bulk([pk for pk in wanted if row_id(pk)])
     owners = Identity.objects.in_bulk({conversation.identity_id for conversation in found.values()})
     for pk in wanted:
         conversation = found.get(pk)

@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce
 
 from identities.models import Conversation, Identity, Message, ProviderCredential
 from opsconsole.errors import NotFound
+from opsconsole.row_ids import row_id
 from opsconsole.slow_filters import bounded
 
 MAX_IDENTITIES: Final = 1_000
@@ -38,10 +39,21 @@ def identity(identity_id: int) -> Identity:
     Raises:
         NotFound: there is none with this id.
     """
-    found = Identity.objects.select_related("provider").filter(pk=identity_id).first() if _is_id(identity_id) else None
+    found = Identity.objects.select_related("provider").filter(pk=identity_id).first() if row_id(identity_id) else None
     if found is None:
         raise NotFound(f"There is no identity {identity_id}.", code="identity_not_found")
     return found
+
+
+def identity_id_of(text: str) -> int:
+    """Return the identity id that an address names.
+
+    Raises:
+        NotFound: it is no number that a row could have.
+    """
+    if (found := row_id(text)) is not None:
+        return found
+    raise NotFound(f"There is no identity {text[:50]}.", code="identity_not_found")
 
 
 def credential_states(identity_ids: list[int]) -> dict[int, CredentialState]:
@@ -133,7 +145,3 @@ def _conversation_row(row: Conversation, message_count: int) -> dict[str, Any]:
         "archived_at": row.archived_at,
         "message_count": message_count,
     }
-
-
-def _is_id(value: int) -> bool:
-    return 0 < value < 2**63

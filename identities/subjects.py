@@ -6,7 +6,8 @@ from typing import Any
 from django.db import connection
 
 from identities.models import Conversation, Identity, Message
-from jobs.subjects import Arrived, SendState, Subject, Subjects, Watermarks, as_id, identity_id_of
+from jobs.subjects import Arrived, SendState, Subject, Subjects, Watermarks, identity_id_of
+from opsconsole.row_ids import row_id
 
 
 class IdentitySubjects(Subjects):
@@ -20,7 +21,7 @@ class IdentitySubjects(Subjects):
             for job_id, payload in payloads.items()
             if job_id not in identities
             and isinstance(payload, Mapping)
-            and (found := as_id(payload.get("conversation_id")))
+            and (found := row_id(payload.get("conversation_id")))
         }
         if conversations:
             owners = dict(
@@ -40,7 +41,7 @@ class IdentitySubjects(Subjects):
     def send_states(self, payloads: Mapping[int, Any]) -> dict[int, SendState]:
         """Return what became of the message that each payload names."""
         messages = {
-            job_id: as_id(payload.get("message_id")) if isinstance(payload, Mapping) else None
+            job_id: row_id(payload.get("message_id")) if isinstance(payload, Mapping) else None
             for job_id, payload in payloads.items()
         }
         rows = Message.objects.filter(pk__in={pk for pk in messages.values() if pk}).values_list(

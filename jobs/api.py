@@ -16,7 +16,6 @@ from opsconsole.api import cursors
 from opsconsole.api.actor import actor_of
 from opsconsole.api.fields import IdField, Input, ListQuery, MomentField, ReasonField
 from opsconsole.api.viewsets import OpsViewSet
-from opsconsole.errors import NotFound
 
 ORDERINGS = ("-created_at", "created_at", "-id", "id")
 MAX_OFFSET = 10_000_000
@@ -135,7 +134,7 @@ class JobViewSet(OpsViewSet):
 
     def retrieve(self, request: Request, pk: str) -> Response:
         """One job, with its attempts, its whole error, and what was done about it."""
-        row = queries.get(job_id_of(pk))
+        row = queries.get(queries.job_id_of(pk))
         attempts = [attempt_as_json(attempt) for attempt in queries.attempts(row["id"])]
         (job,) = jobs_as_json([row], error_length=queries.DETAIL_ERROR_LENGTH)
         newest = attempts[0] if attempts else {}
@@ -166,7 +165,7 @@ class JobViewSet(OpsViewSet):
         given = RetryInput(data=request.data)
         given.is_valid(raise_exception=True)
         retried = operations.retry_job(
-            job_id_of(pk),
+            queries.job_id_of(pk),
             actor=actor_of(request),
             confirm=given.validated_data["confirm"],
             reason=given.validated_data["reason"],
@@ -202,17 +201,6 @@ class RunPollingViewSet(OpsViewSet):
     def retrieve(self, request: Request, pk: str) -> Response:
         """The state of a run, or of a Celery task that the result back ends know."""
         return Response(run_representation.polling_as_json(pk))
-
-
-def job_id_of(text: str) -> int:
-    """Return the job id that an address names.
-
-    Raises:
-        NotFound: it is no number that a row could have.
-    """
-    if text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) < 2**63:
-        return int(text)
-    raise NotFound(f"There is no job {text[:50]}.", code="job_not_found")
 
 
 def accepted(submitted: Submitted) -> Response:

@@ -114,21 +114,6 @@ def stuck_condition() -> tuple[Any, ...]:
     )
 
 
-def as_query(job_filter: JobFilter) -> dict[str, str]:
-    """Return the filter as the query parameters of a list's address."""
-    query: dict[str, str] = {}
-    for field in fields(job_filter):
-        value = getattr(job_filter, field.name)
-        if field.name == "statuses":
-            if value:
-                query["status"] = ",".join(value)
-        elif isinstance(value, datetime):
-            query[field.name] = value.isoformat().replace("+00:00", "Z")
-        elif value not in ("", None, False):
-            query[field.name] = "true" if value is True else str(value)
-    return query
-
-
 def from_validated(data: Mapping[str, Any]) -> JobFilter:
     """Return the filter that validated query parameters stand for."""
     return JobFilter(**{field.name: data[field.name] for field in fields(JobFilter) if field.name in data})

@@ -105,6 +105,7 @@ class AfterCommit:
             try:
                 self.result = hand_over(dispatch_ids, within=self._within)
             except Exception:
+                # The work is committed: whoever asked must not be told that it failed.
                 logger.exception("handing over was interrupted")
                 self.result = HandedOver(broker_down=True)
 

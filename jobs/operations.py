@@ -19,6 +19,7 @@ from jobs.models import FAILED, QUEUED, Job, Run, RunJob
 from jobs.receipts import BulkRetried, Retried, Submitted
 from opsconsole.audit import Actor, Entity, record, record_refusal
 from opsconsole.errors import Conflict, NotFound, OpsError
+from opsconsole.row_ids import row_id
 
 MAX_JOBS_PER_RUN: Final = 1_000
 MAX_JOBS_PER_RETRY: Final = 200
@@ -147,7 +148,7 @@ def retry_jobs(job_ids: Sequence[int], *, actor: Actor, reason: str = "") -> Bul
 def _audited_retry(
     job_id: int, *, actor: Actor, confirm: bool, reason: str, ask_workers: bool, within: float
 ) -> Retried:
-    job = Job.objects.filter(pk=job_id).first() if 0 < job_id < 2**63 else None
+    job = Job.objects.filter(pk=job_id).first() if row_id(job_id) else None
     if job is None:
         raise NotFound(f"There is no job {job_id}.", code="job_not_found")
     request = {"job_id": job_id, "confirm": confirm}

@@ -19,6 +19,7 @@ from jobs.models import STATUSES, Dispatch
 from opsconsole.errors import NotFound
 from opsconsole.fields import parse_json
 from opsconsole.redaction import CUT_MARGIN
+from opsconsole.row_ids import row_id
 from opsconsole.slow_filters import bounded
 
 LIST_ERROR_LENGTH: Final = 5_000
@@ -140,10 +141,21 @@ def get(job_id: int) -> Row:
     Raises:
         NotFound: there is no such job.
     """
-    rows = by_id([job_id], error_length=DETAIL_ERROR_LENGTH) if 0 < job_id < 2**63 else []
+    rows = by_id([job_id], error_length=DETAIL_ERROR_LENGTH) if row_id(job_id) else []
     if not rows:
         raise NotFound(f"There is no job {job_id}.", code="job_not_found")
     return rows[0]
+
+
+def job_id_of(text: str) -> int:
+    """Return the job id that an address names.
+
+    Raises:
+        NotFound: it is no number that a row could have.
+    """
+    if (found := row_id(text)) is not None:
+        return found
+    raise NotFound(f"There is no job {text[:50]}.", code="job_not_found")
 
 
 def by_id(job_ids: Sequence[int], *, error_length: int = LIST_ERROR_LENGTH) -> list[Row]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from opsconsole.row_ids import row_id
+
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
@@ -71,13 +73,4 @@ def registered() -> Subjects:
 def identity_id_of(payload: Any) -> int | None:
     """Return the identity id that a payload names, when it is a whole number that a bigint can hold."""
     value = payload.get("identity_id") if isinstance(payload, Mapping) else None
-    return as_id(value)
-
-
-def as_id(value: Any) -> int | None:
-    """Return a JSON value as a row's id, or None when it can't be one."""
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value[:20])
-    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63:
-        return value
-    return None
+    return row_id(value)

@@ -12,8 +12,7 @@ from django.core.exceptions import ValidationError
 from django.utils.dateparse import parse_datetime
 
 from opsconsole.formatting import exact
-
-MAX_ID = 2**63 - 1
+from opsconsole.row_ids import MAX_ID
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -214,7 +214,7 @@ class IdentityAdmin(ListAdmin[Identity]):
         """Show one identity: its credentials (never a secret), what runs, and its last jobs."""
         self.demand(request)
         try:
-            identity = queries.identity(int(object_id) if object_id.isascii() and object_id.isdigit() else 0)
+            identity = queries.identity(queries.identity_id_of(object_id))
         except NotFound:
             return self.missing(request, NotFound(f"There is no identity {object_id[:50]}."))
         may_see_jobs = request.user.has_perm("jobs.view_job")

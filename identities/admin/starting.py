@@ -11,8 +11,8 @@ from jobs.receipts import Submitted
 from opsconsole.admin.base import tell, tell_done
 from opsconsole.audit import MAX_REASON_LENGTH
 from opsconsole.errors import OpsError
-from opsconsole.filter_forms import MAX_ID
 from opsconsole.links import page_of
+from opsconsole.row_ids import row_id
 
 MAX_IDS = 1_000
 
@@ -26,8 +26,7 @@ class HasList(Protocol):
 
 def ids_in(values: list[str]) -> list[int]:
     """Return the ids among what an address or a form names, each once; what can be no id is left out."""
-    ids = [int(value) for value in values[:MAX_IDS] if value.isascii() and value.isdigit() and len(value) < 20]
-    return list(dict.fromkeys(pk for pk in ids if 0 < pk <= MAX_ID))
+    return list(dict.fromkeys(pk for value in values[:MAX_IDS] if (pk := row_id(value))))
 
 
 def reason_in(request: HttpRequest) -> str:

@@ -20,7 +20,7 @@ from opsconsole.admin.base import View, actor_of, tell, tell_done
 from opsconsole.admin.lists import Cursor, EmptyList, ListAdmin, ListPage, chosen_ids, list_page
 from opsconsole.audit import MAX_REASON_LENGTH
 from opsconsole.errors import NotFound, OpsError
-from opsconsole.filter_forms import MAX_ID, FilterForm
+from opsconsole.filter_forms import FilterForm
 
 ERROR_LENGTH = 1_000
 
@@ -137,7 +137,7 @@ class JobAdmin(JobColumns, ListAdmin[Job]):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         try:
-            job_id = job_id_of(object_id)
+            job_id = queries.job_id_of(object_id)
             confirmed = request.POST.get("confirm") == "yes"
             if not confirmed and (sentence := job_page.needs_confirmation(job_id)):
                 return self._ask(request, job_id, sentence)
@@ -169,7 +169,7 @@ class JobAdmin(JobColumns, ListAdmin[Job]):
         """Show one job."""
         self.demand(request)
         try:
-            row = queries.get(job_id_of(object_id))
+            row = queries.get(queries.job_id_of(object_id))
         except NotFound as error:
             return self.missing(request, error)
         context = job_page.context(row)
@@ -186,7 +186,7 @@ class JobAdmin(JobColumns, ListAdmin[Job]):
         """The part of a job's page that moves; once the job has changed its state, the page is loaded again."""
         self.demand(request)
         try:
-            row = queries.get(job_id_of(object_id))
+            row = queries.get(queries.job_id_of(object_id))
         except NotFound as error:
             return HttpResponse(error.message, status=404, content_type="text/plain")
         context = job_page.live_context(row) | {"live_url": self.url("live", row["id"])}
@@ -194,17 +194,6 @@ class JobAdmin(JobColumns, ListAdmin[Job]):
         if request.GET.get("was") != context["stage"]:
             response["HX-Refresh"] = "true"
         return response
-
-
-def job_id_of(text: str) -> int:
-    """Return a job's id from an address.
-
-    Raises:
-        NotFound: it is no id.
-    """
-    if text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) <= MAX_ID:
-        return int(text)
-    raise NotFound(f"There is no job {text[:50]}.", code="job_not_found")
 
 
 def _kept(request: HttpRequest) -> str:

@@ -13,9 +13,10 @@ from opsconsole.admin.lists import Cursor, EmptyList, ListAdmin, ListPage, list_
 from opsconsole.audit import AuditLog
 from opsconsole.audit_queries import ACTORS, RESULTS, AuditFilter
 from opsconsole.errors import NotFound
-from opsconsole.filter_forms import MAX_ID, FilterForm, IdField, MomentField, OpenChoiceField
+from opsconsole.filter_forms import FilterForm, IdField, MomentField, OpenChoiceField
 from opsconsole.formatting import NOTHING, Look, ago, badge, first_line, through
 from opsconsole.links import page_of
+from opsconsole.row_ids import row_id
 
 ACTIONS = (
     "job.retry",
@@ -150,7 +151,7 @@ class AuditLogAdmin(ListAdmin[AuditLog]):
     ) -> HttpResponse:
         """Show one entry."""
         self.demand(request)
-        known = object_id.isascii() and object_id.isdigit() and 0 < int(object_id[:20]) <= MAX_ID
+        known = row_id(object_id) is not None
         row = AuditLog.objects.filter(pk=object_id).first() if known else None
         if row is None:
             return self.missing(request, NotFound(f"There is no audit entry {object_id}."))

@@ -14,6 +14,7 @@ from django.utils.html import format_html
 
 from opsconsole.audit import Actor
 from opsconsole.errors import Conflict, NotFound, OpsError
+from opsconsole.row_ids import row_id
 
 if TYPE_CHECKING:
     # Unfold's has no types; it is Django's with another look.
@@ -152,7 +153,7 @@ class ReadOnlyAdmin(ModelAdmin[M]):
     ) -> HttpResponse:
         """Show one row."""
         self.demand(request)
-        known = object_id.isascii() and object_id.isdigit() and 0 < int(object_id[:20]) < 2**63
+        known = row_id(object_id) is not None
         shown = self.get_queryset(request).filter(pk=object_id).first() if known else None
         if shown is None:
             name = self.opts.verbose_name

@@ -14,6 +14,7 @@ from opsconsole.admin.base import ReadOnlyAdmin
 from opsconsole.api import cursors
 from opsconsole.errors import OpsError
 from opsconsole.filter_forms import FilterForm
+from opsconsole.row_ids import row_id
 
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList
@@ -23,7 +24,6 @@ else:
 M = TypeVar("M", bound=Model)
 
 ROWS_PER_PAGE = 50
-MAX_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,8 +186,7 @@ class ListAdmin(ReadOnlyAdmin[M]):
 def chosen_ids(request: HttpRequest) -> list[int]:
     """Return the ids of the rows that were ticked, those that can be ids, one page at most."""
     given = request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)[: 2 * ROWS_PER_PAGE]
-    ids = [int(value) for value in given if value.isascii() and value.isdigit() and len(value) < 20]
-    return list(dict.fromkeys(pk for pk in ids if 0 < pk <= MAX_ID))
+    return list(dict.fromkeys(pk for value in given if (pk := row_id(value))))
 
 
 def list_page(

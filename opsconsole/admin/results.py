@@ -15,7 +15,9 @@ from opsconsole.errors import NotFound
 from opsconsole.filter_forms import FilterForm
 from opsconsole.formatting import Look, ago, badge
 from opsconsole.redaction import redact, redact_text
+from opsconsole.row_ids import row_id
 
+# Groups of results are shown nowhere: the console makes none.
 for _model in (TaskResult, GroupResult):
     admin.site.unregister(_model)
 
@@ -87,9 +89,7 @@ class TaskResultAdmin(ListAdmin[Any]):
     ) -> HttpResponse:
         """Show one result."""
         self.demand(request)
-        result = (
-            TaskResult.objects.filter(pk=object_id).first() if object_id.isdigit() and len(object_id) < 10 else None
-        )
+        result = TaskResult.objects.filter(pk=object_id).first() if row_id(object_id) else None
         if result is None:
             return self.missing(request, NotFound(f"There is no result {object_id}."))
         context = {
@@ -113,12 +113,3 @@ def _shown(text: str | None) -> Any:
         return redact(json.loads(text))
     except ValueError:
         return redact_text(text)
-
-
-@admin.register(GroupResult)
-class GroupResultAdmin(ListAdmin[Any]):
-    """Groups of results; the console makes none itself."""
-
-    list_display = ("group_id", "date_done")
-    list_display_links = None
-    empty_list = EmptyList(icon="receipt_long", title="No group results")

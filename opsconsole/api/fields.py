@@ -1,11 +1,11 @@
 """Fields of input that several endpoints take, with sentences that say what is allowed."""
 
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from django.core.validators import ProhibitNullCharactersValidator
 from rest_framework import serializers
 
-MAX_ID: Final = 2**63 - 1
+from opsconsole.row_ids import MAX_ID
 
 
 class IdField(serializers.IntegerField):

@@ -152,3 +152,8 @@ def test_the_page_of_an_inactive_one_offers_nothing(page: Client) -> None:
     response = page.get(f"{LIST}{carol.pk}/change/")
     assert "nothing can be started for it" in text(response)
     assert FORM not in response.content.decode()
+
+
+@pytest.mark.parametrize("pk", ["0", "-1", "alice", str(2**70), "9" * 5_000])
+def test_an_address_that_names_no_identity_says_so(page: Client, pk: str) -> None:
+    assert page.get(f"{LIST}{pk}/change/").status_code == 404

@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from jobs.models import Job
 from tests.api.cast import insert_job, ledger_state, make_attempt, make_run, refusal
-from tests.cast import make_job
+from tests.cast import make_identity, make_job
 
 
 def retry_does_no_harm(api: APIClient, pk: int) -> None:
@@ -233,3 +233,9 @@ def test_looking_at_odd_rows_changes_none_of_them(api: APIClient) -> None:
     for pk in pks:
         shown(api, pk)
     assert list(Job.objects.order_by("pk").values()) == before
+
+
+def test_an_id_with_leading_zeros_in_a_payload_is_that_id_or_none_and_never_another(api: APIClient) -> None:
+    make_identity("Alice", id=1)
+    pk = insert_job('{"identity_id": "0000000000000000000123"}')
+    assert shown(api, pk)["identity"] is None
