@@ -21,6 +21,7 @@ BACKFILL_MESSAGES = "ingest.backfill_messages"
 SYNC = "ingest.sync_delta"
 REDOWNLOAD_ATTACHMENTS = "ingest.redownload_attachments"
 SEND_MESSAGE = "message.send_manual"
+HOUSEKEEPING = "opsconsole.housekeeping"
 
 # What no retry can mend: the provider does not let us in any more.
 PERMANENT_ERROR = re.compile(r"\b(?:401|403)\b|invalid_grant|\brevoked\b", re.IGNORECASE)
@@ -123,6 +124,15 @@ _SHIPPED: tuple[JobType, ...] = (
         **_INGEST,
     ),
     _SEND,
+    JobType(
+        name=HOUSEKEEPING,
+        label="Housekeeping",
+        task="opsconsole.housekeeping",
+        queue="opsconsole",
+        arguments=(),
+        in_core=False,
+        max_attempts=1,
+    ),
     # The name that older rows have.
     replace(_SEND, name="send_manual"),
     *(
@@ -139,6 +149,11 @@ _SHIPPED: tuple[JobType, ...] = (
 def find(job_type: str) -> JobType | None:
     """Return what stands behind a job type, or None when the catalog lacks it."""
     return _catalog().get(job_type)
+
+
+def own_type_of(task: str) -> JobType | None:
+    """Return the job type that an own task runs, or None when the catalog has none."""
+    return next((found for found in _catalog().values() if found.task == task and not found.in_core), None)
 
 
 def unlisted(job_type: str, queue: str) -> JobType:

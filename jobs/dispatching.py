@@ -1,10 +1,11 @@
 """Making a dispatch: the row that stands for one attempt at a job, before anything is sent."""
 
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Value
+from django.db.models import BooleanField, Case, DateTimeField, F, Q, Value, When
 from django.db.models.functions import Now
 
 from jobs import subjects
@@ -15,11 +16,38 @@ from opsconsole.audit import Actor
 
 # Whoever makes a dispatch publishes it within this time, or else the sweeper does.
 PUBLICATION_LEASE = timedelta(seconds=10)
+# How soon, and then how often, the sweeper looks for what a task leaves behind whose attempt ended before it did.
+LATE_CHECK_AFTER = timedelta(seconds=3)
 
 
 def lease_end(lease: timedelta = PUBLICATION_LEASE) -> Any:
     """Return, as an SQL expression, when a publication lease taken now runs out, by the database's clock."""
     return Now() + Value(lease)
+
+
+def closing(outcome: Outcome, *, frees_place: bool = False, **values: Any) -> dict[str, Any]:
+    """Return the columns of an attempt that ends before its task is known to be over.
+
+    What the core's worker has been given may go on: its result is looked for, and the place of its serial key is kept
+    until then. An own task can't be claimed any more, or has been told to end.
+
+    Args:
+        outcome: how the attempt ended.
+        frees_place: whoever ends it knows that its task is over.
+        values: further columns.
+    """
+    goes_on = Q(in_core=True, published_at__isnull=False)
+    keeps_place = Case(When(goes_on, then=F("holds_place")), default=False, output_field=BooleanField())
+    return {
+        "ended_at": Now(),
+        "outcome": outcome,
+        "next_attempt_at": None,
+        "holds_place": False if frees_place else keeps_place,
+        "late_check_at": Case(
+            When(goes_on, then=Now() + Value(LATE_CHECK_AFTER)), default=None, output_field=DateTimeField()
+        ),
+        **values,
+    }
 
 
 def create_dispatches(jobs: Mapping[int, Any], *, types: Mapping[int, JobType], actor: Actor) -> list[int]:
@@ -36,7 +64,10 @@ def create_dispatches(jobs: Mapping[int, Any], *, types: Mapping[int, JobType], 
         return []
     watermarks = subjects.registered().watermarks()
     keys = _serial_keys(jobs, types)
-    dispatches = [_dispatch(job_id, types[job_id], keys[job_id], actor, watermarks) for job_id in sorted(jobs)]
+    dispatches = [
+        _dispatch(job_id, types[job_id], jobs[job_id], serial_key=keys[job_id], actor=actor, watermarks=watermarks)
+        for job_id in sorted(jobs)
+    ]
     return [dispatch.pk for dispatch in Dispatch.objects.bulk_create(dispatches)]
 
 
@@ -45,12 +76,11 @@ def create_next_dispatch(*, job_id: int, payload: Any, job_type: JobType, actor:
 
     A dispatch of the same job that is still open is superseded: only the newest one counts.
     """
-    Dispatch.objects.filter(job_id=job_id, ended_at=None).update(
-        ended_at=Now(), outcome=Outcome.SUPERSEDED, holds_place=False
-    )
+    Dispatch.objects.filter(job_id=job_id, ended_at=None).update(**closing(Outcome.SUPERSEDED))
     Dispatch.objects.filter(job_id=job_id).exclude(next_attempt_at=None).update(next_attempt_at=None)
     key = _serial_keys({job_id: payload}, {job_id: job_type})[job_id]
-    dispatch = _dispatch(job_id, job_type, key, actor, subjects.registered().watermarks())
+    watermarks = subjects.registered().watermarks()
+    dispatch = _dispatch(job_id, job_type, payload, serial_key=key, actor=actor, watermarks=watermarks)
     dispatch.save(force_insert=True)
     return dispatch.pk
 
@@ -66,11 +96,14 @@ def _serial_keys(jobs: Mapping[int, Any], types: Mapping[int, JobType]) -> dict[
     }
 
 
-def _dispatch(job_id: int, job_type: JobType, serial_key: str | None, actor: Actor, watermarks: Watermarks) -> Dispatch:
+def _dispatch(
+    job_id: int, job_type: JobType, payload: Any, *, serial_key: str | None, actor: Actor, watermarks: Watermarks
+) -> Dispatch:
     dispatch = Dispatch(
         job_id=job_id,
         task=job_type.task,
         queue=job_type.queue,
+        kwargs_json=json.dumps(job_type.kwargs(payload)),
         in_core=job_type.in_core,
         at_most_once=job_type.at_most_once,
         serial_key=serial_key,

@@ -4,7 +4,7 @@ Messages are published through an application without a result back end (with on
 seen to block for 19 s) and with socket time-outs of a second. Results are read by a separate application.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from celery import Celery
 from celery.backends.base import BaseKeyValueStoreBackend
 from django.conf import settings
 from django_celery_results.models import TaskResult
-from kombu.exceptions import EncodeError, LimitExceeded, OperationalError
+from kombu.exceptions import ChannelError, EncodeError, LimitExceeded, OperationalError
 from redis.exceptions import RedisError, ResponseError
 
 from opsconsole.errors import Refused, Unavailable
@@ -98,6 +98,11 @@ class Workers:
     """What the live workers answered."""
 
     active: dict[str, ActiveTask] = field(default_factory=dict)
+    # Who has answered at all.
+    answered: frozenset[str] = frozenset()
+    # Tasks that a worker was given and has not begun, and queues that were empty before: where that was asked.
+    reserved: frozenset[str] = frozenset()
+    empty_queues: frozenset[str] = frozenset()
     queues: dict[str, list[str]] = field(default_factory=dict)
     tasks: dict[str, list[str]] = field(default_factory=dict)
 
@@ -216,19 +221,23 @@ def own_result(task_id: str) -> TaskState | None:
     return TaskState(state=row["status"], result=result, traceback=row["traceback"], ended_at=row["date_done"])
 
 
-def ask_workers(*, registered: bool = False) -> Workers:
-    """Ask all live workers what they run and listen on; takes about a second for each question.
+def ask_workers(*, registered: bool = False, missing_from: Collection[str] = ()) -> Workers:
+    """Ask all live workers what they run; takes about a second for each question.
 
     Args:
-        registered: also ask which tasks they know.
+        registered: also ask which queues they listen on and which tasks they know.
+        missing_from: queues whose tasks may have got lost: also ask what of them is where.
 
     Raises:
         BrokerUnreachable: the broker does not answer.
     """
     inspect = _publisher().control.inspect(timeout=INSPECT_TIMEOUT_SECONDS)
+    # In the order in which a task goes its way: one that moves on meanwhile is seen twice, not missed.
+    waiting = waiting_in(missing_from) if missing_from else {}
     try:
+        reserved = [*_each(inspect.reserved()), *_each(inspect.scheduled())] if missing_from else []
         active = inspect.active() or {}
-        queues = inspect.active_queues() or {} if registered else {}
+        queues = inspect.active_queues() or {} if registered or missing_from else {}
         tasks = inspect.registered() or {} if registered else {}
     except BROKER_ERRORS as error:
         raise BrokerUnreachable("The broker can't be reached.") from error
@@ -240,9 +249,48 @@ def ask_workers(*, registered: bool = False) -> Workers:
             for worker, running in active.items()
             for task in running
         },
+        answered=frozenset(active),
+        reserved=frozenset(reserved),
+        empty_queues=frozenset(name for name, length in waiting.items() if not length),
         queues={worker: sorted(queue["name"] for queue in found) for worker, found in queues.items()},
         tasks={worker: sorted(name.split(" ")[0] for name in found) for worker, found in tasks.items()},
     )
+
+
+def waiting_in(queues: Iterable[str]) -> dict[str, int]:
+    """Return how many messages wait in each queue, without those that a worker has been given.
+
+    Raises:
+        BrokerUnreachable: the broker does not answer.
+    """
+    pool = cast("ConnectionPool", _publisher().pool)
+    try:
+        with pool.acquire(block=True, timeout=SOCKET_TIMEOUT_SECONDS) as connection:
+            channel = connection.default_channel
+            # Declared, since asking for one that nobody has used yet is an error.
+            return {name: int(channel.queue_declare(queue=name, durable=True).message_count) for name in set(queues)}
+    except (*BROKER_ERRORS, LimitExceeded, ChannelError) as error:
+        raise BrokerUnreachable("The broker can't be reached.") from error
+
+
+def revoke(task_ids: Sequence[str], *, terminate: bool = False) -> None:
+    """Tell all live workers not to begin these tasks; advisory, since a worker that is away doesn't hear it.
+
+    Args:
+        task_ids: the tasks.
+        terminate: also have the process killed that runs one of them; it can meanwhile be running another task.
+
+    Raises:
+        BrokerUnreachable: nobody was told.
+    """
+    if not task_ids:
+        return
+    pool = cast("ConnectionPool", _publisher().pool)
+    try:
+        with pool.acquire(block=True, timeout=SOCKET_TIMEOUT_SECONDS) as connection:
+            _publisher().control.revoke(list(task_ids), terminate=terminate, signal="SIGTERM", connection=connection)
+    except (*BROKER_ERRORS, LimitExceeded) as error:
+        raise BrokerUnreachable("The broker can't be reached.") from error
 
 
 def registered_tasks() -> set[str]:
@@ -256,6 +304,11 @@ def registered_tasks() -> set[str]:
     except BROKER_ERRORS as error:
         raise BrokerUnreachable("The broker can't be reached.") from error
     return {name.split(" ")[0] for names in answers.values() for name in names}
+
+
+def _each(answers: Any) -> list[str]:
+    # What waits for its time has its request in a dictionary of its own.
+    return [str((task.get("request") or task).get("id")) for tasks in (answers or {}).values() for task in tasks]
 
 
 def _kwargsrepr(kwargs: dict[str, Any]) -> str:

@@ -4,31 +4,38 @@ Called by an operation right after its commit, and by the sweeper for whatever w
 nothing: the dispatch stays unpublished and its lease runs out.
 """
 
-import logging
+import json
 import math
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+import structlog
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from jobs import catalog, gateway, ledger
-from jobs.dispatching import lease_end
+from jobs.dispatching import LATE_CHECK_AFTER, closing, lease_end
 from jobs.models import ACTIVE_STATUSES, FAILED, QUEUED, RETRYING, Dispatch, Outcome
+from opsconsole import failpoints
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 # How soon the sweeper tries again after the broker could not be reached.
 RETRY_PUBLICATION_AFTER = timedelta(seconds=3)
+# How long nobody may be seen working on a published attempt before the sweeper looks whether its message was lost.
+CHECK_AFTER = timedelta(seconds=15)
 BATCH_SIZE: Final = 200
 _COLUMNS: Final = (
     "task_id",
     "task",
     "queue",
+    "kwargs_json",
+    "in_core",
     "at_most_once",
     "serial_key",
     "job__job_type",
@@ -83,7 +90,7 @@ def hand_over(dispatch_ids: Sequence[int], *, within: float = math.inf) -> Hande
             raise
         except Exception:
             # One that can't be published must not stand in the way of those behind it.
-            logger.exception("dispatch %s could not be published", dispatch_id)
+            logger.exception("dispatch.unpublishable", dispatch=dispatch_id)
     return HandedOver(published=published, waiting=waiting)
 
 
@@ -102,11 +109,12 @@ class AfterCommit:
         """Have dispatches handed over after the commit; what goes wrong then, the sweeper mends."""
 
         def run() -> None:
+            failpoints.reach("submit.committed")
             try:
                 self.result = hand_over(dispatch_ids, within=self._within)
             except Exception:
                 # The work is committed: whoever asked must not be told that it failed.
-                logger.exception("handing over was interrupted")
+                logger.exception("dispatch.interrupted")
                 self.result = HandedOver(broker_down=True)
 
         transaction.on_commit(run)
@@ -117,16 +125,19 @@ def lease_due(*, limit: int = BATCH_SIZE) -> Sequence[int]:
 
     Left out are those that wait for another job with the same serial key. Any number of sweepers may do this at once.
     """
-    before_it = Dispatch.objects.filter(serial_key=OuterRef("serial_key"), ended_at=None, pk__lt=OuterRef("pk"))
+    same_key = Dispatch.objects.filter(serial_key=OuterRef("serial_key"))
+    before_it = same_key.filter(ended_at=None, pk__lt=OuterRef("pk"))
+    in_its_place = same_key.filter(holds_place=True).exclude(pk=OuterRef("pk"))
     with transaction.atomic():
         due = list(
             Dispatch.objects.select_for_update(skip_locked=True)
-            .filter(Q(serial_key=None) | ~Exists(before_it), ended_at=None, published_at=None)
+            .filter(Q(serial_key=None) | ~Exists(before_it) & ~Exists(in_its_place), ended_at=None, published_at=None)
             .filter(publication_lease_until__lt=Now())
             .order_by("pk")
             .values_list("pk", flat=True)[:limit]
         )
-        Dispatch.objects.filter(pk__in=due).update(publication_lease_until=lease_end())
+        if due:
+            Dispatch.objects.filter(pk__in=due).update(publication_lease_until=lease_end())
     return due
 
 
@@ -150,15 +161,7 @@ def _publish(dispatch: Dispatch) -> int:
         # Somebody ended or took the job by hand: nothing is to be run for it any more.
         _supersede([dispatch.pk])
         return 0
-    job_type = catalog.find(job.job_type) or catalog.unlisted(job.job_type, job.queue_name)
-    message = gateway.TaskMessage(
-        task_id=str(dispatch.task_id),
-        task=dispatch.task,
-        queue=dispatch.queue,
-        kwargs=job_type.kwargs(job.payload_json),
-        job_id=dispatch.job_id,
-        dispatch_id=dispatch.pk,
-    )
+    message = message_of(dispatch)
     if dispatch.at_most_once:
         return _publish_once(dispatch, message)
     try:
@@ -170,22 +173,46 @@ def _publish(dispatch: Dispatch) -> int:
         # Published once more with the same task id; running twice does no harm to these.
         _put_off(dispatch.pk, error.message)
         return 0
+    failpoints.reach("publish.sent")
     with transaction.atomic():
         # Were this mark lost in a crash of the database, the task would be published once more: no need to wait for
         # the disk. (The at-most-once types wait: their mark is what keeps them from a second time.)
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL synchronous_commit TO off")
-        return _mark_published(dispatch.pk)
+        marked = _mark_published(dispatch.pk)
+    if not marked:
+        _revoke_if_ended(dispatch)
+    return 1
+
+
+def message_of(dispatch: Dispatch) -> gateway.TaskMessage:
+    """Return what is sent to Celery for an attempt, whose job was read with it."""
+    job = dispatch.job
+    if dispatch.kwargs_json:
+        kwargs = json.loads(dispatch.kwargs_json)
+    else:
+        # Made before attempts kept their arguments.
+        job_type = catalog.find(job.job_type) or catalog.unlisted(job.job_type, job.queue_name)
+        kwargs = job_type.kwargs(job.payload_json)
+    return gateway.TaskMessage(
+        task_id=str(dispatch.task_id),
+        task=dispatch.task,
+        queue=dispatch.queue,
+        kwargs=kwargs,
+        job_id=dispatch.job_id,
+        dispatch_id=dispatch.pk,
+    )
 
 
 def _publish_once(dispatch: Dispatch, message: gateway.TaskMessage) -> int:
     """Mark first, then publish: after a crash in between it is not known whether it went out, so never again."""
     if not _mark_published(dispatch.pk):
         return 0
+    failpoints.reach("publish.marked")
     try:
         gateway.publish(message)
     except gateway.BrokerUnreachable:
-        Dispatch.objects.filter(pk=dispatch.pk, ended_at=None).update(published_at=None)
+        Dispatch.objects.filter(pk=dispatch.pk, ended_at=None).update(published_at=None, publications=0, check_at=None)
         raise
     except gateway.Unpublishable as error:
         fail(dispatch.pk, dispatch.job_id, error.message, Outcome.FAILED)
@@ -206,7 +233,7 @@ def fail(dispatch_id: int, job_id: int, error: str, outcome: Outcome) -> None:
     with transaction.atomic():
         ledger.transition(job_id, allowed=ACTIVE_STATUSES, to=FAILED, last_error=error, dedupe_key=None)
         mine = Dispatch.objects.filter(pk=dispatch_id, ended_at=None).update(
-            ended_at=Now(), outcome=outcome, error=error, holds_place=False
+            **closing(outcome, frees_place=outcome == Outcome.FAILED, error=error)
         )
         if not mine:
             transaction.set_rollback(True)
@@ -214,18 +241,29 @@ def fail(dispatch_id: int, job_id: int, error: str, outcome: Outcome) -> None:
 
 def _mark_published(dispatch_id: int) -> int:
     open_one = Dispatch.objects.filter(pk=dispatch_id, ended_at=None, published_at=None)
-    return open_one.update(published_at=Now(), publish_error=None)
+    return open_one.update(
+        published_at=Now(), publish_error=None, publications=F("publications") + 1, check_at=lease_end(CHECK_AFTER)
+    )
+
+
+def _revoke_if_ended(dispatch: Dispatch) -> None:
+    """Take back, as far as that goes, the message of an attempt that somebody ended while it was being sent.
+
+    That it isn't to be marked any more can also mean that a worker was quicker to claim it.
+    """
+    ended = Dispatch.objects.filter(pk=dispatch.pk, published_at=None).exclude(ended_at=None)
+    if ended.update(published_at=Now(), late_check_at=lease_end(LATE_CHECK_AFTER) if dispatch.in_core else None):
+        with suppress(gateway.BrokerUnreachable):
+            gateway.revoke([str(dispatch.task_id)])
 
 
 def _supersede(dispatch_ids: Sequence[int]) -> None:
-    Dispatch.objects.filter(pk__in=dispatch_ids, ended_at=None, published_at=None).update(
-        ended_at=Now(), outcome=Outcome.SUPERSEDED, holds_place=False
-    )
+    Dispatch.objects.filter(pk__in=dispatch_ids, ended_at=None, published_at=None).update(**closing(Outcome.SUPERSEDED))
 
 
 def _put_off(dispatch_id: int, error: str) -> None:
     """Keep the place, say why nothing was sent, and let the sweeper try again soon."""
-    logger.warning("dispatch %s not published: %s", dispatch_id, error)
+    logger.warning("dispatch.put_off", dispatch=dispatch_id, error=error)
     Dispatch.objects.filter(pk=dispatch_id, ended_at=None).update(
         publish_error=error, publication_lease_until=lease_end(RETRY_PUBLICATION_AFTER)
     )

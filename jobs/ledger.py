@@ -10,11 +10,15 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import structlog
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg.types.json import Jsonb
+from structlog.contextvars import get_contextvars
 
 from jobs.models import ENDED_STATUSES, QUEUED
+
+logger = structlog.get_logger(__name__)
 
 _SETTABLE: Final = frozenset({"attempts", "last_error", "dedupe_key"})
 MAX_ERROR_LENGTH: Final = 5_000  # where the core cuts it
@@ -129,7 +133,9 @@ def transition(
             UPDATE jobs SET status = %s, updated_at = now(), next_run_at = now() + make_interval(secs => %s){sets}
               FROM (SELECT id, status, attempts, max_attempts FROM jobs WHERE id = %s FOR UPDATE) AS before
              WHERE jobs.id = before.id AND before.status::text = ANY(%s)
-            RETURNING before.status::text, before.attempts, before.max_attempts
+            RETURNING before.status::text, before.attempts, before.max_attempts,
+                      (SELECT max(id) FROM jobs_dispatch WHERE job_id = jobs.id),
+                      (SELECT run_id FROM jobs_runjob WHERE job_id = jobs.id ORDER BY id DESC LIMIT 1)
             """,
             [to, run_again_in, *values.values(), job_id, list(allowed)],
         )
@@ -139,6 +145,7 @@ def transition(
         before = Before(status=row[0], attempts=row[1], max_attempts=row[2])
         if before.status != to:
             _count(cursor, {before.status: -1, to: 1})
+        _log_committed("job.transition", job=job_id, dispatch=row[3], run=row[4], before=before.status, after=to)
         return before
 
 
@@ -156,6 +163,7 @@ def _insert(cursor: CursorWrapper, key: str, work: Work) -> Inserted:
             [work.queue, work.job_type, payload, QUEUED, work.max_attempts, key],
         )
         if row := cursor.fetchone():
+            _log_committed("job.queued", job=row[0], job_type=work.job_type)
             return Inserted(job_id=row[0], work=work, joined=False)
         if (holder := _active_holder(cursor, key)) is not None:
             return Inserted(job_id=holder, work=work, joined=True)
@@ -184,3 +192,9 @@ def _count(cursor: CursorWrapper, changes: Mapping[str, int]) -> None:
     cursor.executemany(
         "INSERT INTO jobs_statuschange (status, change) VALUES (%s, %s)", [(k, v) for k, v in changes.items()]
     )
+
+
+def _log_committed(event: str, **fields: Any) -> None:
+    """Log a line once it is true; who acts is taken now, since the commit may come after whoever acted is done."""
+    fields = {**get_contextvars(), **{name: value for name, value in fields.items() if value is not None}}
+    transaction.on_commit(lambda: logger.info(event, **fields))

@@ -94,6 +94,7 @@ class Outcome(models.TextChoices):
     FAILED = "failed", "Failed"
     RETRYING = "retrying", "Failed, will be retried"
     UNKNOWN = "unknown", "Outcome unknown"
+    CANCELLED = "cancelled", "Cancelled"
     SUPERSEDED = "superseded", "Superseded"
 
 
@@ -110,6 +111,9 @@ class Dispatch(models.Model):
     task_id = models.UUIDField(default=uuid.uuid4, unique=True)
     task = models.CharField(max_length=255)
     queue = models.CharField(max_length=64)
+    # The keyword arguments, as JSON. A text, since `jsonb` refuses what the core's payloads may hold (an escaped NUL).
+    # Kept here, so that a console whose catalog lacks the type can hand it over all the same.
+    kwargs_json = models.TextField(default="")
     in_core = models.BooleanField(help_text="Runs in the core's worker, which knows nothing of the ledger.")
     at_most_once = models.BooleanField(default=False)
     # Dispatches with the same key are handed over one at a time, in the order of their ids.
@@ -121,12 +125,24 @@ class Dispatch(models.Model):
 
     # Until then, whoever took the lease is publishing; afterwards the sweeper may.
     publication_lease_until = models.DateTimeField()
-    # Holds the place of its serial key from the moment it is about to be published until it has ended.
+    # Holds the place of its serial key from the moment it is about to be published until its task is known to be over:
+    # the task of a job that was cancelled may go on for a while.
     holds_place = models.BooleanField(default=False)
     published_at = models.DateTimeField(null=True)
     publish_error = models.TextField(null=True)
+    publications = models.SmallIntegerField(default=0, help_text="How often its message was sent.")
+    # When the sweeper looks whether its message was lost: published, and nobody was seen working on it.
+    check_at = models.DateTimeField(null=True)
+    # Since when neither its queue nor any worker knows the task.
+    unknown_since = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
+    # Own tasks: whoever has claimed it is alive until then, and says so again and again.
+    lease_until = models.DateTimeField(null=True)
+    cancel_requested_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    # The attempt ended before its task did (it was cancelled, say): when to look for what the task leaves behind.
+    late_check_at = models.DateTimeField(null=True)
+    returned_at = models.DateTimeField(null=True, help_text="When the task of an attempt that had ended returned.")
     # When the next attempt is due, until its own dispatch is made.
     next_attempt_at = models.DateTimeField(null=True)
     worker = models.CharField(max_length=255, null=True)
@@ -166,11 +182,24 @@ class Dispatch(models.Model):
                 condition=Q(next_attempt_at__isnull=False),
                 name="dispatch_next_attempt",
             ),
+            models.Index(
+                fields=["check_at"],
+                condition=Q(ended_at__isnull=True, check_at__isnull=False),
+                name="dispatch_check",
+            ),
+            models.Index(
+                fields=["lease_until"],
+                condition=Q(ended_at__isnull=True, lease_until__isnull=False),
+                name="dispatch_lease",
+            ),
+            models.Index(
+                fields=["late_check_at"], condition=Q(late_check_at__isnull=False), name="dispatch_late_check"
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
                 fields=["serial_key"],
-                condition=Q(holds_place=True, ended_at__isnull=True),
+                condition=Q(holds_place=True),
                 name="dispatch_one_per_serial_key",
             ),
             models.UniqueConstraint(

@@ -5,24 +5,27 @@ log what was done, or why it was refused.
 """
 
 import time
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
-from jobs import catalog, gateway, handover, ledger, retry_rules, subjects
+from jobs import cancelling, catalog, handover, ledger, retry_rules, retrying
+from jobs.cancelling import Revocation
 from jobs.catalog import JobType
-from jobs.dispatching import create_dispatches, create_next_dispatch
-from jobs.models import FAILED, QUEUED, Job, Run, RunJob
-from jobs.receipts import BulkRetried, Retried, Submitted
+from jobs.dispatching import create_dispatches
+from jobs.models import ACTIVE_STATUSES, RUNNING, Run, RunJob
+from jobs.receipts import BulkCancelled, BulkRetried, Cancelled, Retried, SetFailed, Submitted
+from opsconsole import failpoints
 from opsconsole.audit import Actor, Entity, record, record_refusal
-from opsconsole.errors import Conflict, NotFound, OpsError
-from opsconsole.row_ids import row_id
+from opsconsole.errors import Conflict, NotFound, OpsError, Refused
 
 MAX_JOBS_PER_RUN: Final = 1_000
-MAX_JOBS_PER_RETRY: Final = 200
+# Of a selection, since all of it happens while somebody waits.
+MAX_JOBS_AT_ONCE: Final = 200
 # How long whoever asked waits for a long run to be handed over; the sweeper does the rest.
 HAND_OVER_SECONDS: Final = 1.0
 
@@ -59,7 +62,7 @@ def submit_run(
     if not 0 < len(requests) <= MAX_JOBS_PER_RUN:
         raise ValueError(f"A run has 1 to {MAX_JOBS_PER_RUN} jobs, not {len(requests)}.")
     after_commit = handover.AfterCommit(within=HAND_OVER_SECONDS)
-    with transaction.atomic():
+    with actor.acting(), transaction.atomic():
         run = Run(operation=operation, title=title[:200], requested_by=actor.name, via=actor.via)
         run.created_at = Now()
         run.save(force_insert=True)
@@ -83,6 +86,7 @@ def submit_run(
             response={"run_id": str(run.pk), "jobs": list(job_ids), "already_active": list(already_active)},
         )
         after_commit.hand_over(dispatch_ids)
+        failpoints.reach("submit.before_commit")
     return Submitted(
         run_id=run.pk,
         job_ids=job_ids,
@@ -108,35 +112,34 @@ def retry_job(job_id: int, *, actor: Actor, confirm: bool = False, reason: str =
             `confirm` is not given; its identity is gone or inactive; or somebody else was quicker.
         Unavailable: its type can only be run if a live worker knows it, and the workers can't be asked.
     """
-    return _audited_retry(
-        job_id, actor=actor, confirm=confirm, reason=reason, ask_workers=True, within=HAND_OVER_SECONDS
-    )
+    with actor.acting():
+        return retrying.retry(
+            job_id, actor=actor, confirm=confirm, reason=reason, ask_workers=True, within=HAND_OVER_SECONDS
+        )
 
 
 def retry_jobs(job_ids: Sequence[int], *, actor: Actor, reason: str = "") -> BulkRetried:
     """Retry several failed jobs, each by itself; what needs a confirmation is refused.
 
     Args:
-        job_ids: at most MAX_JOBS_PER_RETRY, since all of it happens while somebody waits.
+        job_ids: at most MAX_JOBS_AT_ONCE.
         actor: who asks, and through what.
         reason: what the person gave as the reason.
 
     Raises:
         Conflict: more jobs than that.
     """
-    if len(job_ids) > MAX_JOBS_PER_RETRY:
-        raise Conflict(
-            f"At most {MAX_JOBS_PER_RETRY} jobs can be retried at once, not {len(job_ids)}.", code="too_many"
-        )
+    _check_number(job_ids)
     result = BulkRetried()
     deadline = time.monotonic() + HAND_OVER_SECONDS
     for job_id in sorted(set(job_ids)):
         # Once the time is over, or the broker is down, the sweeper hands over the rest.
         within = 0 if result.broker_down else max(0.0, deadline - time.monotonic())
         try:
-            retried = _audited_retry(
-                job_id, actor=actor, confirm=False, reason=reason, ask_workers=False, within=within
-            )
+            with actor.acting():
+                retried = retrying.retry(
+                    job_id, actor=actor, confirm=False, reason=reason, ask_workers=False, within=within
+                )
         except OpsError as refusal:
             result.refused[job_id] = refusal.message
         else:
@@ -145,99 +148,210 @@ def retry_jobs(job_ids: Sequence[int], *, actor: Actor, reason: str = "") -> Bul
     return result
 
 
-def _audited_retry(
-    job_id: int, *, actor: Actor, confirm: bool, reason: str, ask_workers: bool, within: float
-) -> Retried:
-    job = Job.objects.filter(pk=job_id).first() if row_id(job_id) else None
-    if job is None:
-        raise NotFound(f"There is no job {job_id}.", code="job_not_found")
-    request = {"job_id": job_id, "confirm": confirm}
-    entity = retry_rules.audited_entity(job)
-    after_commit = handover.AfterCommit(within=within)
-    try:
-        retry_rules.check_status(job.status)
-        # Asked before the transaction: the workers take a second to answer.
-        job_type = catalog.find(job.job_type) or _unlisted_type(job, ask_workers=ask_workers)
-        _retry(job_id, job_type, after_commit, actor=actor, confirm=confirm, reason=reason, request=request)
-    except OpsError as refusal:
-        record_refusal(refusal, actor=actor, action="job.retry", entity=entity, reason=reason, request=request)
-        raise
-    return Retried(job_id=job_id, broker_down=after_commit.result.broker_down)
+def cancel_job(job_id: int, *, actor: Actor, terminate: bool = False, reason: str = "") -> Cancelled:
+    """Cancel a job that has not ended.
+
+    One that waits is cancelled at once, and so is one that runs in the core's worker, whose work may go on. An own task
+    is asked to end; its job stays running until it has.
+
+    Args:
+        job_id: the ledger row.
+        actor: who asks, and through what.
+        terminate: also have the process killed that runs the core's task. It can hit another task, so that takes a
+            permission of its own, which whoever calls this checks.
+        reason: what the person gave as the reason.
+
+    Raises:
+        NotFound: no such job.
+        Conflict: it has ended, is being cancelled already, or its type can't be cancelled.
+        Refused: there is nothing to terminate.
+    """
+    revocation = Revocation(terminate=terminate)
+    with actor.acting():
+        cancelled = cancelling.cancel(job_id, revocation, actor=actor, reason=reason)
+    transaction.on_commit(revocation.send)
+    return cancelled
 
 
-def _retry(
-    job_id: int,
-    job_type: JobType,
-    after_commit: handover.AfterCommit,
-    *,
-    actor: Actor,
-    confirm: bool,
-    reason: str,
-    request: dict[str, Any],
-) -> None:
-    with transaction.atomic():
-        # Locked, so that what is checked is what is retried.
-        job = Job.objects.select_for_update().filter(pk=job_id).first()
-        if job is None:
-            raise NotFound(f"There is no job {job_id}.", code="job_not_found")
-        retry_rules.check_status(job.status)
-        _check_conditions(job, job_type, confirm=confirm)
-        key = ledger.dedupe_key(job.queue_name, job.job_type, job.payload_json)
-        _requeue(job_id, key)
-        dispatch_id = create_next_dispatch(job_id=job_id, payload=job.payload_json, job_type=job_type, actor=actor)
-        record(
-            actor=actor,
-            action="job.retry",
-            entity=retry_rules.audited_entity(job),
-            reason=reason,
-            request=request,
-            response={"status": QUEUED},
+def cancel_jobs(job_ids: Sequence[int], *, actor: Actor, terminate: bool = False, reason: str = "") -> BulkCancelled:
+    """Cancel several jobs, each by itself.
+
+    Args:
+        job_ids: at most MAX_JOBS_AT_ONCE.
+        actor: who asks, and through what.
+        terminate: as for one; jobs that don't run in the core's worker are then cancelled without.
+        reason: what the person gave as the reason.
+
+    Raises:
+        Conflict: more jobs than that.
+    """
+    _check_number(job_ids)
+    return _cancel_each(job_ids, actor=actor, terminate=terminate, reason=reason)
+
+
+def cancel_run(run_id: uuid.UUID, *, actor: Actor, terminate: bool = False, reason: str = "") -> BulkCancelled:
+    """Cancel the jobs of a run that have not ended; those that were active before it asked for them go on.
+
+    Args:
+        run_id: the run.
+        actor: who asks, and through what.
+        terminate: as for several jobs.
+        reason: what the person gave as the reason.
+
+    Raises:
+        NotFound: no such run.
+        Conflict: none of its own jobs is active any more.
+    """
+    job_ids = _own_active_jobs(run_id, "run.cancel", actor=actor, reason=reason)
+    result = _cancel_each(job_ids, actor=actor, terminate=terminate, reason=reason)
+    _record_run(run_id, "run.cancel", result, actor=actor, reason=reason)
+    return result
+
+
+def fail_job(job_id: int, *, actor: Actor, reason: str) -> SetFailed:
+    """Set a stuck job failed, so that it can be retried.
+
+    Args:
+        job_id: the ledger row.
+        actor: who asks, and through what.
+        reason: why; it becomes the job's error.
+
+    Raises:
+        NotFound: no such job.
+        Conflict: it is not stuck.
+        Refused: no reason is given.
+    """
+    _check_reason(reason)
+    revocation = Revocation()
+    with actor.acting():
+        failed = cancelling.set_failed(job_id, revocation, actor=actor, reason=reason)
+    transaction.on_commit(revocation.send)
+    return failed
+
+
+def fail_jobs(job_ids: Sequence[int], *, actor: Actor, reason: str) -> BulkCancelled:
+    """Set several stuck jobs failed, each by itself.
+
+    Args:
+        job_ids: at most MAX_JOBS_AT_ONCE.
+        actor: who asks, and through what.
+        reason: why; it becomes their error.
+
+    Raises:
+        Conflict: more jobs than that.
+        Refused: no reason is given.
+    """
+    _check_reason(reason)
+    _check_number(job_ids)
+    return _fail_each(job_ids, actor=actor, reason=reason)
+
+
+def fail_run(run_id: uuid.UUID, *, actor: Actor, reason: str) -> BulkCancelled:
+    """Set the stuck jobs of a run failed.
+
+    Args:
+        run_id: the run.
+        actor: who asks, and through what.
+        reason: why; it becomes their error.
+
+    Raises:
+        NotFound: no such run.
+        Conflict: none of its own jobs is active any more.
+        Refused: no reason is given.
+    """
+    _check_reason(reason)
+    job_ids = _own_active_jobs(run_id, "run.fail", actor=actor, reason=reason)
+    result = _fail_each(job_ids, actor=actor, reason=reason)
+    _record_run(run_id, "run.fail", result, actor=actor, reason=reason)
+    return result
+
+
+def _cancel_each(job_ids: Iterable[int], *, actor: Actor, terminate: bool, reason: str) -> BulkCancelled:
+    plain, terminated = Revocation(), Revocation(terminate=True)
+
+    def cancel(job_id: int) -> Cancelled:
+        if terminate:
+            try:
+                return cancelling.cancel(job_id, terminated, actor=actor, reason=reason)
+            except Refused:
+                # What doesn't run in the core's worker is simply cancelled.
+                return cancelling.cancel(job_id, plain, actor=actor, reason=reason)
+        return cancelling.cancel(job_id, plain, actor=actor, reason=reason)
+
+    result = BulkCancelled(revocation=terminated if terminate else plain)
+    for job_id, cancelled in _each(job_ids, cancel, result, actor):
+        (result.cancelling if cancelled.status == RUNNING else result.done).append(job_id)
+        if cancelled.warning:
+            result.warnings.add(cancelled.warning)
+    for revocation in (plain, terminated):
+        transaction.on_commit(revocation.send)
+    return result
+
+
+def _fail_each(job_ids: Iterable[int], *, actor: Actor, reason: str) -> BulkCancelled:
+    revocation = Revocation()
+    result = BulkCancelled(revocation=revocation)
+
+    def fail(job_id: int) -> SetFailed:
+        return cancelling.set_failed(job_id, revocation, actor=actor, reason=reason)
+
+    result.done.extend(job_id for job_id, _ in _each(job_ids, fail, result, actor))
+    transaction.on_commit(revocation.send)
+    return result
+
+
+def _each(
+    job_ids: Iterable[int], change: Callable[[int], Any], result: BulkCancelled, actor: Actor
+) -> list[tuple[int, Any]]:
+    changed = []
+    with actor.acting():
+        for job_id in sorted(set(job_ids)):
+            try:
+                changed.append((job_id, change(job_id)))
+            except OpsError as refusal:
+                result.refused[job_id] = refusal.message
+    return changed
+
+
+def _own_active_jobs(run_id: uuid.UUID, action: str, *, actor: Actor, reason: str) -> list[int]:
+    members = RunJob.objects.filter(run_id=run_id)
+    if not Run.objects.filter(pk=run_id).exists():
+        raise NotFound("There is no run with this id.", code="run_not_found")
+    job_ids = list(members.filter(joined=False, job__status__in=ACTIVE_STATUSES).values_list("job_id", flat=True))
+    if not job_ids:
+        joined = members.filter(joined=True, job__status__in=ACTIVE_STATUSES).exists()
+        refusal = Conflict(
+            "The jobs of this run that have not ended were active before it asked for them; change them one by one."
+            if joined
+            else "All jobs of this run have ended.",
+            code="run_not_active",
         )
-        after_commit.hand_over([dispatch_id])
-
-
-def _check_conditions(job: Job, job_type: JobType, *, confirm: bool) -> None:
-    candidate = retry_rules.Candidate(
-        job_id=job.pk, job_type=job_type, payload=job.payload_json, last_error=job.last_error
-    )
-    concerns = subjects.registered().of({job.pk: job.payload_json})
-    if refusal := retry_rules.refusals([candidate], concerns, confirm=confirm).get(job.pk):
+        entity, request = Entity(type="run"), {"run_id": str(run_id)}
+        record_refusal(refusal, actor=actor, action=action, entity=entity, reason=reason, request=request)
         raise refusal
+    return job_ids
 
 
-def _requeue(job_id: int, key: str) -> None:
-    holder = ledger.active_holder(key)
-    if holder is not None and holder != job_id:
-        raise _identical(holder)
-    try:
-        with transaction.atomic():
-            won = ledger.transition(job_id, allowed=(FAILED,), to=QUEUED, attempts=0, last_error=None, dedupe_key=key)
-    except IntegrityError as error:
-        # The unique key has decided a race against a job that was submitted meanwhile.
-        raise _identical(ledger.active_holder(key)) from error
-    if won is None:
-        raise Conflict("This job is no longer failed; someone else may have retried it.", code="not_failed")
-
-
-def _identical(holder: int | None) -> Conflict:
-    return Conflict(
-        f"An identical job is active already: job {holder}." if holder else "An identical job was active just now.",
-        code="identical_job_active",
-        job_id=holder,
+def _record_run(run_id: uuid.UUID, action: str, result: BulkCancelled, *, actor: Actor, reason: str) -> None:
+    record(
+        actor=actor,
+        action=action,
+        entity=Entity(type="run"),
+        about=[("run", str(run_id))],
+        reason=reason,
+        request={"run_id": str(run_id)},
+        response={"done": result.done, "cancelling": result.cancelling, "refused": sorted(result.refused)},
     )
 
 
-def _unlisted_type(job: Job, *, ask_workers: bool) -> JobType:
-    job_type = catalog.unlisted(job.job_type, job.queue_name)
-    if not ask_workers:
-        # Of many at once such a job is refused in any case: it would have to be confirmed by itself.
-        raise Conflict(
-            "A job of a type that the catalog lacks can only be retried by itself, after a confirmation.",
-            code="confirmation_required",
-        )
-    if job.job_type not in gateway.registered_tasks():
-        raise retry_rules.unknown_type(job.job_type)
-    return job_type
+def _check_number(job_ids: Sequence[int]) -> None:
+    if len(job_ids) > MAX_JOBS_AT_ONCE:
+        raise Conflict(f"At most {MAX_JOBS_AT_ONCE} jobs can be changed at once, not {len(job_ids)}.", code="too_many")
+
+
+def _check_reason(reason: str) -> None:
+    if not reason.strip():
+        raise Refused("Say why, as the reason: it becomes the job's error.", code="reason_required")
 
 
 def _work(wanted: JobRequest) -> ledger.Work:

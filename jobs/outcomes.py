@@ -14,6 +14,7 @@ from jobs.models import Outcome
 
 # Errors of fetching or of credentials: nothing came, whatever the status says.
 _FETCH_ERROR = re.compile(r"failed to fetch|no credentials|\b(?:401|403|429)\b", re.IGNORECASE)
+REVOKED = "The task was revoked: somebody told the workers not to run it."
 MAX_ERRORS_SHOWN = 20
 MAX_ERROR_LENGTH = 5_000
 
@@ -40,6 +41,13 @@ class Verdict:
 
 def judge(state: TaskState) -> Verdict:
     """Return how a task that has ended ended, from its Celery state and from what it returned."""
+    if state.state == "REVOKED":
+        # Somebody has taken it back on purpose: not by itself again.
+        return Verdict(
+            outcome=Outcome.FAILED,
+            error="The task was revoked: somebody told the workers not to run it.",
+            permanent=True,
+        )
     if state.state != "SUCCESS":
         return _failed(_exception_text(state))
     result = state.result

@@ -45,10 +45,12 @@ _ROWS: Final = """
            d.started_at, d.ended_at, d.worker, d.outcome,
            d.progress_current, d.progress_total, d.progress_unit, d.progress_source, d.progress_at,
            m.run_id,
-           CASE WHEN d.published_at IS NULL AND d.ended_at IS NULL AND d.serial_key IS NOT NULL THEN
+           CASE WHEN d.published_at IS NULL AND d.ended_at IS NULL AND d.serial_key IS NOT NULL THEN COALESCE(
                 (SELECT first.job_id FROM jobs_dispatch first
                   WHERE first.serial_key = d.serial_key AND first.ended_at IS NULL AND first.id < d.id
-                  ORDER BY first.id LIMIT 1) END AS waits_for
+                  ORDER BY first.id LIMIT 1),
+                (SELECT holder.job_id FROM jobs_dispatch holder
+                  WHERE holder.serial_key = d.serial_key AND holder.holds_place AND holder.id <> d.id)) END AS waits_for
       FROM ({source}) AS jobs
       LEFT JOIN LATERAL (SELECT * FROM jobs_dispatch WHERE job_id = jobs.id ORDER BY id DESC LIMIT 1) AS d ON true
       LEFT JOIN LATERAL (SELECT run_id FROM jobs_runjob WHERE job_id = jobs.id ORDER BY id DESC LIMIT 1) AS m ON true

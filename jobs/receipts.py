@@ -2,8 +2,12 @@
 
 import uuid
 from dataclasses import dataclass, field
+from typing import Protocol
 
 NOT_HANDED_OVER = "The broker can't be reached, so nothing is handed over yet; the console does it as soon as it can."
+
+CANCELLING = "Cancelling: its task has been asked to end, which takes until its next heartbeat, 10 seconds at the most."
+NOT_REVOKED = "The broker can't be reached, so no worker was told; what it has not begun yet it may still begin."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +49,72 @@ class Retried:
     def message(self) -> str:
         """What happened, in a sentence or two."""
         return "Queued again." + (f" {NOT_HANDED_OVER}" if self.broker_down else "")
+
+
+class Told(Protocol):
+    """Whether the workers could be told of it; known only after the commit."""
+
+    @property
+    def broker_down(self) -> bool:
+        """The broker could not be reached."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancelled:
+    """A job that was cancelled, or whose task has been asked to end.
+
+    Attributes:
+        job_id: the job.
+        status: `cancelled`, or `running` while its task has not ended yet.
+        warning: what cancelling it doesn't stop.
+        revocation: whether the workers were told.
+    """
+
+    job_id: int
+    status: str
+    warning: str
+    revocation: Told
+
+    @property
+    def message(self) -> str:
+        """What happened, in a sentence or two."""
+        parts = ["Cancelled."] if self.status == "cancelled" else [CANCELLING]
+        if self.warning:
+            parts.append(self.warning)
+        if self.revocation.broker_down:
+            parts.append(NOT_REVOKED)
+        return " ".join(parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetFailed:
+    """A stuck job that was set failed."""
+
+    job_id: int
+
+    @property
+    def message(self) -> str:
+        """What happened."""
+        return "Set failed. It can be retried now."
+
+
+@dataclass(kw_only=True)
+class BulkCancelled:
+    """What came of cancelling several jobs, or of setting them failed: the ones done, and why the others were not.
+
+    Attributes:
+        done: the jobs that have ended by it.
+        cancelling: the jobs whose tasks have been asked to end.
+        refused: why, by job.
+        warnings: what it doesn't stop; a sentence each.
+        revocation: whether the workers were told.
+    """
+
+    revocation: Told
+    done: list[int] = field(default_factory=list)
+    cancelling: list[int] = field(default_factory=list)
+    refused: dict[int, str] = field(default_factory=dict)
+    warnings: set[str] = field(default_factory=set)
 
 
 @dataclass(kw_only=True)

@@ -35,10 +35,12 @@ _MEMBERS: Final = """
            d.id AS dispatch_id, d.published_at, d.publish_error, d.started_at, d.ended_at, d.outcome,
            d.result::text AS result, d.progress_current, d.progress_total, d.progress_unit, d.progress_source,
            d.progress_at,
-           CASE WHEN d.published_at IS NULL AND d.ended_at IS NULL AND d.serial_key IS NOT NULL THEN
+           CASE WHEN d.published_at IS NULL AND d.ended_at IS NULL AND d.serial_key IS NOT NULL THEN COALESCE(
                 (SELECT first.job_id FROM jobs_dispatch first
                   WHERE first.serial_key = d.serial_key AND first.ended_at IS NULL AND first.id < d.id
-                  ORDER BY first.id LIMIT 1) END AS waits_for
+                  ORDER BY first.id LIMIT 1),
+                (SELECT holder.job_id FROM jobs_dispatch holder
+                  WHERE holder.serial_key = d.serial_key AND holder.holds_place AND holder.id <> d.id)) END AS waits_for
       FROM ({source}) AS m
       LEFT JOIN jobs j ON j.id = m.job_id
       LEFT JOIN LATERAL (SELECT * FROM jobs_dispatch WHERE job_id = m.job_id ORDER BY id DESC LIMIT 1) AS d ON true

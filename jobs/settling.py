@@ -5,11 +5,11 @@ else has ended meanwhile keeps its status; what its task returned is still kept 
 """
 
 import json
-import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import structlog
 from django.db import transaction
 from django.db.models import F, Value
 from django.db.models.functions import Coalesce, Greatest, Least, Now
@@ -18,9 +18,10 @@ from jobs import catalog, ledger, progress
 from jobs.gateway import ActiveTask, TaskState
 from jobs.models import ACTIVE_STATUSES, DONE, FAILED, QUEUED, RETRYING, RUNNING, Dispatch, Job, Outcome
 from jobs.outcomes import Verdict, judge
+from opsconsole import failpoints
 from opsconsole.redaction import redact, redact_text
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 MAX_RESULT_BYTES: Final = 64 * 1024
 MAX_TRACEBACK_LENGTH: Final = 20_000
@@ -40,7 +41,9 @@ def mark_started(dispatch: Dispatch, task: ActiveTask) -> bool:
         open_attempt = Dispatch.objects.filter(pk=dispatch.pk, ended_at=None)
         # A worker's clock may be off: an attempt starts after it was published, and not in the future.
         changed = open_attempt.filter(started_at=None).update(
-            started_at=Least(Greatest(started_at, F("published_at")), Now())
+            started_at=Least(Greatest(started_at, F("published_at")), Now()),
+            # Whoever sent it may have died before it could say so.
+            published_at=Coalesce("published_at", Now()),
         )
         if task.worker:
             changed += open_attempt.filter(worker=None).update(worker=task.worker[:255])
@@ -65,7 +68,7 @@ def settle(dispatch: Dispatch, state: TaskState) -> bool:
     verdict = judge(state)
     error = redact_text(verdict.error) if verdict.error else None
     with transaction.atomic():
-        before, status, delay = _move_job(dispatch, verdict)
+        status, delay = _move_job(dispatch, verdict)
         outcome = Outcome.RETRYING if status == RETRYING else verdict.outcome
         settled = Dispatch.objects.filter(pk=dispatch.pk, ended_at=None).update(
             ended_at=Least(Greatest(state.ended_at or Now(), Coalesce("started_at", "published_at")), Now()),
@@ -75,30 +78,51 @@ def settle(dispatch: Dispatch, state: TaskState) -> bool:
             traceback=redact_text(state.traceback)[-MAX_TRACEBACK_LENGTH:] if state.traceback else None,
             next_attempt_at=Now() + Value(timedelta(seconds=delay)) if delay is not None else None,
             holds_place=False,
+            check_at=None,
+            unknown_since=None,
             **progress.at_the_end(dispatch, outcome),
         )
+        failpoints.reach("settle.before_commit")
         if not settled:
             transaction.set_rollback(True)
             return False
-    logger.info(
-        "job %s dispatch %s ended as %s: %s → %s", dispatch.job_id, dispatch.pk, outcome, before, status or "unchanged"
-    )
+    logger.info("attempt.ended", job=dispatch.job_id, dispatch=dispatch.pk, outcome=str(outcome))
     return True
+
+
+def keep_late_result(dispatch: Dispatch, state: TaskState) -> bool:
+    """Keep what became of the task of an attempt that had ended before it; its job stays as it is.
+
+    Returns:
+        Whether this call kept it.
+    """
+    verdict = judge(replace(state, result=redact(state.result)))
+    kept: dict[str, Any] = {"returned_at": Least(state.ended_at or Now(), Now()), "late_check_at": None}
+    if state.state == "SUCCESS":
+        kept["result"] = bounded_result(state.result)
+    elif dispatch.error is None and state.state != "REVOKED":
+        kept["error"] = redact_text(verdict.error or "")
+    if state.traceback and state.state != "REVOKED":
+        kept["traceback"] = redact_text(state.traceback)[-MAX_TRACEBACK_LENGTH:]
+    return bool(Dispatch.objects.filter(pk=dispatch.pk, returned_at=None).update(holds_place=False, **kept))
 
 
 def bounded_result(result: Any) -> Any:
     """Return what a task returned, redacted, or a sentence in its place when it is too big to keep."""
-    if len(json.dumps(result, default=str)) > MAX_RESULT_BYTES:
+    try:
+        text = json.dumps(result, default=str)
+    except (TypeError, ValueError, RecursionError):
+        return {"note": "The result can't be written as JSON and was not kept."}
+    if len(text) > MAX_RESULT_BYTES:
         return {"note": f"The result is larger than {MAX_RESULT_BYTES:,} bytes and was not kept."}
-    return redact(result)
+    return redact(json.loads(text))
 
 
-def _move_job(dispatch: Dispatch, verdict: Verdict) -> tuple[str | None, str | None, int | None]:
-    """Return the job's status before and after, and seconds until its next attempt; None where nothing changed."""
-    claimed = None
+def _move_job(dispatch: Dispatch, verdict: Verdict) -> tuple[str | None, int | None]:
+    """Return the job's status now, None where somebody else has ended it, and seconds until its next attempt."""
     if dispatch.started_at is None:
         # Nobody saw it start: the attempt counts now.
-        claimed = ledger.transition(dispatch.job_id, allowed=(QUEUED, RETRYING), to=RUNNING, add_attempt=True)
+        ledger.transition(dispatch.job_id, allowed=(QUEUED, RETRYING), to=RUNNING, add_attempt=True)
     status, delay = DONE, None
     values: dict[str, Any] = {"last_error": None, "dedupe_key": None}
     if verdict.is_failure:
@@ -108,21 +132,13 @@ def _move_job(dispatch: Dispatch, verdict: Verdict) -> tuple[str | None, str | N
             values["dedupe_key"] = None
     # A partial success is done; its errors stand in the attempt, as the core clears the row's.
     before = ledger.transition(dispatch.job_id, allowed=ACTIVE_STATUSES, to=status, run_again_in=delay, **values)
-    if before is None:
-        return None, None, None
-    return (claimed or before).status, status, delay
+    return (None, None) if before is None else (status, delay)
 
 
 def _after_failure(dispatch: Dispatch, verdict: Verdict) -> tuple[str, int | None]:
     """Return whether a failed attempt's job is retried, and in how many seconds."""
-    job = Job.objects.filter(pk=dispatch.job_id).values("job_type", "attempts", "max_attempts").first()
-    if (
-        job is None
-        or verdict.permanent
-        or dispatch.at_most_once
-        or job["attempts"] >= job["max_attempts"]
-        or catalog.find(job["job_type"]) is None
-    ):
+    job = Job.objects.filter(pk=dispatch.job_id).values("attempts", "max_attempts").first()
+    if job is None or verdict.permanent or dispatch.at_most_once or job["attempts"] >= job["max_attempts"]:
         return FAILED, None
     return RETRYING, ledger.retry_delay_seconds(job["attempts"])
 

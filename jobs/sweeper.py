@@ -4,34 +4,40 @@ A process of its own (`manage.py run_sweeper`). Any number of them may run at on
 does a fixed number of queries when nothing is to be done, none of them over the whole ledger.
 """
 
-import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from queue import Empty, SimpleQueue
 from typing import Final
 from uuid import UUID
 
+import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from jobs import catalog, counts, gateway, handover, ledger, progress, settling
-from jobs.dispatching import PUBLICATION_LEASE, create_next_dispatch
+from jobs import attempts, catalog, counts, gateway, handover, losses, progress, settling
+from jobs.dispatching import PUBLICATION_LEASE, create_next_dispatch, lease_end
 from jobs.gateway import Workers
-from jobs.models import FAILED, RETRYING, Dispatch, Job, WorkerReport
+from jobs.models import RETRYING, Dispatch, Job, WorkerReport
+from opsconsole import failpoints
 from opsconsole.audit import Actor
 from opsconsole.errors import Unavailable
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 TICK_SECONDS: Final = 2.0
 BATCH_SIZE: Final = 500
 ASK_WORKERS_EVERY_SECONDS: Final = 3.0
 ASK_TASKS_EVERY_SECONDS: Final = 30.0
+TIDY_EVERY_SECONDS: Final = 15.0
 FORGET_WORKERS_AFTER: Final = timedelta(minutes=10)
+# How often, and how long, the result of an attempt that ended before its task is looked for.
+LATE_CHECK_EVERY: Final = timedelta(seconds=5)
+RESULTS_EXPIRE_AFTER: Final = timedelta(days=1)
 
 
 class Sweeper:
@@ -40,7 +46,7 @@ class Sweeper:
     def __init__(self) -> None:
         self._answers: SimpleQueue[Workers | None] = SimpleQueue()
         self._asking = False
-        self._asked_at = self._asked_tasks_at = float("-inf")
+        self._asked_at = self._asked_tasks_at = self._tidied_at = float("-inf")
 
     def run(self, stop: threading.Event, *, tick_seconds: float = TICK_SECONDS) -> None:
         """Tick until `stop` is set; outlives every failure of the database and the broker."""
@@ -51,19 +57,42 @@ class Sweeper:
 
     def tick(self) -> None:
         """Do once what there is to do; a step that fails is logged and tried again in the next tick."""
-        for step in (redispatch_due, publish_due, self._read_workers, _settle_and_publish, counts.refresh):
+        steps = (
+            expire_leases,
+            redispatch_due,
+            publish_due,
+            losses.republish_unclaimed,
+            self._read_workers,
+            _settle_and_publish,
+            keep_late_results,
+            self._tidy,
+            counts.refresh,
+        )
+        with Actor.system("sweeper").acting():
+            self._run(steps)
+
+    def _run(self, steps: Sequence[Callable[[], object]]) -> None:
+        for step in steps:
             try:
                 step()
             except Unavailable as error:
-                logger.warning("%s: %s", step.__name__, error.message)
+                logger.warning("sweeper.step_put_off", step=step.__name__, error=error.message)
             except (DatabaseError, InterfaceError) as error:
-                logger.warning("%s: %s", step.__name__, (str(error).splitlines() or [repr(error)])[0])
+                logger.warning(
+                    "sweeper.step_failed", step=step.__name__, error=(str(error).splitlines() or [repr(error)])[0]
+                )
                 if not connection.is_usable():
                     connection.close()
                     return
             except Exception:
                 # Whatever one row or one worker's answer is like, the rest of the work has to go on.
-                logger.exception("%s failed", step.__name__)
+                logger.exception("sweeper.step_failed", step=step.__name__)
+
+    def _tidy(self) -> None:
+        if time.monotonic() - self._tidied_at >= TIDY_EVERY_SECONDS:
+            self._tidied_at = time.monotonic()
+            losses.let_go_of_ended()
+            losses.free_places()
 
     def _read_workers(self) -> None:
         """Ask the workers in the background, since their answers take a second or more; use the last answer."""
@@ -76,29 +105,38 @@ class Sweeper:
         if self._asking or now - self._asked_at < ASK_WORKERS_EVERY_SECONDS:
             return
         registered = now - self._asked_tasks_at >= ASK_TASKS_EVERY_SECONDS
-        if registered or Dispatch.objects.filter(ended_at=None, in_core=True).exclude(published_at=None).exists():
+        missing_from = losses.suspicious_queues()
+        watched = Dispatch.objects.filter(ended_at=None, in_core=True).exclude(published_at=None)
+        if registered or missing_from or watched.exists():
             self._asked_at = now
             self._asked_tasks_at = now if registered else self._asked_tasks_at
             self._asking = True
             # A daemon, so that an answer that is still out doesn't hold up the end of the process.
-            threading.Thread(target=self._ask, kwargs={"registered": registered}, daemon=True).start()
+            question = {"registered": registered, "missing_from": missing_from}
+            threading.Thread(target=self._ask, kwargs=question, daemon=True).start()
 
-    def _ask(self, *, registered: bool) -> None:
+    def _ask(self, *, registered: bool, missing_from: set[str]) -> None:
         answer = None
         try:
-            answer = gateway.ask_workers(registered=registered)
+            answer = gateway.ask_workers(registered=registered, missing_from=missing_from)
         except Unavailable as error:
-            logger.warning("the workers can't be asked: %s", error.message)
+            logger.warning("sweeper.workers_not_asked", error=error.message)
         except Exception:
-            logger.exception("the workers can't be asked")
+            logger.exception("sweeper.workers_not_asked")
         finally:
             self._answers.put(answer)
+
+
+def expire_leases() -> int:
+    """End own attempts whose worker is gone; return how many."""
+    return attempts.expire(limit=BATCH_SIZE)
 
 
 def publish_due() -> int:
     """Publish what is committed, not published, and whose turn it is; return how many were handed over."""
     published = 0
     while due := handover.lease_due():
+        failpoints.reach("sweep.leased")
         # Well within the leases just taken, so that nobody else starts on them meanwhile.
         handed_over = handover.hand_over(due, within=PUBLICATION_LEASE.total_seconds() / 2)
         published += handed_over.published
@@ -110,7 +148,9 @@ def publish_due() -> int:
 
 def redispatch_due() -> int:
     """Make the next attempt of every job of ours whose time has come; return how many."""
-    due = Dispatch.objects.filter(next_attempt_at__lte=Now()).order_by("next_attempt_at")[:BATCH_SIZE]
+    # A type that only another console's catalog knows is that console's to run again.
+    unknown = Exists(Job.objects.filter(pk=OuterRef("job_id")).exclude(job_type__in=catalog.titles()))
+    due = Dispatch.objects.filter(~unknown, next_attempt_at__lte=Now()).order_by("next_attempt_at")[:BATCH_SIZE]
     return sum(_redispatch(dispatch) for dispatch in list(due))
 
 
@@ -151,6 +191,28 @@ def _has_told(dispatch: Dispatch, state: gateway.TaskState | None) -> bool:
     return state.state == "PROGRESS" and progress.report(dispatch, state.result)
 
 
+def keep_late_results() -> int:
+    """Keep what tasks leave behind whose attempts had ended before them; return how many.
+
+    Raises:
+        Unavailable: the core's result back end does not answer.
+    """
+    batch = list(Dispatch.objects.filter(late_check_at__lte=Now()).order_by("late_check_at")[:BATCH_SIZE])
+    if not batch:
+        return 0
+    states = gateway.read_states(str(dispatch.task_id) for dispatch in batch)
+    kept = 0
+    for dispatch in batch:
+        with _carrying_on(dispatch):
+            state = states.get(str(dispatch.task_id))
+            if state is not None and state.is_ended:
+                kept += settling.keep_late_result(dispatch, state)
+    waiting = Dispatch.objects.filter(pk__in=[one.pk for one in batch], returned_at=None)
+    waiting.filter(ended_at__lt=Now() - RESULTS_EXPIRE_AFTER).update(late_check_at=None)
+    waiting.exclude(late_check_at=None).update(late_check_at=lease_end(LATE_CHECK_EVERY))
+    return kept
+
+
 @contextmanager
 def _carrying_on(dispatch: Dispatch) -> Iterator[None]:
     """Log what goes wrong with one dispatch: one row must not keep the others from being settled."""
@@ -159,7 +221,7 @@ def _carrying_on(dispatch: Dispatch) -> Iterator[None]:
     except (OperationalError, InterfaceError, Unavailable):
         raise
     except Exception:
-        logger.exception("dispatch %s could not be settled", dispatch.pk)
+        logger.exception("attempt.not_settled", job=dispatch.job_id, dispatch=dispatch.pk)
 
 
 def note_started(dispatch: Dispatch) -> None:
@@ -174,6 +236,7 @@ def note_workers(workers: Workers) -> None:
         running = Dispatch.objects.filter(ended_at=None, worker=None, task_id__in=_uuids(workers.active))
         for dispatch in running:
             settling.mark_started(dispatch, workers.active[str(dispatch.task_id)])
+    losses.note_unknown(workers)
     if workers.tasks:
         WorkerReport.objects.bulk_create(
             [
@@ -209,7 +272,7 @@ def _redispatch(dispatch: Dispatch) -> bool:
             return False
         job_type = catalog.find(job.job_type)
         if job_type is None:
-            ledger.transition(job.pk, allowed=(RETRYING,), to=FAILED, last_error=job.last_error, dedupe_key=None)
+            transaction.set_rollback(True)
             return False
         # It is still for whoever asked for the first attempt.
         actor = Actor(name=dispatch.requested_by, via="sweeper", kind="system")

@@ -5,11 +5,13 @@ core's table has none on the entity.
 """
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from django.db import models, transaction
 from django.utils import timezone
+from structlog.contextvars import bound_contextvars
 
 from opsconsole.errors import OpsError
 from opsconsole.fields import AnyJSONField, UTCDateTimeField
@@ -17,7 +19,7 @@ from opsconsole.redaction import redact, redact_text
 
 MAX_REASON_LENGTH = 1_000
 
-Via = Literal["admin", "api", "command", "beat", "sweeper"]
+Via = Literal["admin", "api", "command", "beat", "task", "sweeper"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,10 @@ class Actor:
     def system(cls, via: Via) -> "Actor":
         """Return the console itself as the actor: its beat or its sweeper."""
         return cls(name="opsconsole", via=via, kind="system")
+
+    def acting(self) -> AbstractContextManager[None]:
+        """Have every line that is logged meanwhile say who acts, and through which door."""
+        return bound_contextvars(actor=self.name, via=self.via)
 
 
 @dataclass(frozen=True, kw_only=True)

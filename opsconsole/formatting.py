@@ -170,6 +170,7 @@ def through(via: str | None) -> str:
         "api": "through the API",
         "command": "on the command line",
         "beat": "on schedule",
+        "task": "by a task",
         "sweeper": "in the background",
     }
     return words.get(via, f"through {via}") if via else ""

@@ -99,6 +99,9 @@ DJANGO_CELERY_BEAT_TZ_AWARE = True
 # Job types that this installation adds to the catalog or maps to other tasks; see jobs/catalog.py for the keys.
 JOB_TYPES: dict[str, dict[str, Any]] = env.json("OPS_JOB_TYPES", default={})
 
+# Modules with tasks of this installation's own, beside the applications' `tasks`; the console's workers load them.
+CELERY_IMPORTS = env.list("OPS_TASK_MODULES", default=[])
+
 # --- what the console keeps to ------------------------------------------------------------------------------------
 
 # Seconds that a list may take with a filter that no index of the ledger carries.
@@ -107,6 +110,9 @@ SLOW_FILTER_TIMEOUT_SECONDS = env.float("OPS_SLOW_FILTER_TIMEOUT", default=3.0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 # A selection of a hundred rows and the filters of a page.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000
+
+# Where a process is to kill itself, for proving that it loses nothing there; see opsconsole/failpoints.py.
+FAILPOINT = env.str("OPS_FAILPOINT", default="")
 
 # --- Django -------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,11 @@ import pytest
 import redis
 from django.conf import settings
 
+from jobs import operations
 from jobs.models import Dispatch
+from opsconsole.audit import Entity
+from tests.cast import OPERATOR
+from tests.worker import own_tasks
 
 Leave = Callable[..., None]
 
@@ -32,3 +36,42 @@ def leave_result(transactional_db: None) -> Iterator[Leave]:
             client.set(f"celery-task-meta-{dispatch.task_id}", json.dumps(meta), ex=60)
 
         yield leave
+
+
+Submit = Callable[..., int]
+
+
+@pytest.fixture
+def own_types(settings: Any) -> dict[str, str]:
+    """The types of `tests.worker.own_tasks` in the catalog; returns the environment that gives them to a process."""
+    settings.JOB_TYPES = own_tasks.TYPES
+    return {"OPS_JOB_TYPES": json.dumps(own_tasks.TYPES), "OPS_TASK_MODULES": "tests.worker.own_tasks"}
+
+
+@pytest.fixture
+def own_worker(console_worker: Callable[..., Any], own_types: dict[str, str]) -> Callable[..., Any]:
+    """Start a console worker that knows those tasks: `own_worker(**environment)`."""
+    return lambda **environment: console_worker(**{**own_types, **environment})
+
+
+@pytest.fixture
+def own_sweeper(sweeper: Callable[..., Any], own_types: dict[str, str]) -> Callable[..., Any]:
+    """Start a sweeper whose catalog has those types: `own_sweeper(*options, **environment)`."""
+    return lambda *options, **environment: sweeper(*options, **{**own_types, **environment})
+
+
+@pytest.fixture
+def submit(own_types: dict[str, str]) -> Submit:
+    """Submit a job of those types: `submit(job_type, **payload)` returns its id."""
+
+    def submit(job_type: str, **payload: Any) -> int:
+        submitted = operations.submit_run(
+            operation="tests.trigger",
+            title="A test",
+            requests=[operations.JobRequest(job_type=job_type, payload=payload)],
+            actor=OPERATOR,
+            entity=Entity(type="job"),
+        )
+        return submitted.job_ids[0]
+
+    return submit

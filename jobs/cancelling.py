@@ -1,0 +1,194 @@
+"""Cancelling one job, and setting a stuck one failed: what the operations have in common for one and for many."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from jobs import cancel_rules, catalog, gateway, ledger
+from jobs.dispatching import closing
+from jobs.filters import stuck_condition
+from jobs.models import ACTIVE_STATUSES, CANCELLED, FAILED, RUNNING, Dispatch, Job, Outcome
+from jobs.receipts import Cancelled, SetFailed
+from jobs.retry_rules import AMBIGUOUS, audited_entity
+from opsconsole.audit import Actor, record, record_refusal
+from opsconsole.errors import Conflict, NotFound, OpsError, Refused
+from opsconsole.row_ids import row_id
+
+CANCEL: Final = "job.cancel"
+FAIL: Final = "job.fail"
+
+
+@dataclass(kw_only=True)
+class Revocation:
+    """The tasks that workers shall be told not to begin, or to end, once what was decided is committed."""
+
+    terminate: bool = False
+    task_ids: list[str] = field(default_factory=list)
+    broker_down: bool = False
+
+    def send(self) -> None:
+        """Tell the workers, once for all; advisory, so a broker that is down is no failure."""
+        try:
+            gateway.revoke(self.task_ids, terminate=self.terminate)
+        except gateway.BrokerUnreachable:
+            self.broker_down = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What was asked for by whom, for the audit log."""
+
+    action: str
+    actor: Actor
+    reason: str
+    request: dict[str, Any]
+
+
+def cancel(job_id: int, revocation: Revocation, *, actor: Actor, reason: str) -> Cancelled:
+    """Cancel one job in a transaction of its own, audited, also when it is refused.
+
+    Raises:
+        NotFound: there is no such job.
+        Conflict: it has ended, is being cancelled already, or its type can't be cancelled.
+        Refused: its task was to be terminated, and it is none of the core's that runs.
+    """
+    asked = Asked(
+        action=CANCEL, actor=actor, reason=reason, request={"job_id": job_id, "terminate": revocation.terminate}
+    )
+    cancelled: Cancelled = _audited(job_id, asked, lambda job: _cancel(job, revocation, asked))
+    return cancelled
+
+
+def set_failed(job_id: int, revocation: Revocation, *, actor: Actor, reason: str) -> SetFailed:
+    """Set one stuck job failed in a transaction of its own, audited, also when it is refused.
+
+    Raises:
+        NotFound: there is no such job.
+        Conflict: it is not stuck.
+    """
+    asked = Asked(action=FAIL, actor=actor, reason=reason, request={"job_id": job_id})
+    failed: SetFailed = _audited(job_id, asked, lambda job: _fail(job, revocation, asked))
+    return failed
+
+
+def _audited(job_id: int, asked: Asked, decide: Callable[[Job], Any]) -> Any:
+    seen = Job.objects.filter(pk=job_id).first() if row_id(job_id) else None
+    if seen is None:
+        raise NotFound(f"There is no job {job_id}.", code="job_not_found")
+    try:
+        with transaction.atomic():
+            # Locked, so that what is checked is what is changed; the job first, then its attempt.
+            job = Job.objects.select_for_update().filter(pk=job_id).first()
+            if job is None:
+                raise NotFound(f"There is no job {job_id}.", code="job_not_found")
+            return decide(job)
+    except OpsError as refusal:
+        record_refusal(
+            refusal,
+            actor=asked.actor,
+            action=asked.action,
+            entity=audited_entity(seen),
+            reason=asked.reason,
+            request=asked.request,
+        )
+        raise
+
+
+def _cancel(job: Job, revocation: Revocation, asked: Asked) -> Cancelled:
+    attempt = _open_attempt(job)
+    requested = attempt is not None and attempt.cancel_requested_at is not None
+    if refusal := cancel_rules.refusal(status=job.status, job_type=job.job_type, cancel_requested=requested):
+        raise refusal
+    in_core = attempt is None or attempt.in_core
+    if revocation.terminate and not (job.status == RUNNING and attempt is not None and in_core):
+        raise Refused(
+            "Only the task of a job that runs in the core's worker can be terminated; cancel it without.",
+            code="nothing_to_terminate",
+        )
+    cancelling = job.status == RUNNING and attempt is not None and attempt.lease_until is not None
+    if cancelling:
+        _open_attempts(job).update(cancel_requested_at=Now())
+    else:
+        ledger.transition(job.pk, allowed=(job.status,), to=CANCELLED, dedupe_key=None)
+        _end_attempts(job, attempt, revocation, Outcome.CANCELLED, cancel_requested_at=Now())
+    receipt = Cancelled(
+        job_id=job.pk,
+        status=RUNNING if cancelling else CANCELLED,
+        warning=cancel_rules.warning(status=job.status, job_type=job.job_type, in_core=in_core),
+        revocation=revocation,
+    )
+    _record(job, asked, {"status": receipt.status, "before": job.status, "cancelling": cancelling})
+    return receipt
+
+
+def _fail(job: Job, revocation: Revocation, asked: Asked) -> SetFailed:
+    attempt = _open_attempt(job)
+    if job.status not in ACTIVE_STATUSES:
+        raise Conflict(f"This job is {job.status}; only a stuck job can be set failed.", code="not_stuck")
+    if not _is_stuck(job):
+        raise Conflict(
+            f"This job is {job.status} and not stuck; only a stuck job can be set failed. Cancel it instead.",
+            code="not_stuck",
+        )
+    error = f"Set failed by {asked.actor.name}: {asked.reason}"
+    at_most_once = attempt.at_most_once if attempt is not None else _is_at_most_once(job)
+    if at_most_once:
+        error = f"{AMBIGUOUS} {error}"
+    ledger.transition(job.pk, allowed=(job.status,), to=FAILED, last_error=error, dedupe_key=None)
+    outcome = Outcome.UNKNOWN if at_most_once else Outcome.FAILED
+    _end_attempts(job, attempt, revocation, outcome, frees_place=True, error=error)
+    _record(job, asked, {"status": FAILED, "before": job.status})
+    return SetFailed(job_id=job.pk)
+
+
+def _record(job: Job, asked: Asked, response: dict[str, Any]) -> None:
+    record(
+        actor=asked.actor,
+        action=asked.action,
+        entity=audited_entity(job),
+        reason=asked.reason,
+        request=asked.request,
+        response=response,
+    )
+
+
+def _end_attempts(
+    job: Job,
+    attempt: Dispatch | None,
+    revocation: Revocation,
+    outcome: Outcome,
+    *,
+    frees_place: bool = False,
+    **values: Any,
+) -> None:
+    ended = closing(outcome, frees_place=frees_place, lease_until=None, check_at=None, unknown_since=None, **values)
+    _open_attempts(job).update(**ended)
+    # The next attempt of one that is being retried is not to be made any more.
+    Dispatch.objects.filter(job_id=job.pk).exclude(next_attempt_at=None).update(next_attempt_at=None)
+    if attempt is not None and attempt.published_at is not None:
+        revocation.task_ids.append(str(attempt.task_id))
+
+
+def _open_attempts(job: Job) -> Any:
+    return Dispatch.objects.filter(job_id=job.pk, ended_at=None)
+
+
+def _open_attempt(job: Job) -> Dispatch | None:
+    found: Dispatch | None = _open_attempts(job).select_for_update().first()
+    return found
+
+
+def _is_stuck(job: Job) -> bool:
+    condition, *params = stuck_condition()
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {condition} FROM jobs WHERE jobs.id = %s", [*params, job.pk])
+        (stuck,) = cursor.fetchone()
+    return bool(stuck)
+
+
+def _is_at_most_once(job: Job) -> bool:
+    known = catalog.find(job.job_type)
+    return known is not None and known.at_most_once

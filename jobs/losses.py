@@ -1,0 +1,202 @@
+"""Messages that got lost: an attempt was published, and nobody was ever seen working on it.
+
+The ledger is the truth and a Celery message only a hint: Redis can lose it between handing it to a worker and the
+worker's acknowledgement, or be flushed. An own task is simply sent again under the same task id: its claim lets one
+through. A core task is sent again only when its queue is empty and every worker of that queue says that it doesn't know
+it. What may take effect only once is never sent again: its job fails, and says that nobody knows.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+import structlog
+from django.db import connection, transaction
+from django.db.models import Count, F, Q
+from django.db.models.functions import Now
+
+from jobs import gateway, handover, ledger
+from jobs.dispatching import closing, lease_end
+from jobs.gateway import Workers
+from jobs.handover import CHECK_AFTER
+from jobs.models import ENDED_STATUSES, FAILED, QUEUED, RETRYING, Dispatch, Outcome, WorkerReport
+
+logger = structlog.get_logger(__name__)
+
+BATCH_SIZE: Final = 200
+LONGEST_CHECK: Final = timedelta(minutes=10)
+# A task must have been unknown for so long: it may be on its way from the queue to a worker.
+UNKNOWN_FOR: Final = timedelta(seconds=10)
+MAX_PUBLICATIONS: Final = 4
+# A worker that has told of itself within this time has to answer before anything is taken for lost.
+WORKER_ALIVE: Final = timedelta(seconds=90)
+# After so long the task of a job that was cancelled is taken to be over: the core's longest may take ten minutes.
+PLACE_HELD_FOR: Final = timedelta(minutes=15)
+
+NEVER_CLAIMED: Final = "The message was lost before any worker took it, so it has not run."
+OUTCOME_UNKNOWN: Final = (
+    "AMBIGUOUS: It was handed over, and then neither its queue nor any worker knew it. The outcome is unknown."
+)
+
+
+def republish_unclaimed() -> int:
+    """Send own tasks again that nobody has claimed for a while; return how many.
+
+    Only as many as are missing from their queue, the oldest first: a long queue is no loss.
+
+    Raises:
+        Unavailable: the broker does not answer.
+    """
+    with transaction.atomic():
+        due = list(
+            _unclaimed(in_core=False)
+            .filter(check_at__lt=Now())
+            .select_for_update(skip_locked=True, of=("self",))
+            .order_by("check_at")
+            .select_related("job")[:BATCH_SIZE]
+        )
+        if not due:
+            return 0
+        # Whoever holds them now sends them; should it die, they are due again later.
+        for dispatch in due:
+            _check_again(dispatch, lease_end(_pause(dispatch.publications)))
+    missing = _missing({dispatch.queue for dispatch in due})
+    sent = 0
+    for dispatch in due:
+        if missing[dispatch.queue] <= 0:
+            continue
+        missing[dispatch.queue] -= 1
+        if dispatch.at_most_once:
+            handover.fail(dispatch.pk, dispatch.job_id, NEVER_CLAIMED, Outcome.FAILED)
+        else:
+            sent += _send_again(dispatch)
+    return sent
+
+
+def note_unknown(workers: Workers) -> None:
+    """Note which published core tasks neither a queue nor a worker knows, and send again those that got lost.
+
+    Args:
+        workers: what they answered, with what they have reserved; asked after the queues' lengths were.
+
+    Raises:
+        Unavailable: the broker does not answer.
+    """
+    suspects = _suspects(workers)
+    known = set(workers.active) | (workers.reserved or frozenset())
+    seen = [one.pk for one in suspects if str(one.task_id) in known]
+    lost = [one.pk for one in suspects if str(one.task_id) not in known]
+    found = Dispatch.objects.filter(pk__in=seen)
+    found.update(check_at=lease_end(CHECK_AFTER), unknown_since=None)
+    Dispatch.objects.filter(pk__in=lost, unknown_since=None).update(unknown_since=Now())
+    # Its cancelled task is over: the next one of its kind may go.
+    Dispatch.objects.filter(
+        pk__in=lost, holds_place=True, ended_at__isnull=False, unknown_since__lt=Now() - UNKNOWN_FOR
+    ).update(holds_place=False)
+    for dispatch in (
+        _unclaimed(in_core=True)
+        .filter(pk__in=lost, unknown_since__lt=Now() - UNKNOWN_FOR, job__status__in=(QUEUED, RETRYING))
+        .select_related("job")
+    ):
+        if dispatch.at_most_once:
+            _fail_unknown(dispatch)
+        elif dispatch.publications < MAX_PUBLICATIONS:
+            _send_again(dispatch, unknown_since=None)
+
+
+def suspicious_queues() -> set[str]:
+    """Return the queues of published core tasks that nobody was seen working on for a while; one query."""
+    return set(Dispatch.objects.filter(_suspicious()).order_by().values_list("queue", flat=True).distinct())
+
+
+def free_places() -> int:
+    """Free the places of attempts that ended long ago and whose tasks were never heard of again; return how many."""
+    return Dispatch.objects.filter(holds_place=True, ended_at__lt=Now() - PLACE_HELD_FOR).update(holds_place=False)
+
+
+def let_go_of_ended() -> int:
+    """End attempts whose job somebody else has ended, or whose job is gone; return how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT d.id FROM jobs_dispatch d LEFT JOIN jobs ON jobs.id = d.job_id
+             WHERE d.ended_at IS NULL AND d.lease_until IS NULL
+               AND (jobs.id IS NULL OR jobs.status::text = ANY(%s))
+             LIMIT %s
+            """,
+            [list(ENDED_STATUSES), BATCH_SIZE],
+        )
+        left = [pk for (pk,) in cursor.fetchall()]
+    if not left:
+        return 0
+    return Dispatch.objects.filter(pk__in=left, ended_at=None).update(**closing(Outcome.SUPERSEDED))
+
+
+def _unclaimed(*, in_core: bool) -> Any:
+    return Dispatch.objects.filter(in_core=in_core, ended_at=None, started_at=None).exclude(published_at=None)
+
+
+def _pause(publications: int) -> timedelta:
+    doublings: int = min(max(publications, 1), 8)
+    return min(CHECK_AFTER * (1 << doublings), LONGEST_CHECK)
+
+
+def _missing(queues: Iterable[str]) -> Counter[str]:
+    """Return by how many messages each queue falls short of its published attempts that nobody has claimed."""
+    waiting = gateway.waiting_in(queues)
+    expected = _unclaimed(in_core=False).filter(queue__in=waiting).values("queue").annotate(n=Count("pk"))
+    return Counter({row["queue"]: row["n"] - waiting[row["queue"]] for row in expected})
+
+
+def _suspicious() -> Q:
+    quiet = Q(check_at__lt=Now(), ended_at=None)
+    lingering = Q(holds_place=True, ended_at__lt=Now() - CHECK_AFTER)
+    return Q(in_core=True, published_at__isnull=False) & (quiet | lingering)
+
+
+def _suspects(workers: Workers) -> Sequence[Dispatch]:
+    """Return the attempts of which these workers, all that listen on the queue, would know, since it is empty."""
+    suspects = list(Dispatch.objects.filter(_suspicious()).order_by("pk")[:BATCH_SIZE])
+    listening = _listening(workers) if suspects else set()
+    return [one for one in suspects if one.queue in workers.empty_queues & listening]
+
+
+def _listening(workers: Workers) -> set[str]:
+    """Return the queues all of whose workers have answered."""
+    answered = {queue for name in workers.answered for queue in workers.queues.get(name, ())}
+    silent = WorkerReport.objects.filter(seen_at__gt=Now() - WORKER_ALIVE).exclude(hostname__in=workers.answered)
+    return answered - {queue for queues in silent.values_list("queues", flat=True) for queue in queues}
+
+
+def _check_again(dispatch: Dispatch, at: Any) -> None:
+    Dispatch.objects.filter(pk=dispatch.pk, ended_at=None).update(check_at=at)
+
+
+def _send_again(dispatch: Dispatch, **values: Any) -> int:
+    """Send an attempt's message once more, under the same task id; 0 when somebody else was quicker."""
+    mine = Dispatch.objects.filter(
+        pk=dispatch.pk, ended_at=None, started_at=None, publications=dispatch.publications
+    ).update(publications=F("publications") + 1, check_at=lease_end(_pause(dispatch.publications + 1)), **values)
+    if not mine:
+        return 0
+    logger.warning("dispatch.sent_again", job=dispatch.job_id, dispatch=dispatch.pk, queue=dispatch.queue)
+    gateway.publish(handover.message_of(dispatch))
+    return 1
+
+
+def _fail_unknown(dispatch: Dispatch) -> None:
+    with transaction.atomic():
+        # Only while its worker has not written the row itself.
+        failed = ledger.transition(
+            dispatch.job_id,
+            allowed=(QUEUED, RETRYING),
+            to=FAILED,
+            last_error=OUTCOME_UNKNOWN,
+            dedupe_key=None,
+        )
+        mine = failed and Dispatch.objects.filter(pk=dispatch.pk, ended_at=None).update(
+            **closing(Outcome.UNKNOWN, error=OUTCOME_UNKNOWN)
+        )
+        if not mine:
+            transaction.set_rollback(True)
