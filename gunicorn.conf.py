@@ -1,7 +1,12 @@
 """How gunicorn serves the console; `gunicorn opsconsole.wsgi:application` reads this by itself."""
 
 import os
+import sys
 from pathlib import Path
+
+# gunicorn reads this before it looks for modules in the folder that it serves.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from opsconsole import logs
 
 # Only the web processes share connections between requests; settings.py reads this.
 os.environ.setdefault("OPS_DATABASE_POOL_SIZE", "10")
@@ -20,3 +25,8 @@ keepalive = 5
 # The workers' heartbeats; on a disk they can block.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
 control_socket_disable = True
+
+# As Django's LOGGING will be once a worker has started.
+logconfig_dict = logs.configuration(
+    level=os.environ.get("OPS_LOG_LEVEL") or "INFO", style=os.environ.get("OPS_LOG_FORMAT") or "console"
+)
