@@ -10,6 +10,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
+from opsconsole import logs
 from opsconsole.look import UNFOLD  # noqa: F401 -- django-unfold's setting
 
 # `ModelAdmin[Job]` and the like are subscripted at run time.
@@ -138,6 +139,7 @@ INSTALLED_APPS = [
     "backups",
 ]
 MIDDLEWARE = [
+    "opsconsole.middleware.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "opsconsole.middleware.DatabaseUnavailableMiddleware",
     "opsconsole.middleware.MalformedCookieMiddleware",
@@ -265,15 +267,7 @@ REST_FRAMEWORK = {
 
 # --- logging ------------------------------------------------------------------------------------------------------
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("OPS_LOG_LEVEL", default="INFO")},
-    "loggers": {
-        # A refused request is answered with a sentence; it is not an incident.
-        "django.request": {"level": "ERROR"},
-        "kombu": {"level": "ERROR"},
-    },
-}
+LOGGING_CONFIG = "opsconsole.logs.configure"
+LOGGING = logs.configuration(
+    level=env.str("OPS_LOG_LEVEL", default="INFO"), style=env.str("OPS_LOG_FORMAT", default="console")
+)
