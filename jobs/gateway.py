@@ -20,6 +20,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from opsconsole.errors import Refused, Unavailable
 from opsconsole.fields import parse_json
+from opsconsole.log_context import message_headers
 from opsconsole.redaction import redact
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def publish(message: TaskMessage) -> None:
                 kwargs=message.kwargs,
                 task_id=message.task_id,
                 queue=message.queue,
-                headers={"job_id": message.job_id, "dispatch_id": message.dispatch_id},
+                headers={"job_id": message.job_id, "dispatch_id": message.dispatch_id} | message_headers(),
                 kwargsrepr=_kwargsrepr(message.kwargs),
                 argsrepr="()",
                 connection=connection,
