@@ -4,9 +4,13 @@ import signal
 import threading
 from typing import Any
 
+import structlog
 from django.core.management.base import BaseCommand, CommandParser
 
 from jobs.sweeper import TICK_SECONDS, Sweeper
+from opsconsole.log_context import acting
+
+logger = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
@@ -24,7 +28,7 @@ class Command(BaseCommand):
         stop = threading.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stop.set())
-        self.stdout.write("Sweeper started.")
-        self.stdout.flush()
-        Sweeper().run(stop, tick_seconds=options["tick"])
-        self.stdout.write("Sweeper stopped.")
+        with acting(name="sweeper", via="sweeper"):
+            logger.info("Sweeper started.", tick_seconds=options["tick"])
+            Sweeper().run(stop, tick_seconds=options["tick"])
+            logger.info("Sweeper stopped.")
