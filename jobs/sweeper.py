@@ -6,7 +6,7 @@ does a fixed number of queries when nothing is to be done, none of them over the
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from queue import Empty, SimpleQueue
@@ -68,10 +68,6 @@ class Sweeper:
             self._tidy,
             counts.refresh,
         )
-        with Actor.system("sweeper").acting():
-            self._run(steps)
-
-    def _run(self, steps: Sequence[Callable[[], object]]) -> None:
         for step in steps:
             try:
                 step()

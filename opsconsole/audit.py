@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from django.db import models, transaction
 from django.utils import timezone
-from structlog.contextvars import bound_contextvars
 
+from opsconsole import log_context
 from opsconsole.errors import OpsError
 from opsconsole.fields import AnyJSONField, UTCDateTimeField
 from opsconsole.redaction import redact, redact_text
@@ -37,7 +37,7 @@ class Actor:
 
     def acting(self) -> AbstractContextManager[None]:
         """Have every line that is logged meanwhile say who acts, and through which door."""
-        return bound_contextvars(actor=self.name, via=self.via)
+        return log_context.acting(name=self.name, via=self.via)
 
 
 @dataclass(frozen=True, kw_only=True)

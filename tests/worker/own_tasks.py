@@ -11,28 +11,26 @@ from django.conf import settings
 from jobs.ledger_task import Attempt, LedgerTask
 
 QUEUE = "opsconsole"
-TYPES: dict[str, dict[str, Any]] = {
-    name: {"task": name, "queue": QUEUE, "in_core": False, **more}
-    for name, more in {
-        "tests.count": {"max_attempts": 3},
-        "tests.count_once": {"task": "tests.count", "at_most_once": True, "max_attempts": 1},
-        "tests.wait": {"max_attempts": 3},
-        "tests.wait_once": {"task": "tests.wait", "at_most_once": True, "max_attempts": 1},
-        "tests.fail": {"max_attempts": 2},
-        "tests.odd": {"max_attempts": 1},
-    }.items()
+_TYPES: dict[str, dict[str, Any]] = {
+    "tests.count": {"max_attempts": 3},
+    "tests.count_once": {"task": "tests.count", "at_most_once": True, "max_attempts": 1},
+    "tests.wait": {"max_attempts": 3},
+    "tests.wait_once": {"task": "tests.wait", "at_most_once": True, "max_attempts": 1},
+    "tests.fail": {"max_attempts": 2},
+    "tests.odd": {"max_attempts": 1},
 }
+TYPES = {name: {"task": name, "queue": QUEUE, "in_core": False, **more} for name, more in _TYPES.items()}
 SECRET = "ghp_" + "0a1B" * 9
 
 
-def _client() -> "redis.Redis":
+def _client() -> Any:
     return redis.Redis.from_url(settings.CELERY_BROKER_URL, decode_responses=True)
 
 
 def effects(name: str) -> list[str]:
     """Return what the tasks have done, in order."""
     with closing(_client()) as client:
-        return client.lrange(f"effects:{name}", 0, -1)
+        return list(client.lrange(f"effects:{name}", 0, -1))
 
 
 def leave_effect(name: str, value: object) -> None:
@@ -72,4 +70,6 @@ def fail(attempt: Attempt, error: str = "it broke") -> None:
 
 @shared_task(base=LedgerTask, name="tests.odd")
 def odd(attempt: Attempt, kind: str) -> Any:
-    return {"no object": 5, "huge": {"blob": "x" * 5_000_000}, "not json": {"at": object()}, "secret": {"t": SECRET}}[kind]
+    return {"no object": 5, "huge": {"blob": "x" * 5_000_000}, "not json": {"at": object()}, "secret": {"t": SECRET}}[
+        kind
+    ]
