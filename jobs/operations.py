@@ -6,22 +6,22 @@ log what was done, or why it was refused.
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import transaction
 from django.db.models.functions import Now
 
-from jobs import cancelling, catalog, handover, ledger, retry_rules, retrying
+from jobs import bulk, cancelling, catalog, handover, ledger, retry_rules, retrying
 from jobs.cancelling import Revocation
 from jobs.catalog import JobType
 from jobs.dispatching import create_dispatches
-from jobs.models import ACTIVE_STATUSES, RUNNING, Run, RunJob
+from jobs.models import Run, RunJob
 from jobs.receipts import BulkCancelled, BulkRetried, Cancelled, Retried, SetFailed, Submitted
 from opsconsole import failpoints
-from opsconsole.audit import Actor, Entity, record, record_refusal
-from opsconsole.errors import Conflict, NotFound, OpsError, Refused
+from opsconsole.audit import Actor, Entity, record
+from opsconsole.errors import Conflict, OpsError, Refused
 
 MAX_JOBS_PER_RUN: Final = 1_000
 # Of a selection, since all of it happens while somebody waits.
@@ -186,7 +186,7 @@ def cancel_jobs(job_ids: Sequence[int], *, actor: Actor, terminate: bool = False
         Conflict: more jobs than that.
     """
     _check_number(job_ids)
-    return _cancel_each(job_ids, actor=actor, terminate=terminate, reason=reason)
+    return bulk.cancel_each(job_ids, actor=actor, terminate=terminate, reason=reason)
 
 
 def cancel_run(run_id: uuid.UUID, *, actor: Actor, terminate: bool = False, reason: str = "") -> BulkCancelled:
@@ -202,9 +202,9 @@ def cancel_run(run_id: uuid.UUID, *, actor: Actor, terminate: bool = False, reas
         NotFound: no such run.
         Conflict: none of its own jobs is active any more.
     """
-    job_ids = _own_active_jobs(run_id, "run.cancel", actor=actor, reason=reason)
-    result = _cancel_each(job_ids, actor=actor, terminate=terminate, reason=reason)
-    _record_run(run_id, "run.cancel", result, actor=actor, reason=reason)
+    job_ids = bulk.own_active_jobs(run_id, "run.cancel", actor=actor, reason=reason)
+    result = bulk.cancel_each(job_ids, actor=actor, terminate=terminate, reason=reason)
+    bulk.record_run(run_id, "run.cancel", result, actor=actor, reason=reason)
     return result
 
 
@@ -243,7 +243,7 @@ def fail_jobs(job_ids: Sequence[int], *, actor: Actor, reason: str) -> BulkCance
     """
     _check_reason(reason)
     _check_number(job_ids)
-    return _fail_each(job_ids, actor=actor, reason=reason)
+    return bulk.fail_each(job_ids, actor=actor, reason=reason)
 
 
 def fail_run(run_id: uuid.UUID, *, actor: Actor, reason: str) -> BulkCancelled:
@@ -260,88 +260,10 @@ def fail_run(run_id: uuid.UUID, *, actor: Actor, reason: str) -> BulkCancelled:
         Refused: no reason is given.
     """
     _check_reason(reason)
-    job_ids = _own_active_jobs(run_id, "run.fail", actor=actor, reason=reason)
-    result = _fail_each(job_ids, actor=actor, reason=reason)
-    _record_run(run_id, "run.fail", result, actor=actor, reason=reason)
+    job_ids = bulk.own_active_jobs(run_id, "run.fail", actor=actor, reason=reason)
+    result = bulk.fail_each(job_ids, actor=actor, reason=reason)
+    bulk.record_run(run_id, "run.fail", result, actor=actor, reason=reason)
     return result
-
-
-def _cancel_each(job_ids: Iterable[int], *, actor: Actor, terminate: bool, reason: str) -> BulkCancelled:
-    plain, terminated = Revocation(), Revocation(terminate=True)
-
-    def cancel(job_id: int) -> Cancelled:
-        if terminate:
-            try:
-                return cancelling.cancel(job_id, terminated, actor=actor, reason=reason)
-            except Refused:
-                # What doesn't run in the core's worker is simply cancelled.
-                return cancelling.cancel(job_id, plain, actor=actor, reason=reason)
-        return cancelling.cancel(job_id, plain, actor=actor, reason=reason)
-
-    result = BulkCancelled(revocation=terminated if terminate else plain)
-    for job_id, cancelled in _each(job_ids, cancel, result, actor):
-        (result.cancelling if cancelled.status == RUNNING else result.done).append(job_id)
-        if cancelled.warning:
-            result.warnings.add(cancelled.warning)
-    for revocation in (plain, terminated):
-        transaction.on_commit(revocation.send)
-    return result
-
-
-def _fail_each(job_ids: Iterable[int], *, actor: Actor, reason: str) -> BulkCancelled:
-    revocation = Revocation()
-    result = BulkCancelled(revocation=revocation)
-
-    def fail(job_id: int) -> SetFailed:
-        return cancelling.set_failed(job_id, revocation, actor=actor, reason=reason)
-
-    result.done.extend(job_id for job_id, _ in _each(job_ids, fail, result, actor))
-    transaction.on_commit(revocation.send)
-    return result
-
-
-def _each(
-    job_ids: Iterable[int], change: Callable[[int], Any], result: BulkCancelled, actor: Actor
-) -> list[tuple[int, Any]]:
-    changed = []
-    with actor.acting():
-        for job_id in sorted(set(job_ids)):
-            try:
-                changed.append((job_id, change(job_id)))
-            except OpsError as refusal:
-                result.refused[job_id] = refusal.message
-    return changed
-
-
-def _own_active_jobs(run_id: uuid.UUID, action: str, *, actor: Actor, reason: str) -> list[int]:
-    members = RunJob.objects.filter(run_id=run_id)
-    if not Run.objects.filter(pk=run_id).exists():
-        raise NotFound("There is no run with this id.", code="run_not_found")
-    job_ids = list(members.filter(joined=False, job__status__in=ACTIVE_STATUSES).values_list("job_id", flat=True))
-    if not job_ids:
-        joined = members.filter(joined=True, job__status__in=ACTIVE_STATUSES).exists()
-        refusal = Conflict(
-            "The jobs of this run that have not ended were active before it asked for them; change them one by one."
-            if joined
-            else "All jobs of this run have ended.",
-            code="run_not_active",
-        )
-        entity, request = Entity(type="run"), {"run_id": str(run_id)}
-        record_refusal(refusal, actor=actor, action=action, entity=entity, reason=reason, request=request)
-        raise refusal
-    return job_ids
-
-
-def _record_run(run_id: uuid.UUID, action: str, result: BulkCancelled, *, actor: Actor, reason: str) -> None:
-    record(
-        actor=actor,
-        action=action,
-        entity=Entity(type="run"),
-        about=[("run", str(run_id))],
-        reason=reason,
-        request={"run_id": str(run_id)},
-        response={"done": result.done, "cancelling": result.cancelling, "refused": sorted(result.refused)},
-    )
 
 
 def _check_number(job_ids: Sequence[int]) -> None:
