@@ -2,7 +2,8 @@
 
 A small snapshot is counted in the background, by the index on (status, next_run_at), and is exact as of its moment.
 What the console changes since is kept beside it and folded in by the next count, in the same database snapshot, so
-that nothing counts twice.
+that nothing counts twice. While nobody writes to the ledger, nothing is counted: PostgreSQL keeps a tally of the rows
+that were inserted, updated and deleted, and the snapshot remembers how far that was.
 """
 
 import time
@@ -18,7 +19,15 @@ from jobs.models import STATUSES
 MIN_INTERVAL_SECONDS: Final = 5.0
 # The background count may take a twentieth of one process's time at the most.
 INTERVAL_PER_COUNTING_SECOND: Final = 20.0
+# A session's writes show in PostgreSQL's tally when it has been idle for ten seconds, at the latest
+# (PGSTAT_IDLE_INTERVAL in its source).
+TALLY_DELAY_SECONDS: Final = 10.0
 _LOCK_KEY: Final = 0x6F7073_01
+# 0 where nobody keeps a tally, as for a view.
+_TALLY: Final = """
+    (SELECT pg_stat_get_tuples_inserted(oid) + pg_stat_get_tuples_updated(oid) + pg_stat_get_tuples_deleted(oid)
+       FROM (SELECT to_regclass('jobs')::oid AS oid) AS ledger)
+"""
 
 
 @dataclass
@@ -79,12 +88,22 @@ def refresh(*, max_age_seconds: float = MIN_INTERVAL_SECONDS) -> bool:
     slowly = _pace.last_seconds * INTERVAL_PER_COUNTING_SECOND if max_age_seconds else 0
     age = max(max_age_seconds, slowly)
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT max(as_of) FROM jobs_statuscount")
-        (as_of,) = cursor.fetchone()
+        # The row without a status stands for all of them; its count is the tally.
+        cursor.execute(f"SELECT max(as_of), COALESCE(max(count), 0), {_TALLY} FROM jobs_statuscount WHERE status = ''")
+        as_of, counted_tally, tally = cursor.fetchone()
+        unchanged = bool(max_age_seconds and tally and tally == counted_tally)
+        if unchanged:
+            age += TALLY_DELAY_SECONDS
         if as_of is not None and as_of > timezone.now() - timedelta(seconds=age):
             return False
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK_KEY])
         if not cursor.fetchone()[0]:
+            return False
+        if unchanged:
+            cursor.execute(
+                "UPDATE jobs_statuscount SET as_of = GREATEST(as_of, now() - make_interval(secs => %s))",
+                [TALLY_DELAY_SECONDS],
+            )
             return False
         started = time.monotonic()
         # One statement has one snapshot: the changes that it folds in are exactly those that it has counted.
@@ -94,11 +113,13 @@ def refresh(*, max_age_seconds: float = MIN_INTERVAL_SECONDS) -> bool:
                  folded AS (DELETE FROM jobs_statuschange),
                  gone AS (DELETE FROM jobs_statuscount
                            WHERE status <> '' AND status NOT IN (SELECT status FROM counted)),
-                 marked AS (SELECT status, count FROM counted UNION ALL SELECT '', 0)
+                 marked AS (SELECT status, count FROM counted UNION ALL SELECT '', %s)
             INSERT INTO jobs_statuscount (status, count, as_of)
             SELECT status, count, statement_timestamp() FROM marked
             ON CONFLICT (status) DO UPDATE SET count = excluded.count, as_of = excluded.as_of
-            """
+            """,
+            # As it was before: what is written meanwhile has to be counted the next time.
+            [tally or 0],
         )
         _pace.last_seconds = time.monotonic() - started
     return True

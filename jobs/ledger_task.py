@@ -142,6 +142,8 @@ class LedgerTask(Task[..., Any]):
     # Delivery is the ledger's business: it sends again what was lost, and retries what failed.
     acks_late = False
     max_retries = 0
+    # The ledger says so; written to Celery's results as well, it would only keep the task waiting.
+    track_started = False
     # One line in Celery's log, without a traceback: it stands in the attempt.
     throws = (AttemptFailed,)
 

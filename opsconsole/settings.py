@@ -68,7 +68,9 @@ DATABASES = {
         "ENGINE": "django.db.backends.postgresql",
         "OPTIONS": _options,
         "CONN_HEALTH_CHECKS": True,
-        "CONN_MAX_AGE": 0,
+        # Seconds. The pool keeps connections for the web processes; workers keep their own, or each task would wait for
+        # a new one.
+        "CONN_MAX_AGE": 0 if DATABASE_POOL_SIZE else 600,
         "ATOMIC_REQUESTS": False,
         "DISABLE_SERVER_SIDE_CURSORS": True,
     }
