@@ -7,15 +7,15 @@ nothing: the dispatch stays unpublished and its lease runs out.
 import json
 import math
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 import structlog
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from jobs import catalog, gateway, ledger
@@ -61,7 +61,6 @@ def hand_over(dispatch_ids: Sequence[int], *, within: float = math.inf) -> Hande
         dispatch_ids: in the order in which they shall be published.
         within: seconds after which the rest is left to the sweeper, which may take them at once.
     """
-    published = waiting = 0
     deadline = time.monotonic() + within
     # Read once for all: a job that somebody ends while they are published was simply a moment too early.
     found = Dispatch.objects.filter(ended_at=None, published_at=None).select_related("job").only(*_COLUMNS)
@@ -69,6 +68,12 @@ def hand_over(dispatch_ids: Sequence[int], *, within: float = math.inf) -> Hande
     if orphans := [pk for pk in dispatch_ids if pk not in dispatches]:
         # The core has deleted their rows; those that somebody else has published meanwhile are left alone.
         _supersede(orphans)
+    with _not_waiting_for_the_disk():
+        return _hand_over_each(dispatch_ids, dispatches, deadline)
+
+
+def _hand_over_each(dispatch_ids: Sequence[int], dispatches: Mapping[int, Dispatch], deadline: float) -> HandedOver:
+    published = waiting = 0
     for index, dispatch_id in enumerate(dispatch_ids):
         if time.monotonic() > deadline:
             Dispatch.objects.filter(pk__in=dispatch_ids[index:], published_at=None).update(
@@ -141,15 +146,36 @@ def lease_due(*, limit: int = BATCH_SIZE) -> Sequence[int]:
     return due
 
 
+@contextmanager
+def _not_waiting_for_the_disk() -> Iterator[None]:
+    """Write marks without waiting for the disk: one lost in a crash of the database is only made once more."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit TO off")
+    try:
+        yield
+    finally:
+        # A connection that has broken has no settings to restore.
+        with suppress(OperationalError, InterfaceError), connection.cursor() as cursor:
+            cursor.execute("RESET synchronous_commit")
+
+
 def _take_place(dispatch: Dispatch) -> bool:
     """Take the place of the dispatch's serial key; False when another holds it or comes first."""
     if dispatch.serial_key is None:
         return True
-    before_it = Dispatch.objects.filter(serial_key=dispatch.serial_key, ended_at=None, pk__lt=dispatch.pk)
-    mine = Dispatch.objects.filter(~Exists(before_it), pk=dispatch.pk, ended_at=None)
+    # In SQL, as the mark below: thousands may have to be handed over at once.
     try:
-        with transaction.atomic():
-            return bool(mine.update(holds_place=True))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                UPDATE jobs_dispatch SET holds_place = true
+                 WHERE id = %s AND ended_at IS NULL
+                   AND NOT EXISTS (SELECT 1 FROM jobs_dispatch AS before
+                                    WHERE before.serial_key = %s AND before.ended_at IS NULL AND before.id < %s)
+                """,
+                [dispatch.pk, dispatch.serial_key, dispatch.pk],
+            )
+            return bool(cursor.rowcount)
     except IntegrityError:
         # The unique index over the places knows better than the look at who comes first.
         return False
@@ -174,13 +200,7 @@ def _publish(dispatch: Dispatch) -> int:
         _put_off(dispatch.pk, error.message)
         return 0
     failpoints.reach("publish.sent")
-    with transaction.atomic():
-        # Were this mark lost in a crash of the database, the task would be published once more: no need to wait for
-        # the disk. (The at-most-once types wait: their mark is what keeps them from a second time.)
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL synchronous_commit TO off")
-        marked = _mark_published(dispatch.pk)
-    if not marked:
+    if not _mark_published(dispatch.pk):
         _revoke_if_ended(dispatch)
     return 1
 
@@ -206,7 +226,11 @@ def message_of(dispatch: Dispatch) -> gateway.TaskMessage:
 
 def _publish_once(dispatch: Dispatch, message: gateway.TaskMessage) -> int:
     """Mark first, then publish: after a crash in between it is not known whether it went out, so never again."""
-    if not _mark_published(dispatch.pk):
+    with transaction.atomic(), connection.cursor() as cursor:
+        # This mark is what keeps it from a second time, so it has to be on the disk.
+        cursor.execute("SET LOCAL synchronous_commit TO on")
+        marked = _mark_published(dispatch.pk)
+    if not marked:
         return 0
     failpoints.reach("publish.marked")
     try:
@@ -240,10 +264,16 @@ def fail(dispatch_id: int, job_id: int, error: str, outcome: Outcome) -> None:
 
 
 def _mark_published(dispatch_id: int) -> int:
-    open_one = Dispatch.objects.filter(pk=dispatch_id, ended_at=None, published_at=None)
-    return open_one.update(
-        published_at=Now(), publish_error=None, publications=F("publications") + 1, check_at=lease_end(CHECK_AFTER)
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE jobs_dispatch SET published_at = now(), publish_error = NULL, publications = publications + 1,
+                   check_at = now() + make_interval(secs => %s)
+             WHERE id = %s AND ended_at IS NULL AND published_at IS NULL
+            """,
+            [CHECK_AFTER.total_seconds(), dispatch_id],
+        )
+        return int(cursor.rowcount)
 
 
 def _revoke_if_ended(dispatch: Dispatch) -> None:
