@@ -3,6 +3,9 @@
 from django.db import models
 
 from opsconsole.fields import AnyJSONField, UTCDateTimeField
+from opsconsole.schema.core_table import ONLY_SHOWN, CoreTable, Values
+
+_TRIGGERS = Values(known=dict.fromkeys(("manual", "scheduled"), ONLY_SHOWN))
 
 
 class BackupRun(models.Model):
@@ -20,6 +23,15 @@ class BackupRun(models.Model):
     manifest_json = AnyJSONField("manifest", null=True)
     error = models.TextField(null=True)
     removed_at = UTCDateTimeField("removed", null=True)
+
+    core_table = CoreTable(
+        needed_for="backups",
+        values={
+            "kind": Values(known=dict.fromkeys(("database", "attachments"), ONLY_SHOWN)),
+            "status": Values(known=dict.fromkeys(("running", "succeeded", "failed"), ONLY_SHOWN)),
+            "trigger": _TRIGGERS,
+        },
+    )
 
     class Meta:
         managed = False
@@ -44,6 +56,14 @@ class RestoreTest(models.Model):
     attachments_sampled = models.IntegerField(default=0)
     attachments_verified = models.IntegerField(default=0)
     error = models.TextField(null=True)
+
+    core_table = CoreTable(
+        needed_for="restore tests",
+        values={
+            "status": Values(known=dict.fromkeys(("running", "passed", "failed", "could_not_verify"), ONLY_SHOWN)),
+            "trigger": _TRIGGERS,
+        },
+    )
 
     class Meta:
         managed = False

@@ -7,6 +7,12 @@ are not mapped at all, so that no page can show them: a credential's secret and 
 from django.db import models
 
 from opsconsole.fields import UTCDateTimeField
+from opsconsole.schema.core_table import ONLY_SHOWN, CoreTable, Lack, Values
+
+_UNSEEN = Lack(
+    consequence="Sending such a message again isn't refused, but asks for a confirmation as if nothing were known.",
+    severity="warning",
+)
 
 
 class Provider(models.Model):
@@ -16,6 +22,8 @@ class Provider(models.Model):
     display_name = models.CharField(max_length=64)
     enabled = models.BooleanField(default=True)
     created_at = UTCDateTimeField()
+
+    core_table = CoreTable(needed_for="providers and their identities")
 
     class Meta:
         managed = False
@@ -37,6 +45,8 @@ class Identity(models.Model):
     is_active = models.BooleanField("active", default=True)
     created_at = UTCDateTimeField("created")
     updated_at = UTCDateTimeField("updated")
+
+    core_table = CoreTable(needed_for="identities and their backfills")
 
     class Meta:
         managed = False
@@ -64,6 +74,8 @@ class ProviderCredential(models.Model):
     created_at = UTCDateTimeField()
     rotated_at = UTCDateTimeField(null=True)
 
+    core_table = CoreTable(needed_for="the credentials of identities")
+
     class Meta:
         managed = False
         db_table = "provider_credentials"
@@ -82,6 +94,13 @@ class ExternalAccount(models.Model):
     remote_status = models.CharField(max_length=32)
     created_at = UTCDateTimeField()
     updated_at = UTCDateTimeField()
+
+    core_table = CoreTable(
+        needed_for="the counterparts of conversations",
+        values={
+            "remote_status": Values(known=dict.fromkeys(("active", "deleted", "suspended", "unknown"), ONLY_SHOWN))
+        },
+    )
 
     class Meta:
         managed = False
@@ -107,6 +126,8 @@ class Conversation(models.Model):
     archived_at = UTCDateTimeField(null=True)
     deleted_at = UTCDateTimeField(null=True)
 
+    core_table = CoreTable(needed_for="conversations and their backfills")
+
     class Meta:
         managed = False
         db_table = "conversations"
@@ -129,6 +150,25 @@ class Message(models.Model):
     remote_deleted_at = UTCDateTimeField(null=True)
     deleted_at = UTCDateTimeField(null=True)
     created_at = UTCDateTimeField()
+
+    core_table = CoreTable(
+        needed_for="the progress of backfills, and jobs that send a message",
+        values={
+            "direction": Values(known=dict.fromkeys(("in", "out", "system"), ONLY_SHOWN)),
+            "remote_visibility": Values(
+                known={
+                    "visible": _UNSEEN,
+                    "deleted_by_author": _UNSEEN,
+                    "removed": _UNSEEN,
+                    "unknown": ONLY_SHOWN,
+                    "send_failed": Lack(
+                        consequence="Sending a message again always asks for a confirmation.", severity="warning"
+                    ),
+                },
+                others="Nothing is known of whether such a message went out: sending it again asks for a confirmation.",
+            ),
+        },
+    )
 
     class Meta:
         managed = False

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 
 from opsconsole.fields import AnyJSONField, UTCDateTimeField
+from opsconsole.schema.core_table import CoreTable, Lack, Values, Writes
 
 QUEUED: Final = "queued"
 RUNNING: Final = "running"
@@ -37,6 +38,46 @@ class Job(models.Model):
     dedupe_key = models.CharField(max_length=256, null=True, unique=True)
     created_at = UTCDateTimeField("created")
     updated_at = UTCDateTimeField("updated")
+
+    core_table = CoreTable(
+        needed_for="jobs, runs and backfills",
+        values={
+            "status": Values(
+                known={
+                    QUEUED: Lack(consequence="Nothing can be submitted or retried.", severity="error"),
+                    RUNNING: Lack(
+                        consequence="No job can be set running, and what has ended can't be settled.", severity="error"
+                    ),
+                    RETRYING: Lack(consequence="What failed with attempts left can't be settled.", severity="error"),
+                    FAILED: Lack(consequence="What failed for good can't be settled.", severity="error"),
+                    DONE: Lack(consequence="What succeeded can't be settled.", severity="error"),
+                    CANCELLED: Lack(consequence="Cancelling is off.", severity="warning"),
+                },
+                others="Jobs that have it are shown as they are and counted as other; nothing can be done with them.",
+            )
+        },
+        writes=Writes(
+            inserted=(
+                "queue_name",
+                "job_type",
+                "payload_json",
+                "status",
+                "attempts",
+                "max_attempts",
+                "dedupe_key",
+                "created_at",
+                "updated_at",
+            ),
+            updated=("status", "attempts", "next_run_at", "last_error", "dedupe_key", "updated_at"),
+            nulled=("next_run_at", "last_error", "dedupe_key"),
+            lengths={"status": max(map(len, STATUSES)), "dedupe_key": 64, "last_error": 5_000},
+            unique={
+                "dedupe_key": "Nothing could decide between two who submit the same work at once, so PostgreSQL "
+                "refuses the console's INSERT, and nothing can be submitted."
+            },
+            at_stake="jobs can't be submitted, retried or settled",
+        ),
+    )
 
     class Meta:
         managed = False

@@ -16,6 +16,7 @@ from opsconsole import log_context
 from opsconsole.errors import OpsError
 from opsconsole.fields import AnyJSONField, UTCDateTimeField
 from opsconsole.redaction import redact, redact_text
+from opsconsole.schema.core_table import ONLY_SHOWN, CoreTable, Lack, Values, Writes
 
 MAX_REASON_LENGTH = 1_000
 
@@ -64,6 +65,56 @@ class AuditLog(models.Model):
     response_json = AnyJSONField("response", null=True)
     result = models.CharField(max_length=16)
     error_detail = models.TextField("error", null=True)
+
+    core_table = CoreTable(
+        needed_for="the audit log and all operations",
+        values={
+            "actor": Values(
+                known={
+                    "user": Lack(
+                        consequence="No person can carry out an operation, since it can't be written down.",
+                        severity="error",
+                    ),
+                    "system": Lack(
+                        consequence="Schedules can't carry out an operation, since it can't be written down.",
+                        severity="error",
+                    ),
+                    "agent": ONLY_SHOWN,
+                }
+            ),
+            "result": Values(
+                known={
+                    "ok": Lack(
+                        consequence="No operation can be carried out, since it can't be written down.",
+                        severity="error",
+                    ),
+                    "error": Lack(
+                        consequence="Whoever is refused is told of an internal error, since it can't be written down.",
+                        severity="error",
+                    ),
+                }
+            ),
+        },
+        writes=Writes(
+            inserted=(
+                "ts",
+                "actor",
+                "action_type",
+                "provider_id",
+                "identity_id",
+                "entity_type",
+                "entity_id",
+                "request_json",
+                "response_json",
+                "result",
+                "error_detail",
+            ),
+            nulled=("provider_id", "identity_id", "entity_id", "response_json", "error_detail"),
+            # The longest words that the console has for them.
+            lengths={"actor": 6, "action_type": 64, "entity_type": 32, "result": 5, "error_detail": 2_000},
+            at_stake="no operation can be carried out, since it can't be written down",
+        ),
+    )
 
     class Meta:
         app_label = "opsconsole"
