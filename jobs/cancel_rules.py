@@ -3,8 +3,9 @@
 from typing import Final
 
 from jobs import catalog
-from jobs.models import ACTIVE_STATUSES, RUNNING
+from jobs.models import ACTIVE_STATUSES, CANCELLED, RUNNING, Job
 from opsconsole.errors import Conflict, OpsError
+from opsconsole.schema import enums
 
 GOES_ON: Final = "Its task runs in the core's worker, which doesn't ask: the work may go on until it ends by itself."
 MAY_BEGIN: Final = "Nobody knows whether the worker of this type looks at the ledger before it begins."
@@ -23,6 +24,12 @@ def refusal(*, status: str, job_type: str, cancel_requested: bool = False) -> Op
     """
     if status not in ACTIVE_STATUSES:
         return Conflict(f"This job is {status}; only one that has not ended can be cancelled.", code="not_active")
+    if not enums.accepts(Job._meta.db_table, "status", CANCELLED):
+        return Conflict(
+            "The database of this core knows no status “cancelled” yet, so nothing can be cancelled; it needs to be "
+            "migrated first.",
+            code="cancelling_is_off",
+        )
     known = catalog.find(job_type)
     if known is not None and known.not_cancellable:
         return Conflict(

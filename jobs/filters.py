@@ -10,6 +10,7 @@ import orjson
 
 from jobs import catalog
 from jobs.models import ACTIVE_STATUSES, QUEUED, RETRYING, RUNNING, STATUSES
+from opsconsole.schema import enums
 
 OTHER: Final = "other"
 ALLOWED_STATUSES: Final = (*STATUSES, OTHER)
@@ -70,7 +71,8 @@ class JobFilter:
             params.extend(values)
 
         if self.statuses:
-            wanted = [status for status in self.statuses if status != OTHER]
+            # Of a native enum, a value that it lacks would be an error, not an empty list.
+            wanted = [name for name in self.statuses if name != OTHER and enums.accepts("jobs", "status", name)]
             if OTHER in self.statuses:
                 wanted.extend(other_statuses)
             # Literals, not an array: they take the column's own type, native enum or text, and its index.

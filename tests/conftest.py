@@ -16,7 +16,9 @@ from django.test import TransactionTestCase
 from devserver.postgres import Postgres
 from devserver.readiness import SAYS_READY
 from devserver.redis import Redis
+from opsconsole.schema import enums
 from opsconsole.schema.ddl import create_tables
+from opsconsole.schema.enums import AllowedValues
 from tests import database
 from tests.processes import Child
 from tests.services import BROKER, CACHE, RESULTS, services_key
@@ -75,7 +77,11 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     """Have each test that commits leave the database as it was after migrating."""
     with django_db_blocker.unblock():
         database.remember()
+        # Asked once for all tests: counts of queries must not depend on when somebody asked last.
+        values = AllowedValues(lifetime=float("inf"))
+        values.of("jobs", "status")
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(enums, "_shared", values)
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda self: database.restore())
         yield
 
