@@ -91,8 +91,7 @@ def submit_run(
         run_id=run.pk,
         job_ids=job_ids,
         already_active=already_active,
-        broker_down=after_commit.result.broker_down,
-        handed_over=after_commit.result.published,
+        after_commit=after_commit,
     )
 
 

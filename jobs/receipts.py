@@ -1,8 +1,14 @@
-"""What an operation gives back to whoever asked for it, with the sentence that people are told."""
+"""What an operation gives back to whoever asked for it, with the sentence that people are told.
+
+Whether the broker could be reached is known only after the outermost commit; until then a receipt says of nothing that
+it was handed over.
+"""
 
 import uuid
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from jobs.handover import AfterCommit
 
 NOT_HANDED_OVER = "The broker can't be reached, so nothing is handed over yet; the console does it as soon as it can."
 
@@ -17,8 +23,17 @@ class Submitted:
     run_id: uuid.UUID
     job_ids: tuple[int, ...]
     already_active: tuple[int, ...]
-    broker_down: bool
-    handed_over: int
+    after_commit: AfterCommit
+
+    @property
+    def broker_down(self) -> bool:
+        """Whether the broker could not be reached."""
+        return self.after_commit.result.broker_down
+
+    @property
+    def handed_over(self) -> int:
+        """How many of its new jobs are handed over to Celery."""
+        return self.after_commit.result.published
 
     @property
     def message(self) -> str:
@@ -43,7 +58,12 @@ class Retried:
     """A job that was queued again."""
 
     job_id: int
-    broker_down: bool
+    after_commit: AfterCommit
+
+    @property
+    def broker_down(self) -> bool:
+        """Whether the broker could not be reached."""
+        return self.after_commit.result.broker_down
 
     @property
     def message(self) -> str:

@@ -45,7 +45,7 @@ def retry(job_id: int, *, actor: Actor, confirm: bool, reason: str, ask_workers:
     except OpsError as refusal:
         record_refusal(refusal, actor=actor, action="job.retry", entity=entity, reason=reason, request=request)
         raise
-    return Retried(job_id=job_id, broker_down=after_commit.result.broker_down)
+    return Retried(job_id=job_id, after_commit=after_commit)
 
 
 def _retry(
