@@ -14,6 +14,8 @@ class OpsError(Exception):
 
     status = 500
     default_code = "error"
+    # Seconds after which the same request may well be granted.
+    retry_after: int | None = None
 
     def __init__(self, message: str, *, code: str | None = None, **details: Any) -> None:
         super().__init__(message)
@@ -36,11 +38,25 @@ class Conflict(OpsError):
     default_code = "conflict"
 
 
+class Busy(Conflict):
+    """The same thing is under way just now; asking again soon may succeed (HTTP 409 with Retry-After)."""
+
+    default_code = "busy"
+    retry_after = 5
+
+
 class Refused(OpsError):
     """The request itself can't be granted, whatever the state (HTTP 400)."""
 
     status = 400
     default_code = "refused"
+
+
+class Contradicted(Refused):
+    """The request is not the one that it claims to repeat (HTTP 422)."""
+
+    status = 422
+    default_code = "contradicted"
 
 
 class TooLarge(Refused):
@@ -55,3 +71,4 @@ class Unavailable(OpsError):
 
     status = 503
     default_code = "unavailable"
+    retry_after = 5

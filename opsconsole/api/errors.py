@@ -22,10 +22,7 @@ DATABASE_DOWN = "The database does not answer at the moment; try again in a few 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Answer an error that a view raised; None for a bug, which surfaces as one."""
     if isinstance(error, OpsError):
-        answer = Response({"detail": error.message, "code": error.code, **error.details}, status=error.status)
-        if error.status == status.HTTP_503_SERVICE_UNAVAILABLE:
-            answer["Retry-After"] = str(RETRY_AFTER_SECONDS)
-        return answer
+        return refusal(error)
     if isinstance(error, OperationalError | InterfaceError):
         logger.error("database: %s", error)
         return Response(
@@ -47,6 +44,14 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         answer.data = {"detail": "You are not allowed to do this.", "code": "permission_denied"}
     elif isinstance(error, exceptions.APIException):
         answer.data = {"detail": str(error.detail), "code": getattr(error.detail, "code", error.default_code)}
+    return answer
+
+
+def refusal(error: OpsError) -> Response:
+    """Return the answer that tells of an operation's or a query's error."""
+    answer = Response({"detail": error.message, "code": error.code, **error.details}, status=error.status)
+    if error.retry_after is not None:
+        answer["Retry-After"] = str(error.retry_after)
     return answer
 
 
