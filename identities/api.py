@@ -85,12 +85,15 @@ class BackfillViewSet(RunPollingViewSet):
         given = BackfillConversationsInput(data=request.data)
         given.is_valid(raise_exception=True)
         identity_id = given.validated_data["identity_id"]
-        submitted = operations.backfill_conversations(
-            identity_ids=None if identity_id is None else [identity_id],
-            actor=actor_of(request),
-            reason=given.validated_data["reason"],
+        return self.once(
+            request,
+            lambda: operations.backfill_conversations(
+                identity_ids=None if identity_id is None else [identity_id],
+                actor=actor_of(request),
+                reason=given.validated_data["reason"],
+            ),
+            accepted,
         )
-        return accepted(submitted)
 
     @action(detail=False, methods=["post"], serializer_class=BackfillMessagesInput)
     def messages(self, request: Request) -> Response:
@@ -98,12 +101,15 @@ class BackfillViewSet(RunPollingViewSet):
         given = BackfillMessagesInput(data=request.data)
         given.is_valid(raise_exception=True)
         data = given.validated_data
-        submitted = operations.backfill_messages(
-            conversation_ids=data.get("conversation_ids") or [data["conversation_id"]],
-            actor=actor_of(request),
-            reason=data["reason"],
+        return self.once(
+            request,
+            lambda: operations.backfill_messages(
+                conversation_ids=data.get("conversation_ids") or [data["conversation_id"]],
+                actor=actor_of(request),
+                reason=data["reason"],
+            ),
+            accepted,
         )
-        return accepted(submitted)
 
 
 class RedownloadViewSet(OpsViewSet):
@@ -118,13 +124,16 @@ class RedownloadViewSet(OpsViewSet):
         given = RedownloadInput(data=request.data)
         given.is_valid(raise_exception=True)
         data = given.validated_data
-        submitted = operations.redownload_attachments(
-            conversation_id=data["conversation_id"],
-            limit=data["limit"],
-            actor=actor_of(request),
-            reason=data["reason"],
+        return self.once(
+            request,
+            lambda: operations.redownload_attachments(
+                conversation_id=data["conversation_id"],
+                limit=data["limit"],
+                actor=actor_of(request),
+                reason=data["reason"],
+            ),
+            accepted,
         )
-        return accepted(submitted)
 
 
 class IdentityViewSet(OpsViewSet):
@@ -151,10 +160,15 @@ class IdentityViewSet(OpsViewSet):
         """Import the full history of this identity."""
         given = ReasonInput(data=request.data)
         given.is_valid(raise_exception=True)
-        submitted = operations.backfill_conversations(
-            identity_ids=[queries.identity_id_of(pk)], actor=actor_of(request), reason=given.validated_data["reason"]
+        return self.once(
+            request,
+            lambda: operations.backfill_conversations(
+                identity_ids=[queries.identity_id_of(pk)],
+                actor=actor_of(request),
+                reason=given.validated_data["reason"],
+            ),
+            accepted,
         )
-        return accepted(submitted)
 
 
 class ConversationQuery(ListQuery):

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from jobs import operations, queries, run_queries, run_representation
 from jobs.filters import ALLOWED_STATUSES, OTHER, from_validated
 from jobs.models import STATUSES
-from jobs.receipts import Submitted
+from jobs.receipts import Retried, Submitted
 from jobs.representation import attempt_as_json, jobs_as_json
 from opsconsole.api import cursors
 from opsconsole.api.actor import actor_of
@@ -164,16 +164,15 @@ class JobViewSet(OpsViewSet):
         """Queue a failed job again."""
         given = RetryInput(data=request.data)
         given.is_valid(raise_exception=True)
-        retried = operations.retry_job(
-            queries.job_id_of(pk),
-            actor=actor_of(request),
-            confirm=given.validated_data["confirm"],
-            reason=given.validated_data["reason"],
-        )
-        (job,) = jobs_as_json([queries.get(retried.job_id)], error_length=queries.DETAIL_ERROR_LENGTH)
-        return Response(
-            {"id": retried.job_id, "status": job["status"], "message": retried.message, "job": job},
-            status=status.HTTP_200_OK,
+        return self.once(
+            request,
+            lambda: operations.retry_job(
+                queries.job_id_of(pk),
+                actor=actor_of(request),
+                confirm=given.validated_data["confirm"],
+                reason=given.validated_data["reason"],
+            ),
+            queued_again,
         )
 
 
@@ -201,6 +200,12 @@ class RunPollingViewSet(OpsViewSet):
     def retrieve(self, request: Request, pk: str) -> Response:
         """The state of a run, or of a Celery task that the result back ends know."""
         return Response(run_representation.polling_as_json(pk))
+
+
+def queued_again(retried: Retried) -> Response:
+    """Return the answer of a retry."""
+    (job,) = jobs_as_json([queries.get(retried.job_id)], error_length=queries.DETAIL_ERROR_LENGTH)
+    return Response({"id": retried.job_id, "status": job["status"], "message": retried.message, "job": job})
 
 
 def accepted(submitted: Submitted) -> Response:

@@ -1,11 +1,23 @@
 """What every viewset of the API has in common."""
 
-from typing import Any, ClassVar
+import json
+from collections.abc import Callable
+from typing import Any, ClassVar, Final, TypeVar
 
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
+
+from opsconsole.api.errors import refusal
+from opsconsole.api.rendering import ORJSONRenderer
+from opsconsole.idempotency import Answer, KeyedRequest, answer_once
+
+Receipt = TypeVar("Receipt")
+
+KEY_HEADER: Final = "Idempotency-Key"
+REPLAYED_HEADER: Final = "Idempotency-Replayed"
 
 
 class LengthRequired(APIException):
@@ -41,3 +53,45 @@ class OpsViewSet(GenericViewSet[Any]):
         coding = request.META.get("HTTP_TRANSFER_ENCODING", "")
         if "chunked" in coding.lower() and not request.META.get("CONTENT_LENGTH"):
             raise LengthRequired
+
+    def once(
+        self, request: Request, operate: Callable[[], Receipt], present: Callable[[Receipt], Response]
+    ) -> Response:
+        """Answer a POST that starts something; with an `Idempotency-Key`, start it only the first time.
+
+        Args:
+            request: who asks, for what. Its body has been validated.
+            operate: starts it, and returns what is known of it.
+            present: makes the answer of that. With a key it is called twice, in the operation's transaction and after
+                the commit, and of the response only status and data are kept.
+
+        Raises:
+            OpsError: as `operate`; or the key is malformed, in use, or was sent with another request.
+        """
+        key = request.headers.get(KEY_HEADER)
+        if key is None:
+            return present(operate())
+        user_id = request.user.pk
+        assert user_id is not None
+        answer = answer_once(
+            KeyedRequest(user_id=user_id, key=key, target=_target(request), body=request.data),
+            operate=operate,
+            present=lambda receipt: _answer(present(receipt)),
+            refuse=lambda error: _answer(refusal(error)),
+        )
+        # The first answer too is made of what was kept, so that a repetition can't differ. Python's own parser, for
+        # it keeps whole numbers of any size.
+        response = Response(json.loads(answer.body), answer.status, exception=status.is_client_error(answer.status))
+        if answer.replayed:
+            response[REPLAYED_HEADER] = "true"
+        return response
+
+
+def _target(request: Request) -> str:
+    # Both spellings of a path are the same address. Percent-encoded: what a path holds may be no text to PostgreSQL.
+    path, mark, query = request.get_full_path().partition("?")
+    return f"{request.method} {path.rstrip('/')}{mark}{query}"
+
+
+def _answer(response: Response) -> Answer:
+    return Answer(status=response.status_code, body=ORJSONRenderer().render(response.data).decode())
