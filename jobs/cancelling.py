@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import structlog
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
@@ -16,6 +17,8 @@ from jobs.retry_rules import AMBIGUOUS, audited_entity
 from opsconsole.audit import Actor, record, record_refusal
 from opsconsole.errors import Conflict, NotFound, OpsError, Refused
 from opsconsole.row_ids import row_id
+
+logger = structlog.get_logger(__name__)
 
 CANCEL: Final = "job.cancel"
 FAIL: Final = "job.fail"
@@ -30,10 +33,13 @@ class Revocation:
     broker_down: bool = False
 
     def send(self) -> None:
-        """Tell the workers, once for all; advisory, so a broker that is down is no failure."""
+        """Tell the workers, once for all; advisory, so that it fails is no failure of what was decided."""
         try:
             gateway.revoke(self.task_ids, terminate=self.terminate)
         except gateway.BrokerUnreachable:
+            self.broker_down = True
+        except Exception:
+            logger.exception("revocation.not_sent", tasks=self.task_ids)
             self.broker_down = True
 
 

@@ -110,7 +110,17 @@ class Workers:
 
 @cache
 def _publisher() -> Celery:
-    app = Celery("opsconsole.publisher", broker=settings.CELERY_BROKER_URL, set_as_current=False)
+    return _client("opsconsole.publisher")
+
+
+@cache
+def _controller() -> Celery:
+    # With connections of its own: a worker's late answer must not be read as one to the next publication.
+    return _client("opsconsole.controller")
+
+
+def _client(name: str) -> Celery:
+    app = Celery(name, broker=settings.CELERY_BROKER_URL, set_as_current=False)
     app.conf.update(
         task_serializer="json",
         accept_content=["json"],
@@ -160,7 +170,8 @@ def publish(message: TaskMessage) -> None:
     with acquired as connection:
         try:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=SOCKET_TIMEOUT_SECONDS)
-            connection.default_channel.client.ping()
+            if connection.default_channel.client.ping() is not True:
+                raise RedisError("The broker answered something else.")
         except BROKER_ERRORS as error:
             raise BrokerUnreachable("The broker can't be reached.") from error
         try:
@@ -232,7 +243,7 @@ def ask_workers(*, registered: bool = False, missing_from: Collection[str] = ())
     Raises:
         BrokerUnreachable: the broker does not answer.
     """
-    inspect = _publisher().control.inspect(timeout=INSPECT_TIMEOUT_SECONDS)
+    inspect = _controller().control.inspect(timeout=INSPECT_TIMEOUT_SECONDS)
     # In the order in which a task goes its way: one that moves on meanwhile is seen twice, not missed.
     waiting = waiting_in(missing_from) if missing_from else {}
     try:
@@ -286,10 +297,10 @@ def revoke(task_ids: Sequence[str], *, terminate: bool = False) -> None:
     """
     if not task_ids:
         return
-    pool = cast("ConnectionPool", _publisher().pool)
+    pool = cast("ConnectionPool", _controller().pool)
     try:
         with pool.acquire(block=True, timeout=SOCKET_TIMEOUT_SECONDS) as connection:
-            _publisher().control.revoke(list(task_ids), terminate=terminate, signal="SIGTERM", connection=connection)
+            _controller().control.revoke(list(task_ids), terminate=terminate, signal="SIGTERM", connection=connection)
     except (*BROKER_ERRORS, LimitExceeded) as error:
         raise BrokerUnreachable("The broker can't be reached.") from error
 
@@ -301,7 +312,7 @@ def registered_tasks() -> set[str]:
         BrokerUnreachable: the broker does not answer.
     """
     try:
-        answers = _publisher().control.inspect(timeout=INSPECT_TIMEOUT_SECONDS).registered() or {}
+        answers = _controller().control.inspect(timeout=INSPECT_TIMEOUT_SECONDS).registered() or {}
     except BROKER_ERRORS as error:
         raise BrokerUnreachable("The broker can't be reached.") from error
     return {name.split(" ")[0] for names in answers.values() for name in names}

@@ -8,16 +8,18 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
+from opsconsole import idempotency
+
 TASK: Final = "opsconsole.housekeeping"
 # The name that the task had before it became a job.
 _OLD_TASK: Final = "opsconsole.clear_expired_sessions"
 
 
 def clear_expired() -> dict[str, int]:
-    """Delete login sessions whose time is over; returns how many, by kind."""
-    before = Session.objects.filter(expire_date__lt=timezone.now()).count()
+    """Delete login sessions and idempotency keys whose time is over; returns how many, by kind."""
+    sessions = Session.objects.filter(expire_date__lt=timezone.now()).count()
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
-    return {"sessions_deleted": before}
+    return {"sessions_deleted": sessions, "idempotency_keys_deleted": idempotency.clear_expired()}
 
 
 def create_periodic_tasks() -> None:

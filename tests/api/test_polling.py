@@ -209,7 +209,11 @@ def test_a_task_of_the_core_that_has_not_ended_is_pending(api: APIClient, core_r
             "Failed to fetch inbox: 429",
         ),
         ("FAILURE", {"exc_type": "KeyError", "exc_message": ["x"], "exc_module": "builtins"}, "KeyError: x"),
-        ("REVOKED", {"exc_type": "TaskRevokedError", "exc_message": ["revoked"]}, "TaskRevokedError: revoked"),
+        (
+            "REVOKED",
+            {"exc_type": "TaskRevokedError", "exc_message": ["revoked"]},
+            "The task was revoked: somebody told the workers not to run it.",
+        ),
         ("FAILURE", None, "The task ended as FAILURE without a reason."),
     ],
 )
