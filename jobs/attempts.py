@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Coalesce, Now
 
 from jobs import catalog, ledger, progress
@@ -232,8 +232,10 @@ def _lock(held: Claim) -> Job | None:
 
 def _let_go(held: Claim, **values: Any) -> None:
     """End an attempt that has lost its job to somebody's change by hand, keeping what it returned."""
-    left = Dispatch.objects.filter(pk=held.dispatch_id, ended_at=None)
-    if left.exclude(job__status=RUNNING).update(**closing(Outcome.SUPERSEDED, lease_until=None, **values)):
+    # Not by a join: the row itself may be gone.
+    running = Job.objects.filter(pk=OuterRef("job_id"), status=RUNNING)
+    left = Dispatch.objects.filter(~Exists(running), pk=held.dispatch_id, ended_at=None)
+    if left.update(**closing(Outcome.SUPERSEDED, lease_until=None, **values)):
         logger.warning("attempt.lost_its_job", job=held.job_id, dispatch=held.dispatch_id)
 
 

@@ -1,0 +1,51 @@
+"""What can happen between the console, its broker and its workers, brought about by hand."""
+
+import json
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import redis
+from django.conf import settings
+
+from jobs import attempts
+from jobs.attempts import Claim
+from jobs.models import Dispatch
+
+
+def claim(job_id: int) -> Claim:
+    """Claim a job's open attempt, as the worker does that got its message."""
+    dispatch = Dispatch.objects.get(job_id=job_id, ended_at=None)
+    held = attempts.claim(
+        job_id=job_id, dispatch_id=dispatch.pk, task_id=str(dispatch.task_id), task=dispatch.task, worker="worker@host"
+    )
+    assert held is not None
+    return held
+
+
+def let_run_out(*columns: str, seconds: float = 1, **conditions: Any) -> None:
+    """Put moments of attempts into the past: leases run out, checks and next attempts are due."""
+    past = datetime.now(UTC) - timedelta(seconds=seconds)
+    for column in columns:
+        Dispatch.objects.filter(**conditions).exclude(**{column: None}).update(**{column: past})
+
+
+def messages(queue: str) -> list[dict[str, Any]]:
+    """Return the headers of the messages that wait in a queue, the next one first."""
+    with closing(redis.Redis.from_url(settings.CELERY_BROKER_URL)) as client:
+        return [json.loads(raw)["headers"] for raw in reversed(client.lrange(queue, 0, -1))]
+
+
+def lose_message(queue: str, job_id: int) -> None:
+    """Take a job's message out of its queue, as if Redis had lost it."""
+    with closing(redis.Redis.from_url(settings.CELERY_BROKER_URL)) as client:
+        (raw,) = [raw for raw in client.lrange(queue, 0, -1) if json.loads(raw)["headers"]["job_id"] == job_id]
+        assert client.lrem(queue, 0, raw) == 1
+
+
+def double_message(queue: str, job_id: int, *, times: int = 1) -> None:
+    """Have a job's message come more often than once."""
+    with closing(redis.Redis.from_url(settings.CELERY_BROKER_URL)) as client:
+        (raw,) = [raw for raw in client.lrange(queue, 0, -1) if json.loads(raw)["headers"]["job_id"] == job_id]
+        for _ in range(times):
+            client.lpush(queue, raw)
