@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 
 from jobs import catalog, gateway, ledger
 from jobs.dispatching import LATE_CHECK_AFTER, closing, lease_end
-from jobs.models import ACTIVE_STATUSES, FAILED, QUEUED, RETRYING, Dispatch, Outcome
+from jobs.models import FAILED, QUEUED, RETRYING, RUNNING, Dispatch, Job, Outcome
 from opsconsole import failpoints
 
 logger = structlog.get_logger(__name__)
@@ -253,10 +253,15 @@ def _publish_once(dispatch: Dispatch, message: gateway.TaskMessage) -> int:
 
 
 def fail(dispatch_id: int, job_id: int, error: str, outcome: Outcome) -> None:
-    """End an attempt that could not be handed over, or of which nobody knows whether it was; its job has failed."""
+    """End an attempt that could not be handed over, or of which nobody knows whether it was; its job has failed.
+
+    One that a worker has taken meanwhile goes its own way.
+    """
     with transaction.atomic():
-        ledger.transition(job_id, allowed=ACTIVE_STATUSES, to=FAILED, last_error=error, dedupe_key=None)
-        mine = Dispatch.objects.filter(pk=dispatch_id, ended_at=None).update(
+        ledger.transition(job_id, allowed=(QUEUED, RETRYING), to=FAILED, last_error=error, dedupe_key=None)
+        # The core's worker may have taken it without anybody having seen that it started.
+        running = Job.objects.filter(pk=job_id, status=RUNNING)
+        mine = Dispatch.objects.filter(~Exists(running), pk=dispatch_id, ended_at=None, started_at=None).update(
             **closing(outcome, frees_place=outcome == Outcome.FAILED, error=error)
         )
         if not mine:
