@@ -3,7 +3,8 @@
 The ledger is the truth and a Celery message only a hint: Redis can lose it between handing it to a worker and the
 worker's acknowledgement, or be flushed. An own task is simply sent again under the same task id: its claim lets one
 through. A core task is sent again only when its queue is empty and every worker of that queue says that it doesn't know
-it. What may take effect only once is never sent again: its job fails, and says that nobody knows.
+it. What may take effect only once is never sent again: where the same is true of it, its job fails. That an own task of
+that kind has not run is certain, since it can't be claimed any more; of a core task nobody knows.
 """
 
 from collections import Counter
@@ -16,11 +17,11 @@ from django.db import connection, transaction
 from django.db.models import Count, F, Q
 from django.db.models.functions import Now
 
-from jobs import gateway, handover, ledger
+from jobs import gateway, handover
 from jobs.dispatching import closing, lease_end
 from jobs.gateway import Workers
 from jobs.handover import CHECK_AFTER
-from jobs.models import ENDED_STATUSES, FAILED, QUEUED, RETRYING, Dispatch, Outcome, WorkerReport
+from jobs.models import ENDED_STATUSES, QUEUED, RETRYING, Dispatch, Outcome, WorkerReport
 
 logger = structlog.get_logger(__name__)
 
@@ -43,15 +44,16 @@ OUTCOME_UNKNOWN: Final = (
 def republish_unclaimed() -> int:
     """Send own tasks again that nobody has claimed for a while; return how many.
 
-    Only as many as are missing from their queue, the oldest first: a long queue is no loss.
+    Only as many as are missing from their queue, the oldest first: a long queue is no loss. Which ones are missing
+    is not known, nor is what a worker has taken and not begun; so this is not for what may run only once.
 
     Raises:
         Unavailable: the broker does not answer.
     """
     with transaction.atomic():
         due = list(
-            _unclaimed(in_core=False)
-            .filter(check_at__lt=Now())
+            _unclaimed()
+            .filter(in_core=False, at_most_once=False, check_at__lt=Now())
             .select_for_update(skip_locked=True, of=("self",))
             .order_by("check_at")
             .select_related("job")[:BATCH_SIZE]
@@ -67,15 +69,14 @@ def republish_unclaimed() -> int:
         if missing[dispatch.queue] <= 0:
             continue
         missing[dispatch.queue] -= 1
-        if dispatch.at_most_once:
-            handover.fail(dispatch.pk, dispatch.job_id, NEVER_CLAIMED, Outcome.FAILED)
-        else:
-            sent += _send_again(dispatch)
+        sent += _send_again(dispatch)
     return sent
 
 
 def note_unknown(workers: Workers) -> None:
-    """Note which published core tasks neither a queue nor a worker knows, and send again those that got lost.
+    """Note which published tasks neither a queue nor a worker knows, and send again those that got lost.
+
+    That is about core tasks and about own ones that may run only once, which are never sent again.
 
     Args:
         workers: what they answered, with what they have reserved; asked after the queues' lengths were.
@@ -95,18 +96,20 @@ def note_unknown(workers: Workers) -> None:
         pk__in=lost, holds_place=True, ended_at__isnull=False, unknown_since__lt=Now() - UNKNOWN_FOR
     ).update(holds_place=False)
     for dispatch in (
-        _unclaimed(in_core=True)
+        _unclaimed()
         .filter(pk__in=lost, unknown_since__lt=Now() - UNKNOWN_FOR, job__status__in=(QUEUED, RETRYING))
         .select_related("job")
     ):
-        if dispatch.at_most_once:
-            _fail_unknown(dispatch)
+        if dispatch.at_most_once and dispatch.in_core:
+            handover.fail(dispatch.pk, dispatch.job_id, OUTCOME_UNKNOWN, Outcome.UNKNOWN)
+        elif dispatch.at_most_once:
+            handover.fail(dispatch.pk, dispatch.job_id, NEVER_CLAIMED, Outcome.FAILED)
         elif dispatch.publications < MAX_PUBLICATIONS:
             _send_again(dispatch, unknown_since=None)
 
 
 def suspicious_queues() -> set[str]:
-    """Return the queues of published core tasks that nobody was seen working on for a while; one query."""
+    """Return the queues of published tasks that nobody was seen working on for a while; one query."""
     return set(Dispatch.objects.filter(_suspicious()).order_by().values_list("queue", flat=True).distinct())
 
 
@@ -133,8 +136,8 @@ def let_go_of_ended() -> int:
     return Dispatch.objects.filter(pk__in=left, ended_at=None).update(**closing(Outcome.SUPERSEDED))
 
 
-def _unclaimed(*, in_core: bool) -> Any:
-    return Dispatch.objects.filter(in_core=in_core, ended_at=None, started_at=None).exclude(published_at=None)
+def _unclaimed() -> Any:
+    return Dispatch.objects.filter(ended_at=None, started_at=None).exclude(published_at=None)
 
 
 def _pause(publications: int) -> timedelta:
@@ -145,14 +148,15 @@ def _pause(publications: int) -> timedelta:
 def _missing(queues: Iterable[str]) -> Counter[str]:
     """Return by how many messages each queue falls short of its published attempts that nobody has claimed."""
     waiting = gateway.waiting_in(queues)
-    expected = _unclaimed(in_core=False).filter(queue__in=waiting).values("queue").annotate(n=Count("pk"))
+    expected = _unclaimed().filter(in_core=False, queue__in=waiting).values("queue").annotate(n=Count("pk"))
     return Counter({row["queue"]: row["n"] - waiting[row["queue"]] for row in expected})
 
 
 def _suspicious() -> Q:
     quiet = Q(check_at__lt=Now(), ended_at=None)
     lingering = Q(holds_place=True, ended_at__lt=Now() - CHECK_AFTER)
-    return Q(in_core=True, published_at__isnull=False) & (quiet | lingering)
+    asked_for = Q(in_core=True) | Q(at_most_once=True)
+    return asked_for & Q(published_at__isnull=False) & (quiet | lingering)
 
 
 def _suspects(workers: Workers) -> Sequence[Dispatch]:
@@ -183,20 +187,3 @@ def _send_again(dispatch: Dispatch, **values: Any) -> int:
     logger.warning("dispatch.sent_again", job=dispatch.job_id, dispatch=dispatch.pk, queue=dispatch.queue)
     gateway.publish(handover.message_of(dispatch))
     return 1
-
-
-def _fail_unknown(dispatch: Dispatch) -> None:
-    with transaction.atomic():
-        # Only while its worker has not written the row itself.
-        failed = ledger.transition(
-            dispatch.job_id,
-            allowed=(QUEUED, RETRYING),
-            to=FAILED,
-            last_error=OUTCOME_UNKNOWN,
-            dedupe_key=None,
-        )
-        mine = failed and Dispatch.objects.filter(pk=dispatch.pk, ended_at=None).update(
-            **closing(Outcome.UNKNOWN, error=OUTCOME_UNKNOWN)
-        )
-        if not mine:
-            transaction.set_rollback(True)
