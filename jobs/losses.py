@@ -50,20 +50,16 @@ def republish_unclaimed() -> int:
     Raises:
         Unavailable: the broker does not answer.
     """
+    waiting = _unclaimed().filter(in_core=False, at_most_once=False, check_at__lt=Now()).order_by("check_at")
+    queues = set(waiting.order_by().values_list("queue", flat=True).distinct())
+    if not queues:
+        return 0
+    # Before anything is put off: with the broker away, all of it is looked at again as soon as it is back.
+    missing = _missing(queues)
     with transaction.atomic():
-        due = list(
-            _unclaimed()
-            .filter(in_core=False, at_most_once=False, check_at__lt=Now())
-            .select_for_update(skip_locked=True, of=("self",))
-            .order_by("check_at")
-            .select_related("job")[:BATCH_SIZE]
-        )
-        if not due:
-            return 0
+        due = list(waiting.select_for_update(skip_locked=True, of=("self",)).select_related("job")[:BATCH_SIZE])
         # Whoever holds them now sends them; should it die, they are due again later.
-        for dispatch in due:
-            _check_again(dispatch, lease_end(_pause(dispatch.publications)))
-    missing = _missing({dispatch.queue for dispatch in due})
+        Dispatch.objects.filter(pk__in=[dispatch.pk for dispatch in due]).update(check_at=lease_end(CHECK_AFTER))
     sent = 0
     for dispatch in due:
         if missing[dispatch.queue] <= 0:
@@ -141,7 +137,8 @@ def _unclaimed() -> Any:
 
 
 def _pause(publications: int) -> timedelta:
-    doublings: int = min(max(publications, 1), 8)
+    """Return how long to wait after a message was sent so often: one that nobody ever takes is sent ever more rarely."""
+    doublings: int = min(max(publications, 1), 8) - 1
     return min(CHECK_AFTER * (1 << doublings), LONGEST_CHECK)
 
 
@@ -171,10 +168,6 @@ def _listening(workers: Workers) -> set[str]:
     answered = {queue for name in workers.answered for queue in workers.queues.get(name, ())}
     silent = WorkerReport.objects.filter(seen_at__gt=Now() - WORKER_ALIVE).exclude(hostname__in=workers.answered)
     return answered - {queue for queues in silent.values_list("queues", flat=True) for queue in queues}
-
-
-def _check_again(dispatch: Dispatch, at: Any) -> None:
-    Dispatch.objects.filter(pk=dispatch.pk, ended_at=None).update(check_at=at)
 
 
 def _send_again(dispatch: Dispatch, **values: Any) -> int:

@@ -1,7 +1,11 @@
 """Messages that got lost, or only seem to be: what is sent again, what fails, and what is left alone."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+
+from devserver.redis import Redis
 from jobs import gateway, handover, losses
 from jobs.gateway import Workers
 from jobs.models import FAILED, QUEUED, RUNNING, Dispatch, Job, Outcome
@@ -76,3 +80,44 @@ def test_what_may_run_only_once_is_not_lost_while_its_workers_are_away(submit: S
     look_for_losses(Workers(empty_queues=frozenset({own_tasks.QUEUE})))
 
     assert Job.objects.get().status == QUEUED
+
+
+def test_what_was_lost_while_the_broker_was_away_is_sent_again_as_soon_as_it_is_back(
+    submit: Submit, redis_server: Redis
+) -> None:
+    job_id = submit("tests.count", name="a")
+    let_run_out("check_at")
+    redis_server.stop()
+    try:
+        with pytest.raises(gateway.BrokerUnreachable):
+            losses.republish_unclaimed()
+    finally:
+        redis_server.start()
+
+    assert losses.republish_unclaimed() == 1
+    assert [message["job_id"] for message in messages(own_tasks.QUEUE)] == [job_id]
+
+
+def test_what_waits_in_a_long_queue_is_not_sent_again_and_looked_at_again_soon(submit: Submit) -> None:
+    for number in range(5):
+        submit("tests.count", name=str(number))
+    let_run_out("check_at")
+
+    assert losses.republish_unclaimed() == 0
+    assert len(messages(own_tasks.QUEUE)) == 5
+    soon = datetime.now(UTC) + handover.CHECK_AFTER + timedelta(seconds=5)
+    assert Dispatch.objects.filter(check_at__lt=soon).count() == 5
+
+
+def test_a_message_that_no_worker_ever_takes_is_sent_ever_more_rarely(submit: Submit) -> None:
+    job_id = submit("tests.count", name="a")
+    pauses = []
+    for _ in range(4):
+        lose_message(own_tasks.QUEUE, job_id)
+        let_run_out("check_at")
+        assert losses.republish_unclaimed() == 1
+        due = Dispatch.objects.get().check_at
+        assert due is not None
+        pauses.append(round((due - datetime.now(UTC)) / handover.CHECK_AFTER))
+
+    assert pauses == [2, 4, 8, 16]
