@@ -99,7 +99,7 @@ class Workers:
     """What the live workers answered."""
 
     active: dict[str, ActiveTask] = field(default_factory=dict)
-    # Who has answered at all.
+    # Who has answered all that was asked.
     answered: frozenset[str] = frozenset()
     # Tasks that a worker was given and has not begun, and queues that were empty before: where that was asked.
     reserved: frozenset[str] = frozenset()
@@ -247,7 +247,7 @@ def ask_workers(*, registered: bool = False, missing_from: Collection[str] = ())
     # In the order in which a task goes its way: one that moves on meanwhile is seen twice, not missed.
     waiting = waiting_in(missing_from) if missing_from else {}
     try:
-        reserved = [*_each(inspect.reserved()), *_each(inspect.scheduled())] if missing_from else []
+        held = [inspect.reserved() or {}, inspect.scheduled() or {}] if missing_from else []
         active = inspect.active() or {}
         queues = inspect.active_queues() or {} if registered or missing_from else {}
         tasks = inspect.registered() or {} if registered else {}
@@ -261,8 +261,9 @@ def ask_workers(*, registered: bool = False, missing_from: Collection[str] = ())
             for worker, running in active.items()
             for task in running
         },
-        answered=frozenset(active),
-        reserved=frozenset(reserved),
+        # Every question: of a worker that was too slow for one of them it isn't known what it has.
+        answered=frozenset(active).intersection(*held),
+        reserved=frozenset(task_id for answers in held for task_id in _each(answers)),
         empty_queues=frozenset(name for name, length in waiting.items() if not length),
         queues={worker: sorted(queue["name"] for queue in found) for worker, found in queues.items()},
         tasks={worker: sorted(name.split(" ")[0] for name in found) for worker, found in tasks.items()},
@@ -320,7 +321,7 @@ def registered_tasks() -> set[str]:
 
 def _each(answers: Any) -> list[str]:
     # What waits for its time has its request in a dictionary of its own.
-    return [str((task.get("request") or task).get("id")) for tasks in (answers or {}).values() for task in tasks]
+    return [str((task.get("request") or task).get("id")) for tasks in answers.values() for task in tasks]
 
 
 def _kwargsrepr(kwargs: dict[str, Any]) -> str:

@@ -157,10 +157,11 @@ def _suspicious() -> Q:
 
 
 def _suspects(workers: Workers) -> Sequence[Dispatch]:
-    """Return the attempts of which these workers, all that listen on the queue, would know, since it is empty."""
-    suspects = list(Dispatch.objects.filter(_suspicious()).order_by("pk")[:BATCH_SIZE])
-    listening = _listening(workers) if suspects else set()
-    return [one for one in suspects if one.queue in workers.empty_queues & listening]
+    """Return the attempts of which these workers, all that listen on the queue, would know."""
+    listening = _listening(workers)
+    # What has begun is in no queue any more; what has not must be looked for there first.
+    somewhere = Q(queue__in=listening & workers.empty_queues) | Q(queue__in=listening, started_at__isnull=False)
+    return list(Dispatch.objects.filter(_suspicious(), somewhere).order_by("pk")[:BATCH_SIZE])
 
 
 def _listening(workers: Workers) -> set[str]:

@@ -1,14 +1,17 @@
 """Messages that got lost, or only seem to be: what is sent again, what fails, and what is left alone."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 
 from devserver.redis import Redis
-from jobs import gateway, handover, losses
-from jobs.gateway import Workers
+from identities.operations import backfill_conversations
+from jobs import filters, gateway, handover, losses, operations, settling
+from jobs.gateway import ActiveTask, Workers
 from jobs.models import FAILED, QUEUED, RUNNING, Dispatch, Job, Outcome
+from tests.cast import OPERATOR, make_conversation, make_identity, make_job, make_message
 from tests.worker import own_tasks
 from tests.worker.conftest import Submit
 from tests.worker.faults import claim, let_run_out, lose_message, messages
@@ -121,3 +124,73 @@ def test_a_message_that_no_worker_ever_takes_is_sent_ever_more_rarely(submit: Su
         pauses.append(round((due - datetime.now(UTC)) / handover.CHECK_AFTER))
 
     assert pauses == [2, 4, 8, 16]
+
+
+@pytest.mark.parametrize("unanswered", ["reserved", "scheduled", "active"])
+def test_a_worker_that_has_not_answered_every_question_has_not_answered(
+    monkeypatch: pytest.MonkeyPatch, unanswered: str
+) -> None:
+    class Inspect:
+        def _answer(self, question: str, answer: Any) -> Any:
+            return {"a": answer} if question == unanswered else {"a": answer, "b": answer}
+
+        def reserved(self) -> Any:
+            return self._answer("reserved", [])
+
+        def scheduled(self) -> Any:
+            return self._answer("scheduled", [])
+
+        def active(self) -> Any:
+            return self._answer("active", [])
+
+        def active_queues(self) -> Any:
+            return self._answer("active_queues", [{"name": own_tasks.QUEUE}])
+
+    monkeypatch.setattr(gateway._publisher().control, "inspect", lambda **_: Inspect())
+
+    assert gateway.ask_workers(missing_from=[own_tasks.QUEUE]).answered == {"a"}
+
+
+def test_a_core_task_that_its_worker_lost_is_noticed_also_while_others_wait_in_the_queue() -> None:
+    for _ in range(2):
+        make_identity()
+    backfill_conversations(actor=OPERATOR)
+    lost, waiting = Dispatch.objects.order_by("pk")
+    settling.mark_started(lost, ActiveTask(task_id=str(lost.task_id), worker="core@host", started_at=None))
+    lose_message("ingest", lost.job_id)
+    look_for_losses(workers_answer(queue="ingest"))
+
+    assert Dispatch.objects.get(pk=lost.pk).unknown_since is not None
+    assert Dispatch.objects.get(pk=waiting.pk).unknown_since is None
+    let_run_out("unknown_since", seconds=filters.STUCK_UNKNOWN_SECONDS + 1)
+    failed = operations.fail_job(lost.job_id, actor=OPERATOR, reason="the worker was killed")
+    assert failed.job_id == lost.job_id
+
+
+def test_many_that_wait_in_a_long_queue_do_not_hide_one_that_is_lost_from_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(losses, "BATCH_SIZE", 3)
+    for _ in range(5):
+        make_identity()
+    backfill_conversations(actor=OPERATOR)
+    message = make_message(make_conversation(make_identity()), remote_visibility="send_failed")
+    send = make_job("message.send_manual", queue_name="messages", payload={"message_id": message.pk})
+    operations.retry_job(send.pk, actor=OPERATOR)
+    lose_message("messages", send.pk)
+    look_for_losses(workers_answer(queue="messages"))
+
+    send.refresh_from_db()
+    assert (send.status, send.last_error) == (FAILED, losses.OUTCOME_UNKNOWN)
+    assert len(messages("ingest")) == 5
+
+
+def test_a_core_task_is_sent_again_when_its_empty_queue_and_its_workers_do_not_know_it() -> None:
+    make_identity()
+    backfill_conversations(actor=OPERATOR)
+    lose_message("ingest", Job.objects.get().pk)
+    look_for_losses(workers_answer(queue="ingest"))
+
+    (message,) = messages("ingest")
+    assert message["id"] == str(Dispatch.objects.get().task_id)
+    assert (Dispatch.objects.get().publications, Dispatch.objects.get().unknown_since) == (2, None)
