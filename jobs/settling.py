@@ -15,7 +15,9 @@ from django.db.models import F, Value
 from django.db.models.functions import Coalesce, Greatest, Least, Now
 
 from jobs import catalog, ledger, progress
+from jobs.dispatching import lease_end
 from jobs.gateway import ActiveTask, TaskState
+from jobs.handover import CHECK_AFTER
 from jobs.models import ACTIVE_STATUSES, DONE, FAILED, QUEUED, RETRYING, RUNNING, Dispatch, Job, Outcome
 from jobs.outcomes import Verdict, judge
 from opsconsole import failpoints
@@ -44,6 +46,7 @@ def mark_started(dispatch: Dispatch, task: ActiveTask) -> bool:
             started_at=Least(Greatest(started_at, F("published_at")), Now()),
             # Whoever sent it may have died before it could say so.
             published_at=Coalesce("published_at", Now()),
+            check_at=Coalesce("check_at", lease_end(CHECK_AFTER)),
         )
         if task.worker:
             changed += open_attempt.filter(worker=None).update(worker=task.worker[:255])

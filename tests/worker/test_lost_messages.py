@@ -194,3 +194,16 @@ def test_a_core_task_is_sent_again_when_its_empty_queue_and_its_workers_do_not_k
     (message,) = messages("ingest")
     assert message["id"] == str(Dispatch.objects.get().task_id)
     assert (Dispatch.objects.get().publications, Dispatch.objects.get().unknown_since) == (2, None)
+
+
+def test_what_a_worker_lost_is_noticed_also_when_whoever_sent_it_died_before_saying_so() -> None:
+    make_identity()
+    backfill_conversations(actor=OPERATOR)
+    # It died between publishing and marking; then the worker was seen running it, and died too.
+    Dispatch.objects.update(published_at=None, publications=0, check_at=None)
+    sent = Dispatch.objects.get()
+    settling.mark_started(sent, ActiveTask(task_id=str(sent.task_id), worker="core@host", started_at=None))
+    lose_message("ingest", sent.job_id)
+    look_for_losses(workers_answer(queue="ingest"))
+
+    assert Dispatch.objects.get().unknown_since is not None
