@@ -239,7 +239,8 @@ def note_workers(workers: Workers) -> None:
                 WorkerReport(
                     hostname=name[:255], queues=workers.queues.get(name, []), tasks=tasks, seen_at=timezone.now()
                 )
-                for name, tasks in workers.tasks.items()
+                # In one order, or two sweepers that were answered in different ones could wait for each other.
+                for name, tasks in sorted(workers.tasks.items())
             ],
             update_conflicts=True,
             unique_fields=["hostname"],
