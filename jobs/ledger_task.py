@@ -39,8 +39,12 @@ ENDING_SECONDS: Final = 600.0
 T = TypeVar("T")
 
 
-class AttemptStopped(Exception):
-    """Raised in a task's body: the attempt shall end now, because it was cancelled or has lost its job."""
+class AttemptStopped(BaseException):
+    """Raised in a task's body: the attempt shall end now, because it was cancelled or has lost its job.
+
+    No `Exception`, as with `asyncio.CancelledError`: a body that outlives whatever goes wrong with one of many things
+    must not outlive this.
+    """
 
 
 class AttemptFailed(Exception):
@@ -60,6 +64,7 @@ class Attempt:
         self._hold = Hold.HELD
         self._reported_at = 0.0
         self._on_stop: list[Callable[[], object]] = []
+        self._deciding = threading.Lock()
         self._ended = threading.Event()
 
     @property
@@ -96,8 +101,15 @@ class Attempt:
         self.check()
 
     def on_stop(self, stop: Callable[[], object]) -> None:
-        """Have a function called, from the heartbeat's thread, when the attempt shall end: to end a child process."""
-        self._on_stop.append(stop)
+        """Have a function called, from the heartbeat's thread, when the attempt shall end: to end a child process.
+
+        If it shall end already, the function is called now; once the body has ended, it isn't called any more.
+        """
+        with self._deciding:
+            if self._hold is Hold.HELD:
+                self._on_stop.append(stop)
+                return
+        _call(stop)
 
     @contextmanager
     def heartbeat(self) -> Iterator[None]:
@@ -124,13 +136,13 @@ class Attempt:
             connection.close()
 
     def _learn(self, hold: Hold) -> None:
-        if hold is self._hold or self._hold is Hold.LOST:
-            return
-        self._hold = hold
-        if hold is not Hold.HELD:
-            for stop in self._on_stop:
-                with suppress(Exception):
-                    stop()
+        with self._deciding:
+            if hold is Hold.HELD or self._hold is Hold.LOST:
+                return
+            self._hold = hold
+            stops, self._on_stop = self._on_stop, []
+        for stop in stops if not self._ended.is_set() else ():
+            _call(stop)
 
 
 class LedgerTask(Task[..., Any]):
@@ -203,6 +215,14 @@ class LedgerTask(Task[..., Any]):
             entity=Entity(type="job"),
         )
         return {"run_id": str(submitted.run_id), "jobs": list(submitted.job_ids)}
+
+
+def _call(stop: Callable[[], object]) -> None:
+    try:
+        stop()
+    except Exception:
+        # The lease and the other functions must not suffer from it.
+        logger.exception("attempt.not_stopped")
 
 
 def _written(write: Callable[[], T]) -> T:
