@@ -14,12 +14,12 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 import structlog
 from celery import Task
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from jobs import attempts, catalog, operations
 from jobs.attempts import Claim, Hold
@@ -31,6 +31,8 @@ from opsconsole.redaction import redact_text
 logger = structlog.get_logger(__name__)
 
 HEARTBEAT_SECONDS: Final = 10.0
+# After one that could not be written: leases may be about to run out.
+HEARTBEAT_RETRY_SECONDS: Final = 2.0
 # Progress is written at most so often.
 PROGRESS_SECONDS: Final = 0.5
 # How long the end of an attempt is tried to be written while the database does not answer.
@@ -63,8 +65,11 @@ class Attempt:
         self._held = held
         self._hold = Hold.HELD
         self._reported_at = 0.0
+        # The newest one, until it is written.
+        self._report: tuple[int, int | None, str] | None = None
         self._on_stop: list[Callable[[], object]] = []
-        self._deciding = threading.Lock()
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
         self._ended = threading.Event()
 
     @property
@@ -82,7 +87,7 @@ class Attempt:
             raise AttemptStopped(self._hold.value)
 
     def progress(self, current: int, total: int | None = None, unit: str = "items") -> None:
-        """Say how far the task is, and learn whether it shall go on.
+        """Say how far the task is, and learn whether it shall go on; costs nothing: the heartbeat's thread writes it.
 
         Args:
             current: how much is done.
@@ -92,12 +97,14 @@ class Attempt:
         Raises:
             AttemptStopped: it was cancelled or has lost its job.
         """
+        # Not written by this thread: it may be in a transaction, whose lock on the attempt would hold up the heartbeat,
+        # the sweeper and whoever cancels it, or have lost its connection.
+        with self._lock:
+            self._report = (current, total, unit)
         now = time.monotonic()
         if now - self._reported_at >= PROGRESS_SECONDS or current == total:
             self._reported_at = now
-            # What can't be written now is written with the next report; the lease is the heartbeat's business.
-            with suppress(OperationalError, InterfaceError):
-                self._learn(attempts.report(self._held, current=current, total=total, unit=unit))
+            self._wake.set()
         self.check()
 
     def on_stop(self, stop: Callable[[], object]) -> None:
@@ -105,7 +112,7 @@ class Attempt:
 
         If it shall end already, the function is called now; once the body has ended, it isn't called any more.
         """
-        with self._deciding:
+        with self._lock:
             if self._hold is Hold.HELD:
                 self._on_stop.append(stop)
                 return
@@ -120,23 +127,58 @@ class Attempt:
             yield
         finally:
             self._ended.set()
+            self._wake.set()
             thread.join(timeout=5)
 
     def _beat(self) -> None:
         try:
-            while not self._ended.wait(HEARTBEAT_SECONDS):
-                try:
-                    self._learn(attempts.renew(self._held))
-                except (OperationalError, InterfaceError):
-                    logger.warning("attempt.heartbeat_failed", job=self.job_id, dispatch=self._held.dispatch_id)
-                    connection.close()
-                if self._hold is Hold.LOST:
+            while self._hold is not Hold.LOST:
+                self._wake.wait(HEARTBEAT_SECONDS)
+                self._wake.clear()
+                # Asked first: what was reported before the end is to be written.
+                ended = self._ended.is_set()
+                if ended and self._report is None:
+                    return
+                if not self._say_so():
+                    # What is reported meanwhile must not make it try more often.
+                    self._ended.wait(HEARTBEAT_RETRY_SECONDS)
+                    self._wake.set()
+                if ended:
                     return
         finally:
             connection.close()
 
+    def _say_so(self) -> bool:
+        """Say that the worker is alive, and how far it has come if that is new; False when that can't be written."""
+        with self._lock:
+            report = self._report
+        try:
+            if report is None:
+                self._learn(attempts.renew(self._held))
+            else:
+                current, total, unit = report
+                self._learn(attempts.report(self._held, current=current, total=total, unit=unit))
+        except (DatabaseError, InterfaceError) as error:
+            self._warn(error)
+            connection.close()
+            return False
+        except Exception as error:  # noqa: BLE001 -- whatever is wrong with a report, the next heartbeat must come
+            self._warn(error)
+        with self._lock:
+            if self._report is report:
+                self._report = None
+        return True
+
+    def _warn(self, error: Exception) -> None:
+        logger.warning(
+            "attempt.heartbeat_failed",
+            job=self.job_id,
+            dispatch=self._held.dispatch_id,
+            error=redact_text((str(error).splitlines() or [repr(error)])[0]),
+        )
+
     def _learn(self, hold: Hold) -> None:
-        with self._deciding:
+        with self._lock:
             if hold is Hold.HELD or self._hold is Hold.LOST:
                 return
             self._hold = hold

@@ -1,14 +1,19 @@
 """An own attempt's hold on its job, in one process: claimed, renewed, ended."""
 
+from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
-from jobs import attempts, losses
+from jobs import attempts, ledger_task, losses, operations
 from jobs.attempts import Claim, Hold
 from jobs.ledger_task import Attempt, AttemptStopped
-from jobs.models import Dispatch
+from jobs.models import RUNNING, Dispatch
+from tests.cast import OPERATOR
+from tests.worker.at_once import at_once
 from tests.worker.conftest import Submit
 from tests.worker.faults import claim, let_run_out
 
@@ -67,3 +72,62 @@ def test_a_body_that_carries_on_after_every_error_is_stopped_all_the_same() -> N
     with pytest.raises(AttemptStopped):  # noqa: SIM117 -- what the body does is the inner one
         with suppress(Exception):
             attempt.check()
+
+
+def test_what_a_body_reports_within_a_transaction_is_written_and_stands_in_nobodys_way(
+    submit: Submit, wait_until: Callable[..., Any]
+) -> None:
+    job_id = submit("tests.count", name="a")
+    attempt = Attempt(claim(job_id))
+
+    def cancel() -> str:
+        attempts.expire(limit=10)
+        return operations.cancel_job(job_id, actor=OPERATOR).status
+
+    with attempt.heartbeat(), transaction.atomic():
+        attempt.progress(3, 10)
+        wait_until(lambda: Dispatch.objects.get().progress_current == 3)
+        assert at_once([cancel]) == [RUNNING]
+        with pytest.raises(AttemptStopped):
+            wait_until(lambda: attempt.progress(4, 10))
+
+
+def test_the_heart_beats_on_after_the_database_has_ended_its_connection(
+    submit: Submit, wait_until: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_task, "HEARTBEAT_RETRY_SECONDS", 0.1)
+    attempt = Attempt(claim(submit("tests.count", name="a")))
+    with attempt.heartbeat():
+        attempt.progress(1)
+        wait_until(lambda: Dispatch.objects.get().progress_current == 1)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            )
+        attempt.progress(2)
+        attempt._wake.set()
+        wait_until(lambda: Dispatch.objects.get().progress_current == 2)
+        let_run_out("lease_until")
+        attempt._wake.set()
+        wait_until(lambda: Dispatch.objects.filter(lease_until__gt=datetime.now(UTC)).exists())
+
+
+def test_the_heart_beats_on_after_a_report_that_makes_no_sense(submit: Submit, wait_until: Callable[..., Any]) -> None:
+    attempt = Attempt(claim(submit("tests.count", name="a")))
+    nonsense: Any = object()
+    with attempt.heartbeat():
+        attempt.progress(1, unit=nonsense)
+        wait_until(lambda: attempt._report is None)
+        let_run_out("lease_until")
+        attempt._wake.set()
+        wait_until(lambda: Dispatch.objects.filter(lease_until__gt=datetime.now(UTC)).exists())
+
+
+def test_what_was_reported_last_is_kept(submit: Submit) -> None:
+    attempt = Attempt(claim(submit("tests.count", name="a")))
+    with attempt.heartbeat():
+        for number in range(1_000):
+            attempt.progress(number)
+
+    assert Dispatch.objects.get().progress_current == 999
