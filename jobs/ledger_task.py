@@ -228,7 +228,7 @@ class LedgerTask(Task[..., Any]):
             return {"job_id": held.job_id, "outcome": "cancelled" if cancelled else "lost"}
         except Exception as error:  # noqa: BLE001 -- whatever it is, it is how the attempt ended
             # As much of it as may be kept and shown; nothing of it goes to Celery's log or result.
-            text = f"{type(error).__name__}: {error}" if not isinstance(error, OpsError) else error.message
+            text = _text_of(error)
             trace = "".join(traceback.format_exception(error))
             refused = isinstance(error, OpsError) and not isinstance(error, Unavailable)
             permanent = refused or attempts.is_permanent(text)
@@ -257,6 +257,15 @@ class LedgerTask(Task[..., Any]):
             entity=Entity(type="job"),
         )
         return {"run_id": str(submitted.run_id), "jobs": list(submitted.job_ids)}
+
+
+def _text_of(error: Exception) -> str:
+    if isinstance(error, OpsError):
+        return error.message
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 -- an error's own `__str__` may raise anything
+        return f"{type(error).__name__}, which can't be written as a text."
 
 
 def _call(stop: Callable[[], object]) -> None:

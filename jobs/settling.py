@@ -114,7 +114,7 @@ def bounded_result(result: Any) -> Any:
     """Return what a task returned, redacted, or a sentence in its place when it is too big to keep."""
     try:
         text = json.dumps(result, default=str)
-    except (TypeError, ValueError, RecursionError):
+    except Exception:  # noqa: BLE001 -- an object's own `__str__` may raise anything
         return {"note": "The result can't be written as JSON and was not kept."}
     if len(text) > MAX_RESULT_BYTES:
         return {"note": f"The result is larger than {MAX_RESULT_BYTES:,} bytes and was not kept."}

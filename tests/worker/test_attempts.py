@@ -10,8 +10,8 @@ from django.db import connection, transaction
 
 from jobs import attempts, ledger_task, losses, operations
 from jobs.attempts import Claim, Hold
-from jobs.ledger_task import Attempt, AttemptStopped
-from jobs.models import RUNNING, Dispatch
+from jobs.ledger_task import Attempt, AttemptFailed, AttemptStopped, LedgerTask
+from jobs.models import RETRYING, RUNNING, Dispatch, Job
 from tests.cast import OPERATOR
 from tests.worker.at_once import at_once
 from tests.worker.conftest import Submit
@@ -131,3 +131,44 @@ def test_what_was_reported_last_is_kept(submit: Submit) -> None:
             attempt.progress(number)
 
     assert Dispatch.objects.get().progress_current == 999
+
+
+class Unspeakable(Exception):
+    """What can't be written as a text."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def _nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "result",
+    [Unspeakable(), _nested(900), _nested(50_000), {"a": float("nan")}, {"a\0": "\0\ud800"}, {(1, 2): 3}, 10**5_000],
+    ids=["unspeakable", "deep", "too deep", "nan", "unprintable", "tuple as key", "long number"],
+)
+def test_a_job_is_done_whatever_its_task_returns(submit: Submit, result: Any) -> None:
+    held = claim(submit("tests.count", name="a"))
+
+    assert attempts.complete(held, result)
+    assert Dispatch.objects.get().outcome == "done"
+
+
+def test_an_error_that_cannot_be_written_is_an_error(submit: Submit) -> None:
+    held = claim(submit("tests.count", name="a"))
+
+    class Body(LedgerTask):
+        name = "tests.count"
+
+        def run(self, *args: Any, **kwargs: Any) -> None:
+            raise Unspeakable
+
+    with pytest.raises(AttemptFailed):
+        Body()._attempt(Attempt(held), held, {})
+    assert Job.objects.get().status == RETRYING
+    assert (Job.objects.get().last_error or "").startswith("Unspeakable")
