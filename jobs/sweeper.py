@@ -34,6 +34,8 @@ BATCH_SIZE: Final = 500
 ASK_WORKERS_EVERY_SECONDS: Final = 3.0
 ASK_TASKS_EVERY_SECONDS: Final = 30.0
 TIDY_EVERY_SECONDS: Final = 15.0
+# How long after the database was away no lease ends: its holders try to renew it every few seconds.
+LEASES_HELD_FOR_SECONDS: Final = 10.0
 FORGET_WORKERS_AFTER: Final = timedelta(minutes=10)
 # How often, and how long, the result of an attempt that ended before its task is looked for.
 LATE_CHECK_EVERY: Final = timedelta(seconds=5)
@@ -46,7 +48,7 @@ class Sweeper:
     def __init__(self) -> None:
         self._answers: SimpleQueue[Workers | None] = SimpleQueue()
         self._asking = False
-        self._asked_at = self._asked_tasks_at = self._tidied_at = float("-inf")
+        self._asked_at = self._asked_tasks_at = self._tidied_at = self._database_away_at = float("-inf")
 
     def run(self, stop: threading.Event, *, tick_seconds: float = TICK_SECONDS) -> None:
         """Tick until `stop` is set; outlives every failure of the database and the broker."""
@@ -58,7 +60,7 @@ class Sweeper:
     def tick(self) -> None:
         """Do once what there is to do; a step that fails is logged and tried again in the next tick."""
         steps = (
-            expire_leases,
+            self._expire_leases,
             redispatch_due,
             publish_due,
             losses.republish_unclaimed,
@@ -78,11 +80,17 @@ class Sweeper:
                     "sweeper.step_failed", step=step.__name__, error=(str(error).splitlines() or [repr(error)])[0]
                 )
                 if not connection.is_usable():
+                    self._database_away_at = time.monotonic()
                     connection.close()
                     return
             except Exception:
                 # Whatever one row or one worker's answer is like, the rest of the work has to go on.
                 logger.exception("sweeper.step_failed", step=step.__name__)
+
+    def _expire_leases(self) -> None:
+        """End own attempts whose worker is gone; not yet where none of them could say that it is still there."""
+        if time.monotonic() - self._database_away_at >= LEASES_HELD_FOR_SECONDS:
+            expire_leases()
 
     def _tidy(self) -> None:
         if time.monotonic() - self._tidied_at >= TIDY_EVERY_SECONDS:

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
-from jobs import attempts, ledger_task, losses, operations
+from jobs import attempts, ledger_task, losses, operations, sweeper
 from jobs.attempts import Claim, Hold
 from jobs.ledger_task import Attempt, AttemptFailed, AttemptStopped, LedgerTask
 from jobs.models import RETRYING, RUNNING, Dispatch, Job
+from jobs.sweeper import Sweeper
 from tests.cast import OPERATOR
 from tests.worker.at_once import at_once
 from tests.worker.conftest import Submit
@@ -172,3 +173,18 @@ def test_an_error_that_cannot_be_written_is_an_error(submit: Submit) -> None:
         Body()._attempt(Attempt(held), held, {})
     assert Job.objects.get().status == RETRYING
     assert (Job.objects.get().last_error or "").startswith("Unspeakable")
+
+
+def test_no_lease_ends_right_after_the_database_was_away(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
+    claim(submit("tests.count", name="a"))
+    swept = Sweeper()
+    with connection.cursor() as cursor, suppress(OperationalError):
+        # As the server does when it is stopped.
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    swept.tick()
+    let_run_out("lease_until")
+    swept.tick()
+    assert Job.objects.get().status == RUNNING, "its worker has not had the time to say that it is there"
+    monkeypatch.setattr(sweeper, "LEASES_HELD_FOR_SECONDS", 0.0)
+    swept.tick()
+    assert Job.objects.get().status == RETRYING
