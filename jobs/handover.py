@@ -160,9 +160,10 @@ def _not_waiting_for_the_disk() -> Iterator[None]:
 
 
 def _take_place(dispatch: Dispatch) -> bool:
-    """Take the place of the dispatch's serial key; False when another holds it or comes first."""
+    """Take the place of the dispatch's serial key; False when another holds it or comes first, or it has ended."""
     if dispatch.serial_key is None:
-        return True
+        # It was read with the whole batch, seconds ago. An own task asks again by its claim; a core's asks nobody.
+        return not dispatch.in_core or Dispatch.objects.filter(pk=dispatch.pk, ended_at=None).exists()
     # In SQL, as the mark below: thousands may have to be handed over at once.
     try:
         with connection.cursor() as cursor:

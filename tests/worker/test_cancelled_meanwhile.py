@@ -1,0 +1,60 @@
+"""A job that is cancelled while it is being handed over."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from identities.operations import backfill_conversations
+from jobs import gateway, handover, losses, operations
+from jobs.models import CANCELLED, QUEUED, Dispatch, Job
+from opsconsole.audit import Entity
+from tests.cast import OPERATOR, make_identity
+from tests.worker.at_once import at_once
+from tests.worker.faults import let_run_out, messages
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have somebody do something before or after the first message is sent: `meanwhile(before=…, after=…)`."""
+    publish = gateway.publish
+
+    def arrange(before: Callable[[], Any] = lambda: None, after: Callable[[], Any] = lambda: None) -> None:
+        sent: list[int] = []
+
+        def publish_meanwhile(message: gateway.TaskMessage) -> None:
+            first = not sent
+            sent.append(message.job_id)
+            # In a thread with a connection of its own, as somebody else would.
+            assert not first or not isinstance(at_once([before])[0], Exception)
+            publish(message)
+            assert not first or not isinstance(at_once([after])[0], Exception)
+
+        monkeypatch.setattr(gateway, "publish", publish_meanwhile)
+
+    return arrange
+
+
+def cancel_newest() -> None:
+    operations.cancel_job(Job.objects.latest("pk").pk, actor=OPERATOR)
+
+
+def test_a_core_job_that_is_cancelled_while_those_before_it_are_handed_over_is_not_handed_over(
+    meanwhile: Callable[..., None],
+) -> None:
+    meanwhile(before=cancel_newest)
+    operations.submit_run(
+        operation="tests.trigger",
+        title="A test",
+        requests=[
+            operations.JobRequest(job_type="ingest.redownload_attachments", payload={"limit": limit})
+            for limit in (1, 2)
+        ],
+        actor=OPERATOR,
+        entity=Entity(type="job"),
+    )
+
+    assert list(Job.objects.order_by("pk").values_list("status", flat=True)) == [QUEUED, CANCELLED]
+    assert len(messages("ingest")) == 1
