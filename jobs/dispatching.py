@@ -36,7 +36,9 @@ def closing(outcome: Outcome, *, frees_place: bool = False, **values: Any) -> di
         frees_place: whoever ends it knows that its task is over.
         values: further columns.
     """
-    goes_on = Q(in_core=True, published_at__isnull=False)
+    # One that holds its place without being published is being sent at this moment, unless that has failed.
+    being_sent = Q(holds_place=True, publish_error=None, publication_lease_until__gt=Now())
+    goes_on = Q(in_core=True) & (Q(published_at__isnull=False) | being_sent)
     keeps_place = Case(When(goes_on, then=F("holds_place")), default=False, output_field=BooleanField())
     return {
         "ended_at": Now(),

@@ -150,10 +150,9 @@ def _missing(queues: Iterable[str]) -> Counter[str]:
 
 
 def _suspicious() -> Q:
-    quiet = Q(check_at__lt=Now(), ended_at=None)
+    quiet = Q(check_at__lt=Now(), ended_at=None, published_at__isnull=False)
     lingering = Q(holds_place=True, ended_at__lt=Now() - CHECK_AFTER)
-    asked_for = Q(in_core=True) | Q(at_most_once=True)
-    return asked_for & Q(published_at__isnull=False) & (quiet | lingering)
+    return (Q(in_core=True) | Q(at_most_once=True)) & (quiet | lingering)
 
 
 def _suspects(workers: Workers) -> Sequence[Dispatch]:

@@ -58,3 +58,45 @@ def test_a_core_job_that_is_cancelled_while_those_before_it_are_handed_over_is_n
 
     assert list(Job.objects.order_by("pk").values_list("status", flat=True)) == [QUEUED, CANCELLED]
     assert len(messages("ingest")) == 1
+
+
+def test_a_core_job_that_is_cancelled_before_its_message_is_marked_as_sent_keeps_its_place_until_its_task_is_over(
+    meanwhile: Callable[..., None],
+) -> None:
+    alice = make_identity("Alice")
+    meanwhile(after=cancel_newest)
+    backfill_conversations(identity_ids=[alice.pk], actor=OPERATOR)
+    first = Dispatch.objects.get()
+    assert (first.outcome, first.holds_place, first.published_at is None) == ("cancelled", True, False)
+
+    backfill_conversations(identity_ids=[alice.pk], actor=OPERATOR)
+    assert len(messages("ingest")) == 1, "two of one identity"
+
+
+def test_a_core_job_that_is_cancelled_with_the_broker_down_frees_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(_: gateway.TaskMessage) -> None:
+        raise gateway.BrokerUnreachable("The broker can't be reached.")
+
+    alice = make_identity("Alice")
+    with monkeypatch.context() as patched:
+        patched.setattr(gateway, "publish", unreachable)
+        backfill_conversations(identity_ids=[alice.pk], actor=OPERATOR)
+    cancel_newest()
+    backfill_conversations(identity_ids=[alice.pk], actor=OPERATOR)
+
+    assert [message["job_id"] for message in messages("ingest")] == [Job.objects.latest("pk").pk]
+
+
+def test_the_place_of_a_job_that_was_cancelled_while_its_sender_died_is_freed_in_the_end() -> None:
+    make_identity()
+    backfill_conversations(actor=OPERATOR)
+    Dispatch.objects.update(published_at=None, publications=0, check_at=None)
+    cancel_newest()
+    assert Dispatch.objects.get().holds_place
+    let_run_out("ended_at", seconds=handover.CHECK_AFTER.total_seconds() + 1)
+    answer = gateway.Workers(answered=frozenset({"w"}), queues={"w": ["ingest"]}, empty_queues=frozenset({"ingest"}))
+    losses.note_unknown(answer)
+    let_run_out("unknown_since", seconds=losses.UNKNOWN_FOR.total_seconds() + 1)
+    losses.note_unknown(answer)
+
+    assert not Dispatch.objects.get().holds_place
