@@ -34,6 +34,8 @@ MAX_PUBLICATIONS: Final = 4
 WORKER_ALIVE: Final = timedelta(seconds=90)
 # After so long the task of a job that was cancelled is taken to be over: the core's longest may take ten minutes.
 PLACE_HELD_FOR: Final = timedelta(minutes=15)
+# A worker that writes its row itself leaves its result a moment later.
+RESULT_COMES_WITHIN: Final = timedelta(minutes=1)
 
 NEVER_CLAIMED: Final = "The message was lost before any worker took it, so it has not run."
 OUTCOME_UNKNOWN: Final = (
@@ -121,10 +123,12 @@ def let_go_of_ended() -> int:
             """
             SELECT d.id FROM jobs_dispatch d LEFT JOIN jobs ON jobs.id = d.job_id
              WHERE d.ended_at IS NULL AND d.lease_until IS NULL
-               AND (jobs.id IS NULL OR jobs.status::text = ANY(%s))
+               AND (jobs.id IS NULL
+                    OR jobs.status::text = ANY(%s)
+                   AND (d.published_at IS NULL OR jobs.updated_at < now() - make_interval(secs => %s)))
              LIMIT %s
             """,
-            [list(ENDED_STATUSES), BATCH_SIZE],
+            [list(ENDED_STATUSES), RESULT_COMES_WITHIN.total_seconds(), BATCH_SIZE],
         )
         left = [pk for (pk,) in cursor.fetchall()]
     if not left:

@@ -7,7 +7,7 @@ import pytest
 from django.db import DataError, connection
 
 from identities.operations import backfill_conversations
-from jobs import catalog, operations, progress, settling, sweeper
+from jobs import catalog, losses, operations, progress, settling, sweeper
 from jobs.gateway import ActiveTask, Workers
 from jobs.models import CANCELLED, DONE, FAILED, QUEUED, RETRYING, RUNNING, Dispatch, Job
 from opsconsole.audit import Entity
@@ -350,3 +350,31 @@ def test_the_retry_of_a_job_that_the_core_has_deleted_is_given_up(dispatch: Disp
 
     assert sweeper.redispatch_due() == 0
     assert not Dispatch.objects.exclude(next_attempt_at=None).exists()
+
+
+def test_a_row_that_its_worker_has_ended_waits_for_the_result_of_its_attempt(leave_result: Leave) -> None:
+    message = make_message(make_conversation(make_identity()), remote_visibility="send_failed")
+    job = make_job("message.send_manual", queue_name="messages", payload={"message_id": message.pk})
+    operations.retry_job(job.pk, actor=OPERATOR)
+    dispatch = Dispatch.objects.get()
+    # The core's worker writes its row first, and what its task returned a moment later.
+    Job.objects.update(status=DONE, dedupe_key=None, updated_at=datetime.now(UTC))
+    losses.let_go_of_ended()
+    leave_result(dispatch, {"status": "success"})
+    settle(dispatch)
+    assert dispatch.outcome == "done"
+
+
+def test_an_attempt_whose_result_never_comes_ends_after_its_row(dispatch: Dispatch) -> None:
+    Job.objects.update(status=DONE, dedupe_key=None, updated_at=datetime.now(UTC) - timedelta(minutes=2))
+    losses.let_go_of_ended()
+    dispatch.refresh_from_db()
+    assert dispatch.outcome == "superseded"
+
+
+def test_an_attempt_that_was_not_sent_ends_at_once_with_its_row(dispatch: Dispatch) -> None:
+    Dispatch.objects.update(published_at=None)
+    Job.objects.update(status=CANCELLED, dedupe_key=None, updated_at=datetime.now(UTC))
+    losses.let_go_of_ended()
+    dispatch.refresh_from_db()
+    assert dispatch.outcome == "superseded"
