@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 from django.db import connection, transaction
@@ -60,13 +61,13 @@ def claim(*, job_id: Any, dispatch_id: Any, task_id: str, task: str, worker: str
         None when there is nothing to claim: the attempt was claimed before, has ended or is not the job's newest one,
         the job has been cancelled, or the headers don't belong together.
     """
-    job, dispatch = row_id(job_id), row_id(dispatch_id)
-    if job is None or dispatch is None:
+    job, dispatch, message = row_id(job_id), row_id(dispatch_id), _uuid(task_id)
+    if job is None or dispatch is None or message is None:
         return None
     with transaction.atomic():
         before = ledger.transition(job, allowed=(QUEUED, RETRYING), to=RUNNING, add_attempt=True)
         mine = before and Dispatch.objects.filter(
-            pk=dispatch, job_id=job, task_id=task_id, task=task, in_core=False, started_at=None, ended_at=None
+            pk=dispatch, job_id=job, task_id=message, task=task, in_core=False, started_at=None, ended_at=None
         ).update(
             started_at=Now(),
             lease_until=lease_end(LEASE),
@@ -223,6 +224,14 @@ def _after(job: Job, dispatch: Dispatch, *, permanent: bool, lost: bool) -> tupl
     if permanent or job.attempts >= job.max_attempts:
         return FAILED, Outcome.FAILED, None
     return RETRYING, Outcome.RETRYING, ledger.retry_delay_seconds(job.attempts)
+
+
+def _uuid(task_id: str) -> UUID | None:
+    """Return a message's task id, or None for one that no attempt has: anybody can send a message."""
+    try:
+        return UUID(task_id)
+    except ValueError:
+        return None
 
 
 def _lock(held: Claim) -> Job | None:

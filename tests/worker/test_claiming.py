@@ -1,0 +1,74 @@
+"""An own task's hold on its job, without a worker: what is claimed, by whom, and what becomes of it."""
+
+from typing import Any
+
+import pytest
+
+from jobs import attempts
+from jobs.attempts import Claim
+from jobs.models import DONE, QUEUED, Dispatch, Job
+from tests.worker.conftest import Submit
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def claim(dispatch: Dispatch, **values: Any) -> Claim | None:
+    """Claim an attempt as the worker does that got its message."""
+    message: dict[str, Any] = {
+        "job_id": dispatch.job_id,
+        "dispatch_id": dispatch.pk,
+        "task_id": str(dispatch.task_id),
+        "task": dispatch.task,
+        "worker": "own@host",
+    }
+    return attempts.claim(**{**message, **values})
+
+
+def claimed(dispatch: Dispatch) -> Claim:
+    held = claim(dispatch)
+    assert held is not None
+    return held
+
+
+@pytest.fixture
+def dispatch(submit: Submit) -> Dispatch:
+    """The published attempt of an own task."""
+    submit("tests.count", name="a")
+    return Dispatch.objects.get()
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"job_id": None},
+        {"dispatch_id": None},
+        {"job_id": "5; DROP TABLE jobs"},
+        {"job_id": 1.0},
+        {"dispatch_id": 10**400},
+        {"job_id": True},
+        {"job_id": ["1"]},
+        {"task_id": "no uuid at all"},
+        {"task_id": "6f9f0b3c-0000-4000-8000-000000000000"},
+        {"task_id": ""},
+        {"task": "tests.wait"},
+    ],
+    ids=str,
+)
+def test_a_message_that_does_not_belong_to_an_attempt_claims_nothing(
+    dispatch: Dispatch, forged: dict[str, Any]
+) -> None:
+    assert claim(dispatch, **forged) is None
+    assert Job.objects.get().status == QUEUED
+    assert claim(dispatch) is not None
+
+
+def test_a_job_id_may_come_as_digits(dispatch: Dispatch) -> None:
+    assert claim(dispatch, job_id=str(dispatch.job_id), dispatch_id=str(dispatch.pk)) is not None
+
+
+def test_an_attempt_is_claimed_once(dispatch: Dispatch) -> None:
+    held = claimed(dispatch)
+    assert claim(dispatch) is None
+    assert attempts.complete(held, None)
+    assert claim(dispatch) is None
+    assert Job.objects.get().status == DONE
