@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from jobs import attempts
-from jobs.attempts import Claim
+from jobs.attempts import Claim, Hold
 from jobs.models import DONE, QUEUED, Dispatch, Job
 from tests.worker.conftest import Submit
 
@@ -30,11 +31,26 @@ def claimed(dispatch: Dispatch) -> Claim:
     return held
 
 
+def delete_job(job_id: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM jobs WHERE id = %s", [job_id])
+
+
 @pytest.fixture
 def dispatch(submit: Submit) -> Dispatch:
     """The published attempt of an own task."""
     submit("tests.count", name="a")
     return Dispatch.objects.get()
+
+
+def test_the_attempt_of_a_job_whose_row_was_deleted_ends_with_what_its_task_returned(dispatch: Dispatch) -> None:
+    held = claimed(dispatch)
+    delete_job(dispatch.job_id)
+
+    assert attempts.renew(held) is Hold.LOST
+    assert not attempts.complete(held, {"counted": 1})
+    dispatch.refresh_from_db()
+    assert (dispatch.outcome, dispatch.result) == ("superseded", {"counted": 1})
 
 
 @pytest.mark.parametrize(
