@@ -237,7 +237,9 @@ def note_started(dispatch: Dispatch) -> None:
 def note_workers(workers: Workers) -> None:
     """Keep what the workers answered: which tasks have started, and who is there."""
     if workers.active:
-        running = Dispatch.objects.filter(ended_at=None, worker=None, task_id__in=_uuids(workers.active))
+        # The console's own tasks say so themselves: a worker tells of one also before it has claimed its attempt.
+        open_ones = Dispatch.objects.filter(ended_at=None, worker=None, in_core=True)
+        running = open_ones.filter(task_id__in=_uuids(workers.active))
         for dispatch in running:
             settling.mark_started(dispatch, workers.active[str(dispatch.task_id)])
     losses.note_unknown(workers)

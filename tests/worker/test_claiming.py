@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from jobs import attempts
+from jobs import attempts, sweeper
 from jobs.attempts import Claim, Hold
-from jobs.models import DONE, QUEUED, Dispatch, Job
+from jobs.gateway import ActiveTask, Workers
+from jobs.models import DONE, QUEUED, RUNNING, Dispatch, Job
 from tests.worker.conftest import Submit
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,6 +42,17 @@ def dispatch(submit: Submit) -> Dispatch:
     """The published attempt of an own task."""
     submit("tests.count", name="a")
     return Dispatch.objects.get()
+
+
+def test_a_worker_that_tells_of_an_own_task_before_it_has_claimed_it_does_not_claim_it_for_it(
+    dispatch: Dispatch,
+) -> None:
+    active = ActiveTask(task_id=str(dispatch.task_id), worker="own@host", started_at=None)
+    sweeper.note_workers(Workers(active={active.task_id: active}))
+
+    assert Job.objects.get().status == QUEUED
+    claimed(dispatch)
+    assert (Job.objects.get().status, Job.objects.get().attempts) == (RUNNING, 1)
 
 
 def test_the_attempt_of_a_job_whose_row_was_deleted_ends_with_what_its_task_returned(dispatch: Dispatch) -> None:
