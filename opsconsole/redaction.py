@@ -1,13 +1,18 @@
 """What is private never leaves the process: secrets and message texts in payloads, errors, results and arguments.
 
-Two rules: a value under a key that names a secret or a text is replaced whole; in every other string, whatever
-looks like a token or a credential is replaced where it stands.
+Two rules: a value under a key that names a secret or a text is replaced whole, also where keys and values stand in a
+text as JSON or Python write them; in every other text, whatever looks like a token or a credential is replaced where
+it stands. All of it takes a time that grows with the length only.
 """
 
+import json
 import math
 import re
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
+
+import orjson
 
 REDACTED = "[redacted]"
 # Of a text that is shown up to some length, so many characters more are read: a token that is cut in two is not known
@@ -23,6 +28,8 @@ _SECRET_WORDS = frozenset(
 )
 _TEXT_WORDS = frozenset("text body content html markdown caption snippet draft prompt transcript".split())
 _PRIVATE_KEYS = frozenset({"api_key", "access_key", "secret_key", "private_key", "message", "reply", "subject"})
+# Errors are full of `"message": "Not found"`: in a text it stands for the reason, in a payload for what somebody wrote.
+_READABLE_IN_TEXTS = frozenset({"message"})
 # `message_id`, `content_type`, `token_count`: a number, a kind or a time of something private is not private itself.
 _PRIVATE_IN_ONE = re.compile(
     r"(?:secret|passw(?:or)?d|passphrase|token|credential|sessionid|bodytext|selftext)s?$"
@@ -40,9 +47,18 @@ _QUOTED = (
 )
 _ASSIGNED = r"\\*[\"']?\s{0,8}(?:=>|[=:])\s{0,8}"
 _PRIVATE_NAMES = (
-    r"(?:secret|passw(?:or)?d|passphrase|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|session|body_text)"
+    r"(?:secret|passw(?:or)?d|passphrase|pwd|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|session"
+    r"|signature|body_text)"
 )
-_TEXT_NAMES = r"(?:body|text|content|html|markdown|caption|snippet|draft|prompt|transcript|message_(?:text|body))"
+# A quoted key, as in JSON (also within JSON, with escaped quotes), in Python and in Ruby.
+_KEY = re.compile(r"(?<!\\)(?P<quote>\\*+[\"'])(?P<key>[\w .-]{1,64})(?P=quote)\s{0,8}(?:=>|[=:])\s{0,8}")
+# What a value may be made of: quoted texts and brackets; and one that is neither.
+_PARTS = re.compile(rf"(?P<open>[\[{{(])|(?P<close>[\]}})])|(?<!\\){_QUOTED}")
+_VALUE = re.compile(rf"{_QUOTED}")
+_BARE_VALUE = re.compile(r"[^\s,;)\]}\"'\\]+")
+_SAYS_NOTHING = re.compile(
+    r"(?:null|true|false|None|True|False|\\*[\"']?\[redacted\]\\*[\"']?|\\*\"\\*\"|\\*'\\*'|\[\s*\]|\{\s*\})(?![\w\"'])"
+)
 
 
 def _pattern(expression: str) -> re.Pattern[str]:
@@ -80,23 +96,17 @@ _TOKEN_PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     ),
     # key=value, key: value and "key": "value" under a key that names a secret
     (
-        ("secret", "passw", "passphrase", "token", "key", "credential", "session", "body_text"),
+        ("secret", "passw", "passphrase", "pwd", "token", "key", "credential", "session", "signature", "body_text"),
         _pattern(
             rf"(?P<keep>{_PRIVATE_NAMES}[\w-]{{0,64}}+{_ASSIGNED})"
-            rf"(?:{_QUOTED}|(?!\[redacted\])[^\s,;&)\]}}\"'\\]{{4,}})"
+            rf"(?!\\*[\"']?\[redacted\])(?:{_QUOTED}|[^\s,;&)\]}}\"'\\]{{4,}})"
         ),
-        rf"\g<keep>{REDACTED}",
-    ),
-    # "key": "value" under a key that names a text
-    (
-        ("body", "text", "content", "html", "markdown", "caption", "snippet", "draft", "prompt", "transcript"),
-        _pattern(rf"(?P<keep>[\"']{_TEXT_NAMES}\\*[\"']\s{{0,8}}(?:=>|[=:])\s{{0,8}}){_QUOTED}"),
         rf"\g<keep>{REDACTED}",
     ),
     # JSON web tokens, and the prefixes that providers give their tokens
     (("eyj",), re.compile(r"\beyJ[\w-]{6,}(?:\.[\w-]*){0,2}"), REDACTED),
     (
-        ("gh", "xox", "sk-", "k_", "akia", "ya29.", "glpat-"),
+        ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "xox", "sk-", "pk_", "rk_", "akia", "ya29.", "glpat-"),
         re.compile(r"\b(?:gh[pousr]_|github_pat_|xox[abprs]-|sk-|pk_|rk_|AKIA|ya29\.|glpat-)[\w.-]{10,}"),
         REDACTED,
     ),
@@ -117,9 +127,20 @@ _MIXED = (re.compile("[a-z]"), re.compile("[A-Z]"), re.compile("[0-9]"))
 _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
-@lru_cache(maxsize=4_096)
+# Looking for all of the words at once is what most texts cost.
+_WORDS = tuple((word, index) for index, (words, _, _) in enumerate(_TOKEN_PATTERNS) for word in words)
+_SHORTEST_RUN: Final = 32
+# What is remembered is no longer than this.
+_SHORT: Final = 256
+
+
 def is_private_key(key: str) -> bool:
     """Say whether the value under this key of a payload is a secret or a message's text."""
+    return _is_private(key[-_SHORT:])
+
+
+@lru_cache(maxsize=4_096)
+def _is_private(key: str) -> bool:
     words = [word.lower() for word in _WORD.findall(key)]
     if not words or words[-1] in _HARMLESS_LAST_WORDS:
         return False
@@ -131,17 +152,83 @@ def is_private_key(key: str) -> bool:
     return _PRIVATE_IN_ONE.search("".join(words)) is not None
 
 
-def redact_text(text: str) -> str:
+def redact_text(text: str, *, _depth: int = 0) -> str:
     """Return the text with everything that looks like a credential replaced by `[redacted]`.
 
-    NUL characters and lone surrogates become U+FFFD.
+    What stands under private keys of JSON, or of what looks like it, is replaced too. NUL characters and lone
+    surrogates become U+FFFD.
     """
-    text = _NOT_STORABLE.sub("\ufffd", text)
+    text = _without_private_values(_as_document(_NOT_STORABLE.sub("\ufffd", text), _depth))
     lowered = text.lower()
-    for words, pattern, replacement in _TOKEN_PATTERNS:
-        if any(word in lowered for word in words):
-            text = pattern.sub(replacement, text)
-    return _RUN.sub(_without_opaque, text)
+    for index in sorted({index for word, index in _WORDS if word in lowered}):
+        _, pattern, replacement = _TOKEN_PATTERNS[index]
+        text = pattern.sub(replacement, text)
+    return _RUN.sub(_without_opaque, text) if len(text) >= _SHORTEST_RUN else text
+
+
+@lru_cache(maxsize=4_096)
+def _redact_short(text: str) -> str:
+    return redact_text(text)
+
+
+def redact_name(text: str) -> str:
+    """Return a name, a type or the like without anything that looks like a credential; the same few come again."""
+    return _redact_short(text) if len(text) <= _SHORT else redact_text(text)
+
+
+def redact_names(row: dict[str, Any], names: Iterable[str]) -> None:
+    """Redact these values of a row in place, those that are texts."""
+    for name in names:
+        if isinstance(value := row.get(name), str):
+            row[name] = redact_name(value)
+
+
+def _as_document(text: str, depth: int) -> str:
+    """Return a text that is a JSON document as a whole without what is private by its keys."""
+    if depth >= MAX_DEPTH or not text.lstrip(" \n\r\t").startswith(("{", "[")):
+        return text
+    try:
+        document = orjson.loads(text)
+    except ValueError:
+        return text
+    shown = redact(document, _depth=depth + 1)
+    return text if shown == document else json.dumps(shown, ensure_ascii=False)
+
+
+def _without_private_values(text: str) -> str:
+    """Return a text in which what stands after quoted private keys is replaced."""
+    if "'" not in text and '"' not in text:
+        return text
+    parts: list[str] = []
+    done = 0
+    for found in _KEY.finditer(text):
+        key = found["key"]
+        if found.start() < done or not is_private_key(key) or key.lower() in _READABLE_IN_TEXTS:
+            continue
+        start = found.end()
+        if _SAYS_NOTHING.match(text, start):
+            continue
+        end = _end_of_value(text, start)
+        if end > start:
+            parts += [text[done:start], REDACTED]
+            done = end
+    return "".join([*parts, text[done:]])
+
+
+def _end_of_value(text: str, start: int) -> int:
+    """Return where a value ends: a quoted one, one in brackets with all that they hold, or a bare one."""
+    if quoted := _VALUE.match(text, start):
+        return quoted.end()
+    if text[start : start + 1] not in {"[", "{", "("}:
+        bare = _BARE_VALUE.match(text, start)
+        return bare.end() if bare else start
+    depth = 0
+    for part in _PARTS.finditer(text, start):
+        depth += 1 if part["open"] else -1 if part["close"] else 0
+        if depth == 0:
+            return part.end()
+    # Cut inside of it.
+    return len(text)
 
 
 def redact_start(text: str, length: int) -> str:
@@ -165,12 +252,12 @@ def _without_opaque(run: re.Match[str]) -> str:
 def redact(value: Any, *, _depth: int = 0) -> Any:
     """Return a copy of a JSON value without what is private in it, at any depth."""
     if isinstance(value, str):
-        return redact_text(value)
+        return redact_text(value, _depth=_depth)
     if _depth >= MAX_DEPTH and isinstance(value, dict | list):
         return TOO_DEEP
     if isinstance(value, dict):
         return {
-            redact_text(str(key)): REDACTED
+            redact_name(str(key)): REDACTED
             if is_private_key(str(key)) and item not in (None, "", [], {})
             else redact(item, _depth=_depth + 1)
             for key, item in value.items()
