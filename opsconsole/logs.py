@@ -157,7 +157,7 @@ def _console() -> Callable[[EventDict], str]:
 
 
 def _in_one_line(value: Any) -> Any:
-    return _CONTROL.sub(lambda found: repr(found.group())[1:-1], value) if isinstance(value, str) else value
+    return _CONTROL.sub(lambda found: repr(found.group())[1:-1], value.rstrip()) if isinstance(value, str) else value
 
 
 def _indented(text: str) -> str:
