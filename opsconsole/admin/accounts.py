@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group, User
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from rest_framework.authtoken.admin import TokenAdmin as RestTokenAdmin
-from rest_framework.authtoken.models import TokenProxy
+from rest_framework.authtoken.models import Token, TokenProxy
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ for _model in (User, Group, TokenProxy):
     admin.site.unregister(_model)
 
 
-def _name(token: TokenProxy) -> str:
+def _name(token: Token) -> str:
     return f"Token of {token.user.get_username()}"
 
 
 # Titles, messages and Django's own log call a row by its name; that of a token is the token itself.
-TokenProxy.__str__ = _name  # type: ignore[assignment, method-assign]
+Token.__str__ = _name  # type: ignore[assignment, method-assign]
 
 
 @admin.register(User)
