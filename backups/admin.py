@@ -12,7 +12,7 @@ from opsconsole import formatting
 from opsconsole.admin.lists import EmptyList, ListAdmin
 from opsconsole.formatting import Look
 from opsconsole.links import page_of
-from opsconsole.redaction import redact, redact_text
+from opsconsole.redaction import redact, redact_name, redact_text
 
 LOOKS = {
     "running": Look(word="Running", icon="autorenew", tone="busy"),
@@ -95,8 +95,8 @@ class BackupRunAdmin(ListAdmin[BackupRun]):
             ("Size", formatting.size(shown.size_bytes)),
             ("Trigger", shown.trigger),
             ("Job", _job(shown.job_id)),
-            ("File", shown.storage_key),
-            ("SHA-256", shown.sha256),
+            ("File", redact_name(shown.storage_key) if shown.storage_key else None),
+            ("SHA-256", redact_name(shown.sha256) if shown.sha256 else None),
             ("Removed", formatting.ago(shown.removed_at) if shown.removed_at else None),
             ("Error", redact_text(shown.error) if shown.error else None),
             ("Manifest", redact(shown.manifest_json)),

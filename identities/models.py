@@ -6,7 +6,7 @@ are not mapped at all, so that no page can show them: a credential's secret and 
 
 from django.db import models
 
-from opsconsole.fields import UTCDateTimeField
+from opsconsole.fields import ShownCharField, UTCDateTimeField
 from opsconsole.schema.core_table import ONLY_SHOWN, CoreTable, Lack, Values
 
 _UNSEEN = Lack(
@@ -19,7 +19,7 @@ class Provider(models.Model):
     """A service that the core talks to, such as Reddit."""
 
     provider_id = models.CharField(primary_key=True, max_length=32)
-    display_name = models.CharField(max_length=64)
+    display_name = ShownCharField(max_length=64)
     enabled = models.BooleanField(default=True)
     created_at = UTCDateTimeField()
 
@@ -38,9 +38,9 @@ class Identity(models.Model):
     """An account that the owner acts as."""
 
     provider = models.ForeignKey(Provider, on_delete=models.DO_NOTHING, db_constraint=False)
-    external_username = models.CharField("username", max_length=128)
-    external_user_id = models.CharField(max_length=128, null=True)
-    display_name = models.CharField("name", max_length=128)
+    external_username = ShownCharField("username", max_length=128)
+    external_user_id = ShownCharField(max_length=128, null=True)
+    display_name = ShownCharField("name", max_length=128)
     is_default = models.BooleanField("default", default=False)
     is_active = models.BooleanField("active", default=True)
     created_at = UTCDateTimeField("created")
@@ -70,7 +70,7 @@ class ProviderCredential(models.Model):
     identity = models.ForeignKey(
         Identity, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="credentials"
     )
-    credential_type = models.CharField(max_length=64)
+    credential_type = ShownCharField(max_length=64)
     created_at = UTCDateTimeField()
     rotated_at = UTCDateTimeField(null=True)
 
@@ -89,8 +89,8 @@ class ExternalAccount(models.Model):
     """A counterpart: somebody whom an identity talks to."""
 
     provider = models.ForeignKey(Provider, on_delete=models.DO_NOTHING, db_constraint=False)
-    external_user_id = models.CharField(max_length=128, null=True)
-    external_username = models.CharField("username", max_length=128)
+    external_user_id = ShownCharField(max_length=128, null=True)
+    external_username = ShownCharField("username", max_length=128)
     remote_status = models.CharField(max_length=32)
     created_at = UTCDateTimeField()
     updated_at = UTCDateTimeField()
@@ -115,7 +115,7 @@ class Conversation(models.Model):
     """A thread of messages between an identity and a counterpart."""
 
     provider = models.ForeignKey(Provider, on_delete=models.DO_NOTHING, db_constraint=False)
-    external_conversation_id = models.CharField(max_length=128)
+    external_conversation_id = ShownCharField(max_length=128)
     counterpart_account = models.ForeignKey(
         ExternalAccount, on_delete=models.DO_NOTHING, db_constraint=False, verbose_name="counterpart"
     )
@@ -141,7 +141,7 @@ class Message(models.Model):
     """A message, without its text."""
 
     provider = models.ForeignKey(Provider, on_delete=models.DO_NOTHING, db_constraint=False)
-    external_message_id = models.CharField(max_length=128, null=True)
+    external_message_id = ShownCharField(max_length=128, null=True)
     conversation = models.ForeignKey(Conversation, on_delete=models.DO_NOTHING, db_constraint=False)
     identity = models.ForeignKey(Identity, on_delete=models.DO_NOTHING, db_constraint=False, null=True)
     direction = models.CharField(max_length=16)

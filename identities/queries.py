@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce
 
 from identities.models import Conversation, Identity, Message, ProviderCredential
 from opsconsole.errors import NotFound
+from opsconsole.redaction import redact_name
 from opsconsole.row_ids import row_id
 from opsconsole.slow_filters import bounded
 
@@ -138,7 +139,7 @@ def message_counts(conversation_ids: list[int]) -> dict[int, int]:
 def _conversation_row(row: Conversation, message_count: int) -> dict[str, Any]:
     return {
         "id": row.pk,
-        "provider_id": row.provider_id,
+        "provider_id": redact_name(row.provider_id),
         "counterpart": row.counterpart_account.external_username,
         "identity": {"id": row.identity_id, "display_name": row.identity.display_name},
         "last_activity_at": row.last_activity_at,

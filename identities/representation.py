@@ -5,6 +5,7 @@ from typing import Any
 
 from identities import queries
 from identities.models import Identity
+from opsconsole.redaction import redact_name
 
 
 def identities_as_json(found: Sequence[Identity]) -> list[dict[str, Any]]:
@@ -18,7 +19,7 @@ def identities_as_json(found: Sequence[Identity]) -> list[dict[str, Any]]:
             "identity_id": identity.pk,
             "display_name": identity.display_name,
             "external_username": identity.external_username,
-            "provider_id": identity.provider_id,
+            "provider_id": redact_name(identity.provider_id),
             "provider": identity.provider.display_name,
             "is_default": identity.is_default,
             "is_active": identity.is_active,

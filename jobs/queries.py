@@ -18,7 +18,7 @@ from jobs.filters import JobFilter, stuck_condition
 from jobs.models import STATUSES, Dispatch
 from opsconsole.errors import NotFound
 from opsconsole.fields import parse_json
-from opsconsole.redaction import CUT_MARGIN
+from opsconsole.redaction import CUT_MARGIN, redact_names
 from opsconsole.row_ids import row_id
 from opsconsole.slow_filters import bounded
 
@@ -32,6 +32,17 @@ FEW: Final = 1_000
 # A status with a larger share of the ledger is found sooner by walking back than through its index.
 COMMON_SHARE: Final = 0.1
 ATTEMPTS_SHOWN: Final = 100
+# Of a row, names of all kinds: nothing private, unless somebody has put it there.
+NAMES: Final = (
+    "job_type",
+    "queue_name",
+    "requested_by",
+    "via",
+    "worker",
+    "progress_unit",
+    "progress_source",
+    "outcome",
+)
 
 Row = dict[str, Any]
 TotalIs = Literal["exact", "estimated", "capped"]
@@ -268,6 +279,7 @@ def _rows(source: str, params: list[Any], *, descending: bool, error_length: int
         for name in ("next_run_at", "created_at", "updated_at"):
             row[name] = _utc(row[name])
         row["payload"] = parsed_json(row["payload"])
+        redact_names(row, NAMES)
     return rows
 
 

@@ -10,7 +10,7 @@ from jobs import catalog, progress, retry_rules, subjects
 from jobs.models import ACTIVE_STATUSES, FAILED, RUNNING, Dispatch, WorkerReport
 from jobs.queries import LIST_ERROR_LENGTH, Row
 from jobs.subjects import Subject
-from opsconsole.redaction import redact, redact_start, redact_text
+from opsconsole.redaction import redact, redact_names, redact_start, redact_text
 
 UNKNOWN_AFTER_SECONDS = 24 * 60 * 60  # the core's results expire after a day
 
@@ -116,7 +116,7 @@ def handed_over(row: Row) -> str | None:
 
 def attempt_as_json(attempt: Dispatch) -> dict[str, Any]:
     """Return one attempt as answers and pages show it."""
-    return {
+    shown = {
         "id": attempt.pk,
         "task_id": attempt.task_id,
         "task": attempt.task,
@@ -136,6 +136,8 @@ def attempt_as_json(attempt: Dispatch) -> dict[str, Any]:
         "traceback": redact_text(attempt.traceback) if attempt.traceback else None,
         "result": redact(attempt.result),
     }
+    redact_names(shown, ("task", "queue", "requested_by", "via", "worker"))
+    return shown
 
 
 def duration_ms(started_at: datetime | None, ended_at: datetime | None) -> int | None:

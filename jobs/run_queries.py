@@ -10,9 +10,9 @@ from django.db.models import Q, QuerySet
 from jobs import catalog, progress, subjects
 from jobs.models import CANCELLED, DONE, ENDED_STATUSES, Run
 from jobs.outcomes import error_list
-from jobs.queries import Row, parsed_json
+from jobs.queries import NAMES, Row, parsed_json
 from opsconsole.errors import NotFound
-from opsconsole.redaction import CUT_MARGIN, redact, redact_start
+from opsconsole.redaction import CUT_MARGIN, redact, redact_names, redact_start
 
 PENDING: Final = "pending"
 SUCCESS: Final = "success"
@@ -22,6 +22,7 @@ GONE: Final = "gone"
 ERROR_LENGTH: Final = 1_000
 ERRORS_NAMED: Final = 3
 ERRORS_SHOWN: Final = 50
+_RUN_NAMES: Final = ("title", "operation", "requested_by", "via")
 # What the front end calls the numbers that fetching attachments again returns.
 _ATTACHMENT_NAMES: Final = {
     "attachments_created": "downloaded",
@@ -60,6 +61,7 @@ def find(run_id: str) -> Run:
         run = None
     if run is None:
         raise NotFound("There is no run with this id.", code="run_not_found")
+    redact_names(vars(run), _RUN_NAMES)
     return run
 
 
@@ -85,6 +87,8 @@ def page(
     found = list(runs[: limit + 1])
     more = len(found) > limit
     found = found[:limit]
+    for run in found:
+        redact_names(vars(run), _RUN_NAMES)
     return (found[::-1] if backwards else found), more
 
 
@@ -108,6 +112,7 @@ def _rows(source: str, params: list[Any]) -> list[Row]:
         rows = [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
     for row in rows:
         row["payload"], row["result"] = parsed_json(row["payload"]), parsed_json(row["result"])
+        redact_names(row, NAMES)
     return rows
 
 

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from opsconsole import log_context
 from opsconsole.errors import OpsError
-from opsconsole.fields import AnyJSONField, UTCDateTimeField
-from opsconsole.redaction import redact, redact_text
+from opsconsole.fields import AnyJSONField, ShownCharField, UTCDateTimeField
+from opsconsole.redaction import redact, redact_name, redact_text
 from opsconsole.schema.core_table import ONLY_SHOWN, CoreTable, Lack, Values, Writes
 
 MAX_REASON_LENGTH = 1_000
@@ -56,10 +56,10 @@ class AuditLog(models.Model):
 
     ts = UTCDateTimeField(verbose_name="time")
     actor = models.CharField(max_length=16)
-    action_type = models.CharField("action", max_length=128)
-    provider_id = models.CharField("provider", max_length=32, null=True)
+    action_type = ShownCharField("action", max_length=128)
+    provider_id = ShownCharField("provider", max_length=32, null=True)
     identity_id = models.BigIntegerField("identity", null=True)
-    entity_type = models.CharField(max_length=64, null=True)
+    entity_type = ShownCharField(max_length=64, null=True)
     entity_id = models.BigIntegerField(null=True)
     request_json = AnyJSONField("request", null=True)
     response_json = AnyJSONField("response", null=True)
@@ -169,7 +169,7 @@ def record(
             ts=timezone.now(),
             actor=actor.kind,
             action_type=action,
-            provider_id=entity.provider_id,
+            provider_id=redact_name(entity.provider_id)[:32] if entity.provider_id else None,
             identity_id=entity.identity_id,
             entity_type=entity.type,
             entity_id=entity.id,

@@ -6,10 +6,16 @@ all of them, unchanged and without a setting.
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from opsconsole.redaction import redact_name
+
+# What may be assigned to a field, and what is read from it: the type checker's plugin fills them in.
+Set = TypeVar("Set")
+Get = TypeVar("Get")
 
 
 def parse_json(text: str) -> Any:
@@ -38,6 +44,17 @@ class AnyJSONField(models.JSONField):
     def from_db_value(self, value: str | None, expression: Any, connection: BaseDatabaseWrapper) -> Any:
         """Return the parsed value, whichever of the two types the column has."""
         return None if value is None else parse_json(value)
+
+
+class ShownCharField(models.CharField[Set, Get]):
+    """A name that the core has given and the console only shows; what looks like a credential is redacted on reading.
+
+    Never write back what was read, and never send it to anybody who needs it as it is.
+    """
+
+    def from_db_value(self, value: str | None, expression: Any, connection: BaseDatabaseWrapper) -> str | None:
+        """Return the redacted name."""
+        return None if value is None else redact_name(value)
 
 
 class UTCDateTimeField(models.DateTimeField[Any, Any]):

@@ -29,6 +29,7 @@ from opsconsole.errors import NotFound
 from opsconsole.filter_forms import FilterForm
 from opsconsole.formatting import Look
 from opsconsole.links import page_of
+from opsconsole.redaction import redact_name
 
 RECENT_JOBS = 10
 ACTIVE = Look(word="Active", icon="check_circle", tone="good")
@@ -45,7 +46,7 @@ def identity_choices() -> list[tuple[int, str]]:
         ]
     )
     shown = [name for _, name, _ in rows]
-    return [(pk, f"{name} ({provider})" if shown.count(name) > 1 else name) for pk, name, provider in rows]
+    return [(pk, f"{name} ({redact_name(provider)})" if shown.count(name) > 1 else name) for pk, name, provider in rows]
 
 
 names.register_identities(identity_choices)

@@ -119,7 +119,7 @@ class AuditLogAdmin(ListAdmin[AuditLog]):
     @admin.display(description="Action")
     def action_name(self, obj: AuditLog) -> str:
         """What was asked for."""
-        return obj.action_type
+        return str(obj.action_type)
 
     @admin.display(description="Who")
     def who(self, obj: AuditLog) -> SafeString:

@@ -13,8 +13,8 @@ from django_celery_results.models import GroupResult, TaskResult
 from opsconsole.admin.lists import Cursor, EmptyList, ListAdmin, ListPage, list_page
 from opsconsole.errors import NotFound
 from opsconsole.filter_forms import FilterForm
-from opsconsole.formatting import Look, ago, badge
-from opsconsole.redaction import redact, redact_text
+from opsconsole.formatting import NOTHING, Look, ago, badge
+from opsconsole.redaction import redact, redact_name, redact_text
 from opsconsole.row_ids import row_id
 
 # Groups of results are shown nowhere: the console makes none.
@@ -48,7 +48,7 @@ class ResultFilterForm(FilterForm):
 class TaskResultAdmin(ListAdmin[Any]):
     """Results of the console's own tasks."""
 
-    list_display = ("state", "task", "worker", "done")
+    list_display = ("state", "task", "worker_name", "done")
     list_display_links = ("task",)
     filter_form_class = ResultFilterForm
     empty_list = EmptyList(
@@ -77,7 +77,12 @@ class TaskResultAdmin(ListAdmin[Any]):
     @admin.display(description="Task")
     def task(self, obj: Any) -> str:
         """The task's name, or its id where Celery left no name."""
-        return str(obj.task_name or obj.task_id)
+        return redact_name(obj.task_name or obj.task_id)
+
+    @admin.display(description="Worker")
+    def worker_name(self, obj: Any) -> str:
+        """Where it ran."""
+        return redact_name(obj.worker) if obj.worker else NOTHING
 
     @admin.display(description="Ended")
     def done(self, obj: Any) -> SafeString:
@@ -102,7 +107,7 @@ class TaskResultAdmin(ListAdmin[Any]):
             ],
             "traceback": redact_text(result.traceback) if result.traceback else "",
         }
-        title = result.task_name or result.task_id
+        title = redact_name(result.task_name or result.task_id)
         return self.page(request, "opsconsole/task_result.html", context, title=title, shown=result)
 
 

@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 
 from opsconsole import formatting
 from opsconsole.links import page_of
+from opsconsole.redaction import redact_name
 
 register = template.Library()
 
@@ -16,6 +17,7 @@ for _name in ("number", "size", "duration", "ago", "running_for", "badge", "firs
     register.filter(_name, getattr(formatting, _name))
 register.simple_tag(formatting.bar, name="bar")
 register.filter("progress_words", formatting.progress_words)
+register.filter("redacted", redact_name)
 
 
 @register.filter
