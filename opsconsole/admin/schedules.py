@@ -18,11 +18,21 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from opsconsole.admin.base import actor_of
 from opsconsole.audit import Entity, record
+from opsconsole.redaction import REDACTED, redact_name, redact_names, redact_text
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
 else:
     from unfold.admin import ModelAdmin
+
+
+def _redacted(task: PeriodicTask) -> str:
+    return redact_text(_as_beat_says(task))
+
+
+# Titles, messages and Django's own log call a row by its name.
+_as_beat_says = PeriodicTask.__str__
+PeriodicTask.__str__ = _redacted
 
 for _model in (PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule):
     admin.site.unregister(_model)
@@ -61,14 +71,31 @@ class TaskSelectWidget(UnfoldAdminSelectWidget, beat.TaskSelectWidget):  # type:
 
 
 class PeriodicTaskForm(beat.PeriodicTaskForm):  # type: ignore[misc]
-    """Beat's form with Unfold's inputs."""
+    """Beat's form with Unfold's inputs, and without what is private: that is kept unless it is written anew."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._kept = {
+            name: value
+            for name in self.fields
+            if isinstance(value := self.initial.get(name), str) and redact_text(value) != value
+        }
+        self.initial |= {name: redact_text(value) for name, value in self._kept.items()}
         # Someone who may only look is given no inputs at all.
         if "task" in self.fields:
             self.fields["task"].widget = UnfoldAdminTextInputWidget()
             self.fields["regtask"].widget = TaskSelectWidget()
+
+    def clean(self) -> Any:
+        """Put back what was not shown; a value that was changed must be whole."""
+        data = super().clean()
+        for name, kept in self._kept.items():
+            given = data.get(name)
+            if given == self.initial[name]:
+                data[name] = kept
+            elif isinstance(given, str) and REDACTED in given:
+                self.add_error(name, f"Write out what is shown as {REDACTED}, or leave the whole field as it was.")
+        return data
 
 
 @admin.register(PeriodicTask)
@@ -76,7 +103,7 @@ class PeriodicTaskAdmin(AuditedScheduleAdmin, beat.PeriodicTaskAdmin):  # type: 
     """What beat starts, and when."""
 
     form = PeriodicTaskForm
-    list_display = ("name", "enabled", "scheduler", "last_run_at", "one_off")
+    list_display = ("shown_name", "enabled", "scheduler", "last_run_at", "one_off")
     list_filter = ("enabled", "one_off")
     date_hierarchy = None
     # Beat's own form template brings an inline script, which the Content-Security-Policy forbids.
@@ -84,6 +111,18 @@ class PeriodicTaskAdmin(AuditedScheduleAdmin, beat.PeriodicTaskAdmin):  # type: 
     show_facets = admin.ShowFacets.NEVER
     # Not beat's “Run selected tasks”: it publishes past the ledger, and anybody who may look could use it.
     actions = ("enable_tasks", "disable_tasks")
+
+    @admin.display(description="Name", ordering="name")
+    def shown_name(self, obj: PeriodicTask) -> str:
+        """What it is called."""
+        return redact_name(obj.name)
+
+    def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Return the task; for those who may not change it, without what is private: they see it past the form."""
+        found = super().get_object(request, *args, **kwargs)
+        if found is not None and not self.has_change_permission(request, found):
+            redact_names(vars(found), list(vars(found)))
+        return found
 
     def get_actions(self, request: HttpRequest) -> Any:
         """Offer the switches only to those who may change a task."""
