@@ -10,6 +10,8 @@ import re
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from copy import copy
 from typing import Any, Final, cast
 
 import structlog
@@ -106,16 +108,29 @@ def formatter(*, style: str) -> ProcessorFormatter:
 class LineHandler(logging.StreamHandler[Any]):
     """Writes to standard error; of a record that can't be written, only where it came from."""
 
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record, its arguments redacted by their keys as long as they have any."""
+        if record.args:
+            record = copy(record)
+            args: Any = record.args
+            record.args = (
+                {key: _redacted_if_nested(value) for key, value in args.items()}
+                if isinstance(args, dict)
+                else tuple(_redacted_if_nested(value) for value in args)
+            )
+        return super().format(record)
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
         """Say that a line was lost; the standard library would print its arguments."""
         kind = getattr(sys.exc_info()[0], "__name__", "")
-        try:
-            self.stream.write(
-                json.dumps({"event": "log.line_lost", "level": "error", "logger": record.name, "error": kind}) + "\n"
-            )
-        except (OSError, ValueError):
-            # Nobody reads any more.
-            return
+        lost = logging.LogRecord(record.name, logging.ERROR, "", 0, "A line could not be written: %s.", (kind,), None)
+        # Nobody reads any more, or nothing can be written.
+        with suppress(Exception):
+            self.stream.write(self.format(lost) + self.terminator)
+
+
+def _redacted_if_nested(value: Any) -> Any:
+    return redact(value) if isinstance(value, dict | list | tuple) else value
 
 
 class _Line:
