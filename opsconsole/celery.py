@@ -8,13 +8,33 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, task_postrun, task_prerun
+from celery.app.events import Events
+from celery.events.dispatcher import EventDispatcher
+from celery.signals import before_task_publish, setup_logging, task_postrun, task_prerun
 
-from opsconsole.log_context import begin_task, end_task
+from opsconsole.log_context import begin_task, end_task, message_headers
+from opsconsole.redaction import redact
+
+MAX_REPR_LENGTH = 1_000
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "opsconsole.settings")
 
-app = Celery("opsconsole")
+
+class RedactedDispatcher(EventDispatcher):
+    """Sends the events of workers that somebody watches, with nothing private in results, errors and arguments."""
+
+    def send(self, type: str, **fields: Any) -> None:  # type: ignore[override]  # noqa: A002 - Celery's name
+        """Send an event."""
+        super().send(type, **redact(fields))
+
+
+class RedactedEvents(Events):
+    """Celery's, with that dispatcher."""
+
+    dispatcher_cls = "opsconsole.celery:RedactedDispatcher"
+
+
+app = Celery("opsconsole", events=RedactedEvents)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
@@ -24,6 +44,18 @@ def _keep_logging(**kwargs: Any) -> None:
     """Leave the log as Django has set it up, and have what tasks print go there too."""
     # By its name: that is how the worker's children read it.
     app.log.redirect_stdouts("WARNING")  # type: ignore[arg-type]
+
+
+@before_task_publish.connect
+def _complete_headers(headers: dict[str, Any], body: Any, **kwargs: Any) -> None:
+    """Have a message, beat's for example, say in the course of what it was sent, and nothing private of its arguments.
+
+    The arguments themselves are in its body. What is in the headers is shown, logged and kept.
+    """
+    args, kwargs, _ = body
+    for name, value in (("argsrepr", args), ("kwargsrepr", kwargs)):
+        headers[name] = repr(redact(value))[:MAX_REPR_LENGTH]
+    headers |= message_headers()
 
 
 @task_prerun.connect
