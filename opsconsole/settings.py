@@ -82,7 +82,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CELERY_BROKER_URL = required("CELERY_BROKER_URL", "the Redis that the core's Celery worker listens on")
 # Where the core's worker leaves its results; a Redis database of its own, not the console's result back end.
 CORE_RESULT_BACKEND = env.str("CORE_RESULT_BACKEND", default="")
-CELERY_RESULT_BACKEND = "django-db"
+CELERY_RESULT_BACKEND = "opsconsole.result_backend:RedactedDatabaseBackend"
 CELERY_RESULT_EXTENDED = True
 CELERY_TASK_TRACK_STARTED = True
 CELERY_TASK_DEFAULT_QUEUE = "opsconsole"
