@@ -1,14 +1,14 @@
 """The cache in Redis, which the console can do without for a while."""
 
-import logging
 import time
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+import structlog
 from django.core.cache.backends.redis import RedisCache
 from redis.exceptions import RedisError
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -47,6 +47,6 @@ class OptionalRedisCache(RedisCache):
         try:
             return question()
         except (RedisError, OSError) as error:
-            logger.warning("the cache does not answer: %s", error)
+            logger.warning("cache.unavailable", error=str(error))
             OptionalRedisCache._asked_again_at = time.monotonic() + PAUSE_SECONDS
             return default

@@ -1,9 +1,9 @@
 """The first page: how many jobs there are of each status, what runs, what failed last, what was asked for last."""
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from django.db import DatabaseError
 from django.http import HttpRequest
 from django.urls import reverse
@@ -18,7 +18,7 @@ from jobs.queries import by_id
 from jobs.run_representation import summary
 from opsconsole.errors import OpsError
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 SHOWN = 6
 
@@ -44,7 +44,7 @@ def _part(read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     except OpsError as error:
         return {"problem": error.message}
     except DatabaseError:
-        logger.exception("a part of the home page")
+        logger.exception("home.part_failed", part=read.__name__.strip("_"))
         return {"problem": "This part can't be shown at the moment; the rest of the page is not affected."}
 
 

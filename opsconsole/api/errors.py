@@ -1,8 +1,8 @@
 """The one place where errors become HTTP answers: `{"detail": "a sentence", "code": "snake_case"}`."""
 
-import logging
 from typing import Any
 
+import structlog
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import SuspiciousOperation
 from django.db import InterfaceError, OperationalError
@@ -13,7 +13,7 @@ from rest_framework.views import exception_handler as drf_exception_handler
 
 from opsconsole.errors import OpsError
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 RETRY_AFTER_SECONDS = 5
 DATABASE_DOWN = "The database does not answer at the moment; try again in a few seconds."
@@ -24,7 +24,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if isinstance(error, OpsError):
         return refusal(error)
     if isinstance(error, OperationalError | InterfaceError):
-        logger.error("database: %s", error)
+        logger.error("database.unavailable", error=str(error))
         return Response(
             {"detail": DATABASE_DOWN, "code": "database_unavailable"},
             status=status.HTTP_503_SERVICE_UNAVAILABLE,
