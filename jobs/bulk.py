@@ -11,7 +11,7 @@ from jobs.cancelling import Revocation
 from jobs.models import ACTIVE_STATUSES, RUNNING, Run, RunJob
 from jobs.receipts import BulkCancelled, Cancelled, SetFailed
 from opsconsole.audit import Actor, Entity, record, record_refusal
-from opsconsole.errors import Conflict, NotFound, OpsError, Refused
+from opsconsole.errors import Conflict, NotFound, OpsError
 
 
 def cancel_each(job_ids: Iterable[int], *, actor: Actor, terminate: bool, reason: str) -> BulkCancelled:
@@ -19,15 +19,11 @@ def cancel_each(job_ids: Iterable[int], *, actor: Actor, terminate: bool, reason
     plain, terminated = Revocation(), Revocation(terminate=True)
 
     def cancel(job_id: int) -> Cancelled:
-        if terminate:
-            try:
-                return cancelling.cancel(job_id, terminated, actor=actor, reason=reason)
-            except Refused:
-                # What doesn't run in the core's worker is simply cancelled.
-                return cancelling.cancel(job_id, plain, actor=actor, reason=reason)
-        return cancelling.cancel(job_id, plain, actor=actor, reason=reason)
+        # What doesn't run in the core's worker is simply cancelled.
+        chosen = terminated if terminate else plain
+        return cancelling.cancel(job_id, chosen, otherwise=plain, actor=actor, reason=reason)
 
-    result = BulkCancelled(revocation=terminated if terminate else plain)
+    result = BulkCancelled(verb="cancelled", revocations=(plain, terminated))
     for job_id, cancelled in _each(job_ids, cancel, result, actor):
         (result.cancelling if cancelled.status == RUNNING else result.done).append(job_id)
         if cancelled.warning:
@@ -40,7 +36,7 @@ def cancel_each(job_ids: Iterable[int], *, actor: Actor, terminate: bool, reason
 def fail_each(job_ids: Iterable[int], *, actor: Actor, reason: str) -> BulkCancelled:
     """Set stuck jobs failed."""
     revocation = Revocation()
-    result = BulkCancelled(revocation=revocation)
+    result = BulkCancelled(verb="set failed", revocations=(revocation,))
 
     def fail(job_id: int) -> SetFailed:
         return cancelling.set_failed(job_id, revocation, actor=actor, reason=reason)

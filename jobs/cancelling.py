@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from jobs import cancel_rules, catalog, gateway, ledger
+from jobs.cancel_rules import Consequence
 from jobs.dispatching import closing
 from jobs.filters import stuck_condition
 from jobs.models import ACTIVE_STATUSES, CANCELLED, FAILED, RUNNING, Dispatch, Job, Outcome
@@ -53,8 +54,17 @@ class Asked:
     request: dict[str, Any]
 
 
-def cancel(job_id: int, revocation: Revocation, *, actor: Actor, reason: str) -> Cancelled:
+def cancel(
+    job_id: int, revocation: Revocation, *, otherwise: Revocation | None = None, actor: Actor, reason: str
+) -> Cancelled:
     """Cancel one job in a transaction of its own, audited, also when it is refused.
+
+    Args:
+        job_id: the ledger row.
+        revocation: what its task id is added to.
+        otherwise: what it is added to where there is nothing to terminate, instead of refusing that.
+        actor: who asks, and through what.
+        reason: what the person gave as the reason.
 
     Raises:
         NotFound: there is no such job.
@@ -64,7 +74,7 @@ def cancel(job_id: int, revocation: Revocation, *, actor: Actor, reason: str) ->
     asked = Asked(
         action=CANCEL, actor=actor, reason=reason, request={"job_id": job_id, "terminate": revocation.terminate}
     )
-    cancelled: Cancelled = _audited(job_id, asked, lambda job: _cancel(job, revocation, asked))
+    cancelled: Cancelled = _audited(job_id, asked, lambda job: _cancel(job, revocation, otherwise, asked))
     return cancelled
 
 
@@ -103,18 +113,19 @@ def _audited(job_id: int, asked: Asked, decide: Callable[[Job], Any]) -> Any:
         raise
 
 
-def _cancel(job: Job, revocation: Revocation, asked: Asked) -> Cancelled:
+def _cancel(job: Job, revocation: Revocation, otherwise: Revocation | None, asked: Asked) -> Cancelled:
     attempt = _open_attempt(job)
-    requested = attempt is not None and attempt.cancel_requested_at is not None
-    if refusal := cancel_rules.refusal(status=job.status, job_type=job.job_type, cancel_requested=requested):
+    candidate = _candidate(job, attempt)
+    if refusal := cancel_rules.refusal(candidate):
         raise refusal
-    in_core = attempt is None or attempt.in_core
-    if revocation.terminate and not (job.status == RUNNING and attempt is not None and in_core):
-        raise Refused(
-            "Only the task of a job that runs in the core's worker can be terminated; cancel it without.",
-            code="nothing_to_terminate",
-        )
-    cancelling = job.status == RUNNING and attempt is not None and attempt.lease_until is not None
+    if revocation.terminate and not candidate.is_terminable:
+        if otherwise is None:
+            raise Refused(
+                "Only the task of a job that runs in the core's worker can be terminated; cancel it without.",
+                code="nothing_to_terminate",
+            )
+        revocation = otherwise
+    cancelling = candidate.consequence is Consequence.ASKED_TO_END
     if cancelling:
         _open_attempts(job).update(cancel_requested_at=Now())
     else:
@@ -123,11 +134,26 @@ def _cancel(job: Job, revocation: Revocation, asked: Asked) -> Cancelled:
     receipt = Cancelled(
         job_id=job.pk,
         status=RUNNING if cancelling else CANCELLED,
-        warning=cancel_rules.warning(status=job.status, job_type=job.job_type, in_core=in_core),
+        warning=cancel_rules.warning(candidate.consequence, terminate=revocation.terminate),
         revocation=revocation,
     )
-    _record(job, asked, {"status": receipt.status, "before": job.status, "cancelling": cancelling})
+    response = {"status": receipt.status, "before": job.status, "cancelling": cancelling}
+    _record(job, asked, response | {"terminated": revocation.terminate})
     return receipt
+
+
+def _candidate(job: Job, attempt: Dispatch | None) -> cancel_rules.Candidate:
+    if attempt is None:
+        return cancel_rules.Candidate(status=job.status, job_type=job.job_type)
+    return cancel_rules.Candidate(
+        status=job.status,
+        job_type=job.job_type,
+        dispatched=True,
+        in_core=attempt.in_core,
+        published=attempt.published_at is not None,
+        leased=attempt.lease_until is not None,
+        cancel_requested=attempt.cancel_requested_at is not None,
+    )
 
 
 def _fail(job: Job, revocation: Revocation, asked: Asked) -> SetFailed:

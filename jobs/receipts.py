@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from jobs.handover import AfterCommit
+from opsconsole.formatting import count
 
 NOT_HANDED_OVER = "The broker can't be reached, so nothing is handed over yet; the console does it as soon as it can."
 
@@ -123,18 +124,36 @@ class BulkCancelled:
     """What came of cancelling several jobs, or of setting them failed: the ones done, and why the others were not.
 
     Attributes:
+        verb: what was done to them, “cancelled” or “set failed”.
+        revocations: whether the workers were told.
         done: the jobs that have ended by it.
         cancelling: the jobs whose tasks have been asked to end.
         refused: why, by job.
         warnings: what it doesn't stop; a sentence each.
-        revocation: whether the workers were told.
     """
 
-    revocation: Told
+    verb: str
+    revocations: tuple[Told, ...]
     done: list[int] = field(default_factory=list)
     cancelling: list[int] = field(default_factory=list)
     refused: dict[int, str] = field(default_factory=dict)
     warnings: set[str] = field(default_factory=set)
+
+    @property
+    def message(self) -> str:
+        """What happened, in a few sentences."""
+        parts = []
+        if self.done or not self.cancelling:
+            parts.append(f"{count(len(self.done), 'job')} {self.verb}.")
+        if self.cancelling:
+            asked = "its task has" if len(self.cancelling) == 1 else "their tasks have"
+            parts.append(f"{count(len(self.cancelling), 'job')} cancelling: {asked} been asked to end.")
+        if self.refused:
+            parts.append(f"{count(len(self.refused), 'job')} not {self.verb}.")
+        parts += sorted(self.warnings)
+        if any(revocation.broker_down for revocation in self.revocations):
+            parts.append(NOT_REVOKED)
+        return " ".join(parts)
 
 
 @dataclass(kw_only=True)
