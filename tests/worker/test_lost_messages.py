@@ -146,7 +146,7 @@ def test_a_worker_that_has_not_answered_every_question_has_not_answered(
         def active_queues(self) -> Any:
             return self._answer("active_queues", [{"name": own_tasks.QUEUE}])
 
-    monkeypatch.setattr(gateway._publisher().control, "inspect", lambda **_: Inspect())
+    monkeypatch.setattr(gateway._controller().control, "inspect", lambda **_: Inspect())
 
     assert gateway.ask_workers(missing_from=[own_tasks.QUEUE]).answered == {"a"}
 
