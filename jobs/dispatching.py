@@ -29,16 +29,15 @@ def closing(outcome: Outcome, *, frees_place: bool = False, **values: Any) -> di
     """Return the columns of an attempt that ends before its task is known to be over.
 
     What the core's worker has been given may go on: its result is looked for, and the place of its serial key is kept
-    until then. An own task can't be claimed any more, or has been told to end.
+    until then. So may what is being published at this moment, which has its place already. An own task can't be
+    claimed any more, or has been told to end.
 
     Args:
         outcome: how the attempt ended.
         frees_place: whoever ends it knows that its task is over.
         values: further columns.
     """
-    # One that holds its place without being published is being sent at this moment, unless that has failed.
-    being_sent = Q(holds_place=True, publish_error=None, publication_lease_until__gt=Now())
-    goes_on = Q(in_core=True) & (Q(published_at__isnull=False) | being_sent)
+    goes_on = Q(in_core=True) & (Q(published_at__isnull=False) | Q(holds_place=True))
     keeps_place = Case(When(goes_on, then=F("holds_place")), default=False, output_field=BooleanField())
     return {
         "ended_at": Now(),

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
@@ -38,6 +38,7 @@ _COLUMNS: Final = (
     "in_core",
     "at_most_once",
     "serial_key",
+    "holds_place",
     "job__job_type",
     "job__queue_name",
     "job__payload_json",
@@ -89,7 +90,8 @@ def _hand_over_each(dispatch_ids: Sequence[int], dispatches: Mapping[int, Dispat
             else:
                 waiting += 1
         except gateway.BrokerUnreachable as error:
-            _put_off(dispatch_id, error.message)
+            # Nothing was sent, so its place is as it was; it had one already if somebody died while sending it before.
+            _put_off(dispatch_id, error.message, holds_place=dispatch.holds_place)
             return HandedOver(published=published, waiting=waiting, broker_down=True)
         except (OperationalError, InterfaceError):
             raise
@@ -186,7 +188,7 @@ def _publish(dispatch: Dispatch) -> int:
     job = dispatch.job
     if job.status not in (QUEUED, RETRYING):
         # Somebody ended or took the job by hand: nothing is to be run for it any more.
-        _supersede([dispatch.pk])
+        _supersede([dispatch.pk], frees_place=not dispatch.holds_place)
         return 0
     message = message_of(dispatch)
     if dispatch.at_most_once:
@@ -293,13 +295,14 @@ def _revoke_if_ended(dispatch: Dispatch) -> None:
             gateway.revoke([str(dispatch.task_id)])
 
 
-def _supersede(dispatch_ids: Sequence[int]) -> None:
-    Dispatch.objects.filter(pk__in=dispatch_ids, ended_at=None, published_at=None).update(**closing(Outcome.SUPERSEDED))
+def _supersede(dispatch_ids: Sequence[int], *, frees_place: bool = False) -> None:
+    unpublished = Dispatch.objects.filter(pk__in=dispatch_ids, ended_at=None, published_at=None)
+    unpublished.update(**closing(Outcome.SUPERSEDED, frees_place=frees_place))
 
 
-def _put_off(dispatch_id: int, error: str) -> None:
-    """Keep the place, say why nothing was sent, and let the sweeper try again soon."""
+def _put_off(dispatch_id: int, error: str, **values: Any) -> None:
+    """Say why it was not sent, and let the sweeper try again soon."""
     logger.warning("dispatch.put_off", dispatch=dispatch_id, error=error)
     Dispatch.objects.filter(pk=dispatch_id, ended_at=None).update(
-        publish_error=error, publication_lease_until=lease_end(RETRY_PUBLICATION_AFTER)
+        publish_error=error, publication_lease_until=lease_end(RETRY_PUBLICATION_AFTER), **values
     )
