@@ -171,7 +171,9 @@ def _fail(job: Job, revocation: Revocation, asked: Asked) -> SetFailed:
         error = f"{AMBIGUOUS} {error}"
     ledger.transition(job.pk, allowed=(job.status,), to=FAILED, last_error=error, dedupe_key=None)
     outcome = Outcome.UNKNOWN if at_most_once else Outcome.FAILED
-    _end_attempts(job, attempt, revocation, outcome, frees_place=True, error=error)
+    # What only waits in a long queue will run all the same, where the workers don't hear that they shall not.
+    is_over = attempt is not None and attempt.unknown_since is not None
+    _end_attempts(job, attempt, revocation, outcome, frees_place=is_over, error=error)
     _record(job, asked, {"status": FAILED, "before": job.status})
     return SetFailed(job_id=job.pk)
 

@@ -14,7 +14,7 @@ from identities.models import Identity
 from identities.operations import backfill_conversations
 from jobs import catalog, gateway, handover, losses, operations, sweeper
 from jobs.gateway import Workers
-from jobs.models import CANCELLED, QUEUED, Dispatch, Job
+from jobs.models import CANCELLED, FAILED, QUEUED, Dispatch, Job
 from opsconsole.audit import Entity
 from tests.cast import OPERATOR, make_identity
 from tests.worker.conftest import Leave
@@ -133,6 +133,27 @@ def test_a_job_that_is_cancelled_after_whoever_published_it_died_keeps_its_place
         sweeper.note_workers(NOBODY_KNOWS)
         time_passes(20)
     sweeper.note_workers(NOBODY_KNOWS)
+    assert publish_due() == 1
+
+
+def test_a_job_that_waits_in_a_long_queue_and_is_set_failed_keeps_its_place(alice: Identity) -> None:
+    first = backfill(alice)
+    sync(alice)
+    time_passes(16 * 60)
+    operations.fail_job(first.job_id, actor=OPERATOR, reason="it takes too long")
+
+    assert Job.objects.get(pk=first.job_id).status == FAILED
+    assert messages() == 1
+    assert publish_due() == 0
+
+
+def test_a_job_that_no_worker_knows_and_that_is_set_failed_gives_its_place_to_the_next(alice: Identity) -> None:
+    first = backfill(alice)
+    sync(alice)
+    sweeper.note_workers(Workers())
+    Dispatch.objects.filter(pk=first.pk).update(unknown_since=Now() - timedelta(minutes=2), publications=4)
+    operations.fail_job(first.job_id, actor=OPERATOR, reason="its worker was killed")
+
     assert publish_due() == 1
 
 
