@@ -11,10 +11,10 @@ from django.db.models.functions import Now
 from jobs import cancel_rules, catalog, gateway, ledger
 from jobs.cancel_rules import Consequence
 from jobs.dispatching import closing
-from jobs.filters import stuck_condition
 from jobs.models import ACTIVE_STATUSES, CANCELLED, FAILED, RUNNING, Dispatch, Job, Outcome
 from jobs.receipts import Cancelled, SetFailed
 from jobs.retry_rules import AMBIGUOUS, audited_entity
+from jobs.stuck import stuck_condition
 from opsconsole.audit import Actor, record, record_refusal
 from opsconsole.errors import Conflict, NotFound, OpsError, Refused
 from opsconsole.row_ids import row_id

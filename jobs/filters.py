@@ -8,15 +8,12 @@ from typing import Any, Final
 
 import orjson
 
-from jobs import catalog
-from jobs.models import ACTIVE_STATUSES, QUEUED, RETRYING, RUNNING, STATUSES
+from jobs.models import ACTIVE_STATUSES, STATUSES
+from jobs.stuck import stuck_condition
 from opsconsole.schema import enums
 
 OTHER: Final = "other"
 ALLOWED_STATUSES: Final = (*STATUSES, OTHER)
-STUCK_WAITING_SECONDS: Final = 15 * 60
-# So long neither a queue nor a worker has known the task.
-STUCK_UNKNOWN_SECONDS: Final = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,39 +92,6 @@ class JobFilter:
             add(f"jobs.status IN ({', '.join(['%s'] * len(ACTIVE_STATUSES))})", *ACTIVE_STATUSES)
             add(*stuck_condition())
         return sql, params
-
-
-def stuck_condition() -> tuple[Any, ...]:
-    """Return the SQL condition for a stuck job of `jobs`, followed by its parameters.
-
-    Stuck is what runs past its lease (own tasks) or past its type's time limit (the core's), what is due and has been
-    waiting for 15 minutes though no other job is in its way, and what was handed over and is known to no worker.
-    """
-    return (
-        """
-        ((jobs.status = %s AND
-          COALESCE((SELECT d.lease_until < now() FROM jobs_dispatch d
-                     WHERE d.job_id = jobs.id AND d.ended_at IS NULL AND NOT d.in_core),
-                   jobs.updated_at < now() - make_interval(secs => COALESCE((%s::jsonb ->> jobs.job_type)::float, %s))))
-         OR (jobs.status IN (%s, %s)
-             AND COALESCE(jobs.next_run_at, jobs.updated_at) < now() - make_interval(secs => %s)
-             AND NOT EXISTS (SELECT 1 FROM jobs_dispatch d JOIN jobs_dispatch o ON o.serial_key = d.serial_key
-                              WHERE d.job_id = jobs.id AND d.ended_at IS NULL AND d.published_at IS NULL
-                                AND o.ended_at IS NULL AND o.id < d.id))
-         OR (jobs.status IN (%s, %s, %s)
-             AND EXISTS (SELECT 1 FROM jobs_dispatch d
-                          WHERE d.job_id = jobs.id AND d.ended_at IS NULL
-                            AND d.unknown_since < now() - make_interval(secs => %s))))
-        """,
-        RUNNING,
-        orjson.dumps(catalog.time_limits()).decode(),
-        catalog.TWO_HOURS,
-        QUEUED,
-        RETRYING,
-        STUCK_WAITING_SECONDS,
-        *ACTIVE_STATUSES,
-        STUCK_UNKNOWN_SECONDS,
-    )
 
 
 def from_validated(data: Mapping[str, Any]) -> JobFilter:

@@ -14,8 +14,9 @@ from django.db import connection
 
 from jobs import counts
 from jobs.counts import Counts
-from jobs.filters import JobFilter, stuck_condition
+from jobs.filters import JobFilter
 from jobs.models import STATUSES, Dispatch
+from jobs.stuck import stuck_cause
 from opsconsole.errors import NotFound
 from opsconsole.fields import parse_json
 from opsconsole.redaction import CUT_MARGIN, redact_names
@@ -51,9 +52,10 @@ _ROWS: Final = """
     SELECT jobs.id, jobs.queue_name, jobs.job_type, jobs.status::text AS status, jobs.attempts, jobs.max_attempts,
            left(jobs.last_error, {error_length} + {margin}) AS last_error, length(jobs.last_error) AS error_length,
            jobs.next_run_at, jobs.created_at, jobs.updated_at, jobs.payload_json::text AS payload,
-           {stuck} AS stuck,
+           {stuck_cause} AS stuck_cause,
            d.id AS dispatch_id, d.task_id, d.requested_by, d.via, d.requested_at, d.published_at, d.publish_error,
-           d.started_at, d.ended_at, d.worker, d.outcome,
+           d.started_at, d.ended_at, d.worker, d.outcome, d.in_core, d.lease_until, d.unknown_since,
+           CASE WHEN d.ended_at IS NULL THEN d.cancel_requested_at END AS cancel_requested_at,
            d.progress_current, d.progress_total, d.progress_unit, d.progress_source, d.progress_at,
            m.run_id,
            CASE WHEN d.published_at IS NULL AND d.ended_at IS NULL AND d.serial_key IS NOT NULL THEN COALESCE(
@@ -263,27 +265,28 @@ def _total(job_filter: JobFilter, known: Counts, *, rows: int | None) -> tuple[i
 
 
 def _rows(source: str, params: list[Any], *, descending: bool, error_length: int) -> list[Row]:
-    stuck, *stuck_params = stuck_condition()
+    cause, *cause_params = stuck_cause()
     sql = _ROWS.format(
         error_length=int(error_length),
         margin=CUT_MARGIN,
-        stuck=stuck,
+        stuck_cause=cause,
         source=source,
         direction="DESC" if descending else "ASC",
     )
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*stuck_params, *params])
+        cursor.execute(sql, [*cause_params, *params])
         names = [column.name for column in cursor.description]
         rows = [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
     for row in rows:
         for name in ("next_run_at", "created_at", "updated_at"):
-            row[name] = _utc(row[name])
+            row[name] = utc(row[name])
         row["payload"] = parsed_json(row["payload"])
         redact_names(row, NAMES)
     return rows
 
 
-def _utc(moment: datetime | None) -> datetime | None:
+def utc(moment: datetime | None) -> datetime | None:
+    """Return a time of the core's with its zone, which one variant of its columns lacks."""
     return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 

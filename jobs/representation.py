@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from jobs import catalog, progress, retry_rules, subjects
+from jobs import cancel_rules, catalog, progress, retry_rules, stuck, subjects
 from jobs.models import ACTIVE_STATUSES, FAILED, RUNNING, Dispatch, WorkerReport
 from jobs.queries import LIST_ERROR_LENGTH, Row
 from jobs.subjects import Subject
@@ -28,13 +28,15 @@ def jobs_as_json(rows: Sequence[Row], *, error_length: int = LIST_ERROR_LENGTH) 
 
 
 def abilities_of(rows: Sequence[Row], concerns: Mapping[int, Subject]) -> dict[int, dict[str, Any]]:
-    """Return what may be done with each job and, where it may not be retried, why; at most two queries.
+    """Return what may be done with each job, and why a failed one may not be retried, or an active one cancelled.
+
+    At most two queries.
 
     Args:
         rows: the jobs.
         concerns: whom each of them concerns, by its id, where that exists.
     """
-    abilities: dict[int, dict[str, Any]] = {row["id"]: {"retry": False, "cancel": False} for row in rows}
+    abilities: dict[int, dict[str, Any]] = {row["id"]: _ending(row) for row in rows}
     failed = [row for row in rows if row["status"] == FAILED]
     unlisted = {row["job_type"] for row in failed if catalog.find(row["job_type"]) is None}
     live = _live_tasks() if unlisted else set()
@@ -60,6 +62,37 @@ def abilities_of(rows: Sequence[Row], concerns: Mapping[int, Subject]) -> dict[i
     return abilities
 
 
+def candidate_of(row: Row) -> cancel_rules.Candidate:
+    """Return a job as the rules for cancelling see it."""
+    is_open = row["dispatch_id"] is not None and row["ended_at"] is None
+    if not is_open:
+        return cancel_rules.Candidate(status=row["status"], job_type=row["job_type"])
+    return cancel_rules.Candidate(
+        status=row["status"],
+        job_type=row["job_type"],
+        dispatched=True,
+        in_core=row["in_core"],
+        published=row["published_at"] is not None,
+        leased=row["lease_until"] is not None,
+        cancel_requested=row["cancel_requested_at"] is not None,
+    )
+
+
+def _ending(row: Row) -> dict[str, Any]:
+    """Return how a job may be brought to its end."""
+    job = candidate_of(row)
+    refusal = cancel_rules.refusal(job)
+    ability: dict[str, Any] = {
+        "retry": False,
+        "cancel": refusal is None,
+        "terminate": refusal is None and job.is_terminable,
+        "fail": row["stuck_cause"] is not None,
+    }
+    if refusal is not None and row["status"] in ACTIVE_STATUSES:
+        ability["reason"] = refusal.message
+    return ability
+
+
 def _live_tasks() -> set[str]:
     return {task for tasks in WorkerReport.objects.values_list("tasks", flat=True) for task in tasks}
 
@@ -83,14 +116,20 @@ def _job(row: Row, subject: Subject | None, can: dict[str, Any], error_length: i
         "run_id": row["run_id"],
         "duration_ms": duration_ms(row["started_at"], row["ended_at"]),
         "progress": progress.as_json(row) if row["status"] in ACTIVE_STATUSES else None,
-        "cancel_requested_at": None,
+        "cancel_requested_at": row["cancel_requested_at"],
         "waits_for": row["waits_for"],
         "handed_over": handed_over(row),
-        "stuck": bool(row["stuck"]),
+        "stuck": row["stuck_cause"] is not None,
+        "stuck_reason": stuck_reason(row),
         "requested_by": row["requested_by"],
         "can": can,
     }
     return job
+
+
+def stuck_reason(row: Row) -> str | None:
+    """Return why a job is stuck and what can be done about it, or None for one that isn't."""
+    return f"{stuck.why(row)} {stuck.advice(row)}" if row["stuck_cause"] else None
 
 
 def payload_as_json(payload: Any) -> Any:
@@ -126,8 +165,11 @@ def attempt_as_json(attempt: Dispatch) -> dict[str, Any]:
         "dispatched_at": attempt.requested_at,
         "published_at": attempt.published_at,
         "publish_error": redact_text(attempt.publish_error) if attempt.publish_error else None,
+        "publications": attempt.publications,
         "started_at": attempt.started_at,
+        "cancel_requested_at": attempt.cancel_requested_at,
         "ended_at": attempt.ended_at,
+        "returned_at": attempt.returned_at,
         "worker": attempt.worker,
         "wait_ms": duration_ms(attempt.requested_at, attempt.started_at) if attempt.started_at else None,
         "run_ms": duration_ms(attempt.started_at, attempt.ended_at),

@@ -10,7 +10,8 @@ from django.db.models import Q, QuerySet
 from jobs import catalog, progress, subjects
 from jobs.models import CANCELLED, DONE, ENDED_STATUSES, Run
 from jobs.outcomes import error_list
-from jobs.queries import NAMES, Row, parsed_json
+from jobs.queries import NAMES, Row, parsed_json, utc
+from jobs.stuck import stuck_cause
 from opsconsole.errors import NotFound
 from opsconsole.redaction import CUT_MARGIN, redact, redact_names, redact_start
 
@@ -31,9 +32,13 @@ _ATTACHMENT_NAMES: Final = {
 }
 
 _MEMBERS: Final = """
-    SELECT m.run_id, m.joined, m.job_id AS id, j.job_type, COALESCE(j.status::text, '{gone}') AS status, j.attempts,
-           j.max_attempts, left(j.last_error, {error_length}) AS last_error, j.payload_json::text AS payload,
-           d.id AS dispatch_id, d.published_at, d.publish_error, d.started_at, d.ended_at, d.outcome,
+    SELECT m.run_id, m.joined, m.job_id AS id, jobs.queue_name, jobs.job_type,
+           COALESCE(jobs.status::text, '{gone}') AS status, jobs.attempts, jobs.max_attempts, jobs.next_run_at,
+           jobs.updated_at, left(jobs.last_error, {error_length}) AS last_error, jobs.payload_json::text AS payload,
+           {stuck_cause} AS stuck_cause,
+           d.id AS dispatch_id, d.published_at, d.publish_error, d.started_at, d.ended_at, d.outcome, d.in_core,
+           d.lease_until, d.unknown_since,
+           CASE WHEN d.ended_at IS NULL THEN d.cancel_requested_at END AS cancel_requested_at,
            d.result::text AS result, d.progress_current, d.progress_total, d.progress_unit, d.progress_source,
            d.progress_at,
            CASE WHEN d.published_at IS NULL AND d.ended_at IS NULL AND d.serial_key IS NOT NULL THEN COALESCE(
@@ -43,7 +48,7 @@ _MEMBERS: Final = """
                 (SELECT holder.job_id FROM jobs_dispatch holder
                   WHERE holder.serial_key = d.serial_key AND holder.holds_place AND holder.id <> d.id)) END AS waits_for
       FROM ({source}) AS m
-      LEFT JOIN jobs j ON j.id = m.job_id
+      LEFT JOIN jobs ON jobs.id = m.job_id
       LEFT JOIN LATERAL (SELECT * FROM jobs_dispatch WHERE job_id = m.job_id ORDER BY id DESC LIMIT 1) AS d ON true
      ORDER BY m.job_id
 """
@@ -92,10 +97,16 @@ def page(
     return (found[::-1] if backwards else found), more
 
 
-def members(run_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Row]]:
-    """Return the jobs of runs with their newest attempt, in the order of their ids; one query."""
+def members(run_ids: Sequence[uuid.UUID], *, stuck: bool = False) -> dict[uuid.UUID, list[Row]]:
+    """Return the jobs of runs with their newest attempt, in the order of their ids; one query.
+
+    Args:
+        run_ids: the runs.
+        stuck: look also which of the jobs are stuck.
+    """
     found: dict[uuid.UUID, list[Row]] = {run_id: [] for run_id in run_ids}
-    for row in _rows("SELECT run_id, joined, job_id FROM jobs_runjob WHERE run_id = ANY(%s)", [list(run_ids)]):
+    source = "SELECT run_id, joined, job_id FROM jobs_runjob WHERE run_id = ANY(%s)"
+    for row in _rows(source, [list(run_ids)], stuck=stuck):
         found[row["run_id"]].append(row)
     return found
 
@@ -105,13 +116,16 @@ def jobs(job_ids: Sequence[int]) -> list[Row]:
     return _rows("SELECT NULL::uuid AS run_id, false AS joined, unnest(%s::bigint[]) AS job_id", [list(job_ids)])
 
 
-def _rows(source: str, params: list[Any]) -> list[Row]:
+def _rows(source: str, params: list[Any], *, stuck: bool = False) -> list[Row]:
+    cause, *cause_params = stuck_cause() if stuck else ("NULL",)
+    sql = _MEMBERS.format(source=source, gone=GONE, error_length=ERROR_LENGTH + CUT_MARGIN, stuck_cause=cause)
     with connection.cursor() as cursor:
-        cursor.execute(_MEMBERS.format(source=source, gone=GONE, error_length=ERROR_LENGTH + CUT_MARGIN), params)
+        cursor.execute(sql, [*cause_params, *params])
         names = [column.name for column in cursor.description]
         rows = [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
     for row in rows:
         row["payload"], row["result"] = parsed_json(row["payload"]), parsed_json(row["result"])
+        row["next_run_at"], row["updated_at"] = utc(row["next_run_at"]), utc(row["updated_at"])
         redact_names(row, NAMES)
     return rows
 

@@ -8,10 +8,10 @@ from django.conf import settings
 from rest_framework.request import Request
 
 from jobs import gateway, progress, run_queries, subjects
-from jobs.models import Dispatch, Run
+from jobs.models import RUNNING, Dispatch, Run
 from jobs.outcomes import judge
 from jobs.queries import Row
-from jobs.representation import duration_ms, handed_over
+from jobs.representation import duration_ms, handed_over, stuck_reason
 from jobs.run_filters import RunFilter
 from opsconsole.api import cursors
 from opsconsole.errors import NotFound, Refused
@@ -58,18 +58,20 @@ def summary(run: Run, rows: list[Row]) -> dict[str, Any]:
         "created_at": run.created_at,
         "job_count": len(rows),
         "by_status": by_status,
+        # Running, in the ledger's words.
+        "cancelling": sum(row["status"] == RUNNING and row["cancel_requested_at"] is not None for row in rows),
         "progress": run_queries.summed_progress(rows),
     }
 
 
 def run_as_json(run: Run) -> dict[str, Any]:
     """Return a run with its jobs and what they returned; three queries."""
-    rows = run_queries.members([run.pk])[run.pk]
+    rows = run_queries.members([run.pk], stuck=True)[run.pk]
     return summary(run, rows) | {"result": run_queries.result(rows), "jobs": members_as_json(rows)}
 
 
 def members_as_json(rows: list[Row]) -> list[dict[str, Any]]:
-    """Return the jobs of a run as its answer and its page show them; two queries."""
+    """Return the jobs of a run as its answer and its page show them, read with which are stuck; two queries."""
     concerns = subjects.registered().of({row["id"]: row["payload"] for row in rows})
     return [
         {
@@ -84,6 +86,9 @@ def members_as_json(rows: list[Row]) -> list[dict[str, Any]]:
             else None,
             "handed_over": handed_over(row),
             "waits_for": row["waits_for"],
+            "cancel_requested_at": row["cancel_requested_at"],
+            "stuck": row["stuck_cause"] is not None,
+            "stuck_reason": stuck_reason(row),
             "progress": progress.as_json(row),
             "duration_ms": duration_ms(row["started_at"], row["ended_at"]),
             "outcome": row["outcome"],

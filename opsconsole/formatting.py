@@ -64,24 +64,27 @@ def duration(milliseconds: int | None) -> str:
     return f"{whole // _DAY:,} d {whole % _DAY // _HOUR} h"
 
 
+def rough(seconds: float) -> str:
+    """Return a duration in its largest unit: “12 s”, “20 min”, “2 h”."""
+    if seconds < _MINUTE:
+        return f"{int(seconds)} s"
+    if seconds < _HOUR:
+        return f"{int(seconds // _MINUTE)} min"
+    if seconds < 2 * _DAY:
+        return f"{int(seconds // _HOUR)} h"
+    if seconds < 60 * _DAY:
+        return f"{int(seconds // _DAY)} d"
+    if seconds < 730 * _DAY:
+        return f"{int(seconds // (30 * _DAY))} months"
+    return f"{int(seconds // (365 * _DAY)):,} years"
+
+
 def relative(moment: datetime, now: datetime) -> str:
     """Return how long ago a moment was, or how far ahead it is. console.js does the same while the page is open."""
     seconds = (now - moment).total_seconds()
-    distance = abs(seconds)
-    if distance < 5:
+    if abs(seconds) < 5:
         return "just now"
-    if distance < _MINUTE:
-        text = f"{int(distance)} s"
-    elif distance < _HOUR:
-        text = f"{int(distance // _MINUTE)} min"
-    elif distance < 2 * _DAY:
-        text = f"{int(distance // _HOUR)} h"
-    elif distance < 60 * _DAY:
-        text = f"{int(distance // _DAY)} d"
-    elif distance < 730 * _DAY:
-        text = f"{int(distance // (30 * _DAY))} months"
-    else:
-        text = f"{int(distance // (365 * _DAY)):,} years"
+    text = rough(abs(seconds))
     return f"{text} ago" if seconds > 0 else f"in {text}"
 
 

@@ -17,7 +17,7 @@ JOB_KEYS = {
     *("created_at", "updated_at", "payload"),
     # new
     *("identity", "task_id", "run_id", "duration_ms", "progress", "cancel_requested_at", "waits_for", "handed_over"),
-    *("stuck", "requested_by", "can"),
+    *("stuck", "stuck_reason", "requested_by", "can"),
 }
 
 
@@ -69,8 +69,9 @@ def test_a_job_has_all_its_keys(api: APIClient) -> None:
         "waits_for": None,
         "handed_over": None,
         "stuck": False,
+        "stuck_reason": None,
         "requested_by": "olivia",
-        "can": {"retry": True, "cancel": False},
+        "can": {"retry": True, "cancel": False, "terminate": False, "fail": False},
     }
 
 
@@ -79,7 +80,7 @@ def test_a_job_that_the_console_knows_nothing_about_has_the_same_keys(api: APICl
     (shown,) = api.get("/ops/jobs").json()["jobs"]
     assert set(shown) == JOB_KEYS
     assert shown["identity"] is shown["task_id"] is shown["run_id"] is shown["duration_ms"] is None
-    assert shown["can"] == {"retry": False, "cancel": False}
+    assert shown["can"] == {"retry": False, "cancel": False, "terminate": False, "fail": False}
 
 
 def test_an_active_job_shows_its_progress(api: APIClient) -> None:

@@ -57,7 +57,7 @@ def paused(db: None, variant: str) -> int:
 def test_an_unknown_status_is_shown(api: APIClient, paused: int) -> None:
     job = shown(api, paused)
     assert job["status"] == "paused"
-    assert job["can"] == {"retry": False, "cancel": False}
+    assert job["can"] == {"retry": False, "cancel": False, "terminate": False, "fail": False}
 
 
 def test_an_unknown_status_is_counted_as_other(api: APIClient, paused: int) -> None:

@@ -280,6 +280,7 @@ def test_runs_are_listed_newest_first(api: APIClient) -> None:
         "created_at": "2026-01-31T12:00:00Z",
         "job_count": 2,
         "by_status": {"failed": 1, "queued": 1},
+        "cancelling": 0,
         "progress": None,
     }
 
@@ -314,6 +315,9 @@ def test_a_run_has_its_jobs_and_its_result(api: APIClient) -> None:
             "identity": {"id": identity.pk, "display_name": "Alice"},
             "handed_over": None,
             "waits_for": None,
+            "cancel_requested_at": None,
+            "stuck": False,
+            "stuck_reason": None,
             "progress": None,
             "duration_ms": 3000,
             "outcome": "done",

@@ -8,7 +8,7 @@ import pytest
 
 from devserver.redis import Redis
 from identities.operations import backfill_conversations
-from jobs import filters, gateway, handover, losses, operations, settling
+from jobs import gateway, handover, losses, operations, settling, stuck
 from jobs.gateway import ActiveTask, Workers
 from jobs.models import FAILED, QUEUED, RUNNING, Dispatch, Job, Outcome
 from tests.cast import OPERATOR, make_conversation, make_identity, make_job, make_message
@@ -162,7 +162,7 @@ def test_a_core_task_that_its_worker_lost_is_noticed_also_while_others_wait_in_t
 
     assert Dispatch.objects.get(pk=lost.pk).unknown_since is not None
     assert Dispatch.objects.get(pk=waiting.pk).unknown_since is None
-    let_run_out("unknown_since", seconds=filters.STUCK_UNKNOWN_SECONDS + 1)
+    let_run_out("unknown_since", seconds=stuck.UNKNOWN_SECONDS + 1)
     failed = operations.fail_job(lost.job_id, actor=OPERATOR, reason="the worker was killed")
     assert failed.job_id == lost.job_id
 

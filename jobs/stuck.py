@@ -1,0 +1,138 @@
+"""Which jobs are stuck: the one rule as SQL, why one is in words, and what can be done about it.
+
+Stuck is what runs past its lease (own tasks) or past its type's time limit (the core's), what is due and has been
+waiting for 15 minutes though no other job is in its way, and what was handed over and is known to no worker.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+from django.utils import timezone
+
+from jobs import catalog
+from jobs.models import ACTIVE_STATUSES, QUEUED, RETRYING, RUNNING
+from opsconsole.formatting import duration, rough
+
+WAITING_SECONDS: Final = 15 * 60
+# So long neither a queue nor a worker has known the task.
+UNKNOWN_SECONDS: Final = 60
+
+UNKNOWN: Final = "unknown"
+LEASE: Final = "lease"
+LIMIT: Final = "time limit"
+WAITING: Final = "waiting"
+
+_OPEN: Final = "FROM jobs_dispatch d WHERE d.job_id = jobs.id AND d.ended_at IS NULL"
+# The most telling one first.
+_CONDITIONS: Final = {
+    UNKNOWN: """
+        (jobs.status IN (%s, %s, %s)
+         AND EXISTS (SELECT 1 {open} AND d.unknown_since < now() - make_interval(secs => %s)))
+    """,
+    LEASE: """
+        (jobs.status = %s AND EXISTS (SELECT 1 {open} AND NOT d.in_core AND d.lease_until < now()))
+    """,
+    LIMIT: """
+        (jobs.status = %s
+         AND jobs.updated_at < now() - make_interval(secs => COALESCE((%s::jsonb ->> jobs.job_type)::float, %s))
+         AND NOT EXISTS (SELECT 1 {open} AND NOT d.in_core AND d.lease_until IS NOT NULL))
+    """,
+    # It waits for nobody: neither for one before it, nor for a place that a task keeps whose job was cancelled.
+    WAITING: """
+        (jobs.status IN (%s, %s)
+         AND GREATEST(COALESCE(jobs.next_run_at, jobs.updated_at), (SELECT d.published_at {open}))
+             < now() - make_interval(secs => %s)
+         AND NOT EXISTS (SELECT 1 {open} AND d.published_at IS NULL
+                          AND EXISTS (SELECT 1 FROM jobs_dispatch o WHERE o.serial_key = d.serial_key
+                                       AND (o.ended_at IS NULL AND o.id < d.id OR o.holds_place AND o.id <> d.id))))
+    """,
+}
+
+
+def stuck_condition() -> tuple[Any, ...]:
+    """Return the SQL condition for a stuck job of `jobs`, followed by its parameters."""
+    causes = _causes().values()
+    return (f"({' OR '.join(sql for sql, _ in causes)})", *(value for _, params in causes for value in params))
+
+
+def stuck_cause() -> tuple[Any, ...]:
+    """Return the SQL for why a job of `jobs` is stuck, NULL for one that isn't, followed by its parameters."""
+    cases, params = [], []
+    for name, (sql, values) in _causes().items():
+        cases.append(f"WHEN {sql} THEN '{name}'")
+        params += values
+    return (f"CASE {' '.join(cases)} END", *params)
+
+
+def why(row: Mapping[str, Any]) -> str:
+    """Return why a job is stuck, as a sentence; empty when it isn't.
+
+    Args:
+        row: the job with its newest attempt, as `queries` reads it.
+    """
+    match row["stuck_cause"]:
+        case "unknown":
+            return f"Neither its queue nor any worker has known its task for {_since(row['unknown_since'])}."
+        case "lease":
+            return f"Its worker was lost: its lease ran out {_since(row['lease_until'])} ago."
+        case "time limit":
+            limit = catalog.time_limits().get(row["job_type"], catalog.TWO_HOURS)
+            running = _finely((timezone.now() - row["updated_at"]).total_seconds())
+            return f"It has been running for {running}; the time limit of its type is {_finely(limit)}."
+        case "waiting":
+            return f"It has been due for {_since(_due_at(row))}, and no worker has taken it."
+    return ""
+
+
+def advice(row: Mapping[str, Any]) -> str:
+    """Return what can be done about a stuck job, in a sentence or two; empty for one that isn't stuck."""
+    match row["stuck_cause"]:
+        case "unknown":
+            return "Its message got lost or its worker was killed. Set it failed; then it can be retried."
+        case "lease":
+            return "A sweeper ends such a job by itself, so see whether one runs; or set it failed."
+        case "time limit":
+            return "Find out whether its worker still works on it. If not, set it failed; then it can be retried."
+        case "waiting":
+            return f"{_missing(row)} To give it up, cancel it or set it failed."
+    return ""
+
+
+def _causes() -> dict[str, tuple[str, tuple[Any, ...]]]:
+    """Return each cause's condition and its parameters."""
+    params: dict[str, tuple[Any, ...]] = {
+        UNKNOWN: (*ACTIVE_STATUSES, UNKNOWN_SECONDS),
+        LEASE: (RUNNING,),
+        LIMIT: (RUNNING, orjson.dumps(catalog.time_limits()).decode(), catalog.TWO_HOURS),
+        WAITING: (QUEUED, RETRYING, WAITING_SECONDS),
+    }
+    return {name: (sql.format(open=_OPEN), params[name]) for name, sql in _CONDITIONS.items()}
+
+
+def _due_at(row: Mapping[str, Any]) -> datetime:
+    due: datetime = row["next_run_at"] or row["updated_at"]
+    handed_over = row["published_at"] if row["ended_at"] is None else None
+    return max(due, handed_over) if handed_over else due
+
+
+def _missing(row: Mapping[str, Any]) -> str:
+    """Return what seems to be missing for a job that waits."""
+    if row["dispatch_id"] is None:
+        return "Another application queued it: see whether its worker runs."
+    if row["ended_at"] is not None:
+        return "Its next attempt is to be made by a sweeper: see whether one runs."
+    if row["published_at"] is not None:
+        return f"It was handed over: see whether a worker listens on the queue {row['queue_name']}."
+    if row["publish_error"]:
+        return "The broker can't be reached; it is handed over as soon as it can."
+    return "It is to be handed over by a sweeper: see whether one runs."
+
+
+def _finely(seconds: float) -> str:
+    return duration(int(seconds * 1_000)).removesuffix(" 0 min").removesuffix(" 0 s").removesuffix(" 0 h")
+
+
+def _since(moment: datetime | None) -> str:
+    return rough((timezone.now() - moment).total_seconds()) if moment else "an unknown time"
