@@ -24,7 +24,7 @@ from opsconsole.log_context import message_headers
 from opsconsole.redaction import redact
 
 if TYPE_CHECKING:
-    from kombu.connection import ConnectionPool
+    from kombu.connection import Connection, ConnectionPool
 
 SOCKET_TIMEOUT_SECONDS = 1.0
 # How long to wait for the workers' answers; each broadcast takes this long.
@@ -169,9 +169,7 @@ def publish(message: TaskMessage) -> None:
     # An error that leaves this block makes the pool drop the connection.
     with acquired as connection:
         try:
-            connection.ensure_connection(max_retries=1, interval_start=0, timeout=SOCKET_TIMEOUT_SECONDS)
-            if connection.default_channel.client.ping() is not True:
-                raise RedisError("The broker answered something else.")
+            _check_alive(connection)
         except BROKER_ERRORS as error:
             raise BrokerUnreachable("The broker can't be reached.") from error
         try:
@@ -192,6 +190,13 @@ def publish(message: TaskMessage) -> None:
             raise Unpublishable("The job's payload can't be written as a Celery message.") from error
         except BROKER_ERRORS as error:
             raise PublicationInDoubt("The connection to the broker broke while the task was sent.") from error
+
+
+def _check_alive(connection: "Connection") -> None:
+    """Raise one of BROKER_ERRORS unless the broker answers on this connection, made anew if need be."""
+    connection.ensure_connection(max_retries=1, interval_start=0, timeout=SOCKET_TIMEOUT_SECONDS)
+    if connection.default_channel.client.ping() is not True:
+        raise RedisError("The broker answered something else.")
 
 
 def read_states(task_ids: Iterable[str]) -> dict[str, TaskState]:
@@ -301,6 +306,8 @@ def revoke(task_ids: Sequence[str], *, terminate: bool = False) -> None:
     pool = cast("ConnectionPool", _controller().pool)
     try:
         with pool.acquire(block=True, timeout=SOCKET_TIMEOUT_SECONDS) as connection:
+            # On a connection that broke while it lay in the pool, a broadcast would be tried again for ever.
+            _check_alive(connection)
             _controller().control.revoke(list(task_ids), terminate=terminate, signal="SIGTERM", connection=connection)
     except (*BROKER_ERRORS, LimitExceeded) as error:
         raise BrokerUnreachable("The broker can't be reached.") from error
