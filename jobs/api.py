@@ -8,9 +8,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs import operations, queries, run_queries, run_representation
+from jobs.api_changes import CancelInput, FailInput, check_terminate, job_changed, run_changed
 from jobs.filters import ALLOWED_STATUSES, OTHER, from_validated
 from jobs.models import STATUSES
-from jobs.receipts import Retried, Submitted
+from jobs.receipts import Submitted
 from jobs.representation import attempt_as_json, jobs_as_json
 from opsconsole.api import cursors
 from opsconsole.api.actor import actor_of
@@ -94,6 +95,8 @@ class JobViewSet(OpsViewSet):
         "retrieve": "jobs.view_job",
         "counts": "jobs.view_job",
         "retry": "jobs.retry_job",
+        "cancel": "jobs.cancel_job",
+        "fail": "jobs.fail_job",
     }
     serializer_class = RetryInput
 
@@ -172,14 +175,42 @@ class JobViewSet(OpsViewSet):
                 confirm=given.validated_data["confirm"],
                 reason=given.validated_data["reason"],
             ),
-            queued_again,
+            job_changed,
+        )
+
+    @action(detail=True, methods=["post"], serializer_class=CancelInput)
+    def cancel(self, request: Request, pk: str) -> Response:
+        """Cancel a job that has not ended; a task of the console's own is asked to end."""
+        given = CancelInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        check_terminate(request, given.validated_data)
+        return self.once(
+            request,
+            lambda: operations.cancel_job(queries.job_id_of(pk), actor=actor_of(request), **given.validated_data),
+            lambda cancelled: job_changed(cancelled, warning=cancelled.warning or None),
+        )
+
+    @action(detail=True, methods=["post"], serializer_class=FailInput)
+    def fail(self, request: Request, pk: str) -> Response:
+        """Set a stuck job failed, so that it can be retried."""
+        given = FailInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        return self.once(
+            request,
+            lambda: operations.fail_job(queries.job_id_of(pk), actor=actor_of(request), **given.validated_data),
+            lambda failed: job_changed(failed, warning=None),
         )
 
 
 class RunViewSet(OpsViewSet):
     """Runs: what was asked for at one click, with its jobs and their progress."""
 
-    permissions: ClassVar[dict[str, str]] = {"list": "jobs.view_run", "retrieve": "jobs.view_run"}
+    permissions: ClassVar[dict[str, str]] = {
+        "list": "jobs.view_run",
+        "retrieve": "jobs.view_run",
+        "cancel": "jobs.cancel_job",
+        "fail": "jobs.fail_job",
+    }
 
     def list(self, request: Request) -> Response:
         """Runs, newest first, by operation, requester, way in and time."""
@@ -191,6 +222,29 @@ class RunViewSet(OpsViewSet):
         """One run with its jobs."""
         return Response(run_representation.run_as_json(run_queries.find(pk)))
 
+    @action(detail=True, methods=["post"], serializer_class=CancelInput)
+    def cancel(self, request: Request, pk: str) -> Response:
+        """Cancel the jobs of a run that have not ended."""
+        given = CancelInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        check_terminate(request, given.validated_data)
+        return self.once(
+            request,
+            lambda: operations.cancel_run(run_queries.find(pk).pk, actor=actor_of(request), **given.validated_data),
+            lambda result: run_changed(run_queries.find(pk), result),
+        )
+
+    @action(detail=True, methods=["post"], serializer_class=FailInput)
+    def fail(self, request: Request, pk: str) -> Response:
+        """Set the stuck jobs of a run failed."""
+        given = FailInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        return self.once(
+            request,
+            lambda: operations.fail_run(run_queries.find(pk).pk, actor=actor_of(request), **given.validated_data),
+            lambda result: run_changed(run_queries.find(pk), result),
+        )
+
 
 class RunPollingViewSet(OpsViewSet):
     """How a started operation is getting on, by the id that its 202 gave. Mounted where each was started."""
@@ -200,12 +254,6 @@ class RunPollingViewSet(OpsViewSet):
     def retrieve(self, request: Request, pk: str) -> Response:
         """The state of a run, or of a Celery task that the result back ends know."""
         return Response(run_representation.polling_as_json(pk))
-
-
-def queued_again(retried: Retried) -> Response:
-    """Return the answer of a retry."""
-    (job,) = jobs_as_json([queries.get(retried.job_id)], error_length=queries.DETAIL_ERROR_LENGTH)
-    return Response({"id": retried.job_id, "status": job["status"], "message": retried.message, "job": job})
 
 
 def accepted(submitted: Submitted) -> Response:

@@ -28,6 +28,7 @@ MAX_JOBS_PER_RUN: Final = 1_000
 MAX_JOBS_AT_ONCE: Final = 200
 # How long whoever asked waits for a long run to be handed over; the sweeper does the rest.
 HAND_OVER_SECONDS: Final = 1.0
+REASON_NEEDED: Final = "Say why, as the reason: it becomes the job's error."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,7 +273,7 @@ def _check_number(job_ids: Sequence[int]) -> None:
 
 def _check_reason(reason: str) -> None:
     if not reason.strip():
-        raise Refused("Say why, as the reason: it becomes the job's error.", code="reason_required")
+        raise Refused(REASON_NEEDED, code="reason_required")
 
 
 def _work(wanted: JobRequest) -> ledger.Work:

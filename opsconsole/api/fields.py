@@ -42,15 +42,19 @@ class MomentField(serializers.DateTimeField):
 
 
 class ReasonField(serializers.CharField):
-    """What a person gives as the reason; kept in the audit log."""
+    """What a person gives as the reason; kept in the audit log.
 
-    def __init__(self, **kwargs: Any) -> None:
+    Args:
+        needed: what is said when there is none; it may be left out when that is empty.
+    """
+
+    def __init__(self, *, needed: str = "", **kwargs: Any) -> None:
+        optional = {} if needed else {"required": False, "allow_blank": True, "default": ""}
         super().__init__(
-            required=False,
-            allow_blank=True,
-            default="",
             max_length=1_000,
             validators=[ProhibitNullCharactersValidator()],
+            error_messages=dict.fromkeys(("required", "blank", "null"), needed) if needed else None,
+            **optional,
             **kwargs,
         )
 

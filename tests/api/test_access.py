@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from opsconsole.audit import AuditLog
 from opsconsole.permissions import OPERATORS
-from tests.api.cast import ledger_state, make_staff, refusal, with_token
+from tests.api.cast import ledger_state, make_run, make_staff, refusal, with_token
 from tests.cast import make_conversation, make_identity, make_job
 
 GETS = (
@@ -28,6 +28,10 @@ GETS = (
 )
 POSTS = (
     "/ops/jobs/{job}/retry",
+    "/ops/jobs/{waiting}/cancel",
+    "/ops/jobs/{stuck}/fail",
+    "/ops/runs/{run}/cancel",
+    "/ops/runs/{stuck_run}/fail",
     "/ops/backfill/conversations",
     "/ops/backfill/messages",
     "/ops/redownload/attachments",
@@ -46,20 +50,34 @@ NEEDED = {
 }
 NEEDED_TO_POST = {
     "/ops/jobs/{job}/retry": "jobs.retry_job",
-    **dict.fromkeys(POSTS[1:], "identities.backfill_identity"),
+    **dict.fromkeys((POSTS[1], POSTS[3]), "jobs.cancel_job"),
+    **dict.fromkeys((POSTS[2], POSTS[4]), "jobs.fail_job"),
+    **dict.fromkeys(POSTS[5:], "identities.backfill_identity"),
 }
 
 
 @pytest.fixture
-def rows(db: None) -> dict[str, int]:
-    """A job that can be retried, an identity and a conversation."""
+def rows(db: None) -> dict[str, Any]:
+    """A job for everything that can be done with one, runs, an identity and a conversation."""
     identity = make_identity()
     conversation = make_conversation(identity)
-    return {"job": make_job().pk, "identity": identity.pk, "conversation": conversation.pk}
+    # What waits since that moment is stuck too.
+    waiting = [make_job(status="queued").pk for _ in range(4)]
+    return {
+        "job": make_job().pk,
+        "waiting": waiting[0],
+        "stuck": waiting[1],
+        "run": make_run(waiting[2]).pk,
+        "stuck_run": make_run(waiting[3]).pk,
+        "identity": identity.pk,
+        "conversation": conversation.pk,
+    }
 
 
-def post(client: APIClient, url: str, rows: dict[str, int]) -> Any:
-    body = {"conversation_id": rows["conversation"]} if url.endswith("/messages") else {}
+def post(client: APIClient, url: str, rows: dict[str, Any]) -> Any:
+    body: dict[str, Any] = {"conversation_id": rows["conversation"]} if url.endswith("/messages") else {}
+    if url.endswith("/fail"):
+        body = {"reason": "It hangs."}
     return client.post(url.format(**rows), body)
 
 
@@ -70,7 +88,7 @@ def test_nobody_reads_without_logging_in(db: None) -> None:
         assert response["WWW-Authenticate"] == "Token"
 
 
-def test_nobody_starts_anything_without_logging_in(rows: dict[str, int]) -> None:
+def test_nobody_starts_anything_without_logging_in(rows: dict[str, Any]) -> None:
     before = ledger_state()
     for url in POSTS:
         refusal(post(APIClient(), url, rows), 401, "not_authenticated")
@@ -118,7 +136,7 @@ def test_staff_without_permissions_may_nothing(db: None) -> None:
         refusal(client.get(url), 403, "permission_denied")
 
 
-def test_who_may_look_may_not_act(viewing_api: APIClient, rows: dict[str, int]) -> None:
+def test_who_may_look_may_not_act(viewing_api: APIClient, rows: dict[str, Any]) -> None:
     before = ledger_state()
     for url in POSTS:
         refusal(post(viewing_api, url, rows), 403, "permission_denied")
@@ -127,17 +145,17 @@ def test_who_may_look_may_not_act(viewing_api: APIClient, rows: dict[str, int]) 
 
 
 @pytest.mark.parametrize(("url", "permission"), NEEDED.items())
-def test_reading_takes_one_permission(rows: dict[str, int], url: str, permission: str) -> None:
+def test_reading_takes_one_permission(rows: dict[str, Any], url: str, permission: str) -> None:
     assert with_token(make_holder(permission)).get(url.format(**rows)).status_code == 200
 
 
 @pytest.mark.parametrize(("url", "permission"), NEEDED_TO_POST.items())
-def test_acting_takes_one_permission(rows: dict[str, int], url: str, permission: str) -> None:
+def test_acting_takes_one_permission(rows: dict[str, Any], url: str, permission: str) -> None:
     assert post(with_token(make_holder(permission)), url, rows).status_code in {200, 202}
 
 
 @pytest.mark.parametrize("url", [*NEEDED, *NEEDED_TO_POST])
-def test_all_other_permissions_together_do_not_help(rows: dict[str, int], url: str) -> None:
+def test_all_other_permissions_together_do_not_help(rows: dict[str, Any], url: str) -> None:
     needed = (NEEDED | NEEDED_TO_POST)[url]
     user = make_staff("nina")
     user.user_permissions.set(Permission.objects.exclude(codename=needed.split(".")[1]))
@@ -146,7 +164,7 @@ def test_all_other_permissions_together_do_not_help(rows: dict[str, int], url: s
     refusal(response, 403, "permission_denied")
 
 
-def test_a_superuser_may_everything(rows: dict[str, int]) -> None:
+def test_a_superuser_may_everything(rows: dict[str, Any]) -> None:
     client = with_token(make_staff("sue", is_superuser=True))
     for url in NEEDED:
         assert client.get(url.format(**rows)).status_code == 200
@@ -157,12 +175,12 @@ def test_a_superuser_may_everything(rows: dict[str, int]) -> None:
 # --- by session ---------------------------------------------------------------------------------------------------
 
 
-def test_a_session_reads_and_acts(session_api: APIClient, rows: dict[str, int]) -> None:
+def test_a_session_reads_and_acts(session_api: APIClient, rows: dict[str, Any]) -> None:
     assert session_api.get("/ops/jobs").status_code == 200
     assert session_api.post(f"/ops/jobs/{rows['job']}/retry").status_code == 200
 
 
-def test_a_session_without_a_csrf_token_changes_nothing(session_api: APIClient, rows: dict[str, int]) -> None:
+def test_a_session_without_a_csrf_token_changes_nothing(session_api: APIClient, rows: dict[str, Any]) -> None:
     session_api.credentials()
     before = ledger_state()
     for url in POSTS:
@@ -170,19 +188,19 @@ def test_a_session_without_a_csrf_token_changes_nothing(session_api: APIClient, 
     assert ledger_state() == before
 
 
-def test_a_session_with_a_wrong_csrf_token_changes_nothing(session_api: APIClient, rows: dict[str, int]) -> None:
+def test_a_session_with_a_wrong_csrf_token_changes_nothing(session_api: APIClient, rows: dict[str, Any]) -> None:
     session_api.credentials(HTTP_X_CSRFTOKEN="d" * 32)
     refusal(session_api.post(f"/ops/jobs/{rows['job']}/retry"), 403, "permission_denied")
     del session_api.cookies[settings.CSRF_COOKIE_NAME]
     refusal(session_api.post(f"/ops/jobs/{rows['job']}/retry"), 403, "permission_denied")
 
 
-def test_a_session_from_another_site_changes_nothing(session_api: APIClient, rows: dict[str, int]) -> None:
+def test_a_session_from_another_site_changes_nothing(session_api: APIClient, rows: dict[str, Any]) -> None:
     response = session_api.post(f"/ops/jobs/{rows['job']}/retry", headers={"Origin": "https://evil.example"})
     refusal(response, 403, "permission_denied")
 
 
-def test_a_token_needs_no_csrf_token(operator: User, rows: dict[str, int]) -> None:
+def test_a_token_needs_no_csrf_token(operator: User, rows: dict[str, Any]) -> None:
     client = with_token(operator, enforce_csrf_checks=True)
     assert client.post(f"/ops/jobs/{rows['job']}/retry").status_code == 200
 

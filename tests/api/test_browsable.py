@@ -26,6 +26,10 @@ READ = (
 )
 POSTED = (
     "/ops/jobs/{job}/retry",
+    "/ops/jobs/{job}/cancel",
+    "/ops/jobs/{job}/fail",
+    "/ops/runs/{run}/cancel",
+    "/ops/runs/{run}/fail",
     "/ops/backfill/conversations",
     "/ops/backfill/messages",
     "/ops/redownload/attachments",
