@@ -1,36 +1,48 @@
-"""Calling several things at the same moment."""
+"""Doing several things at the same moment, each in a thread with a connection of its own."""
 
-from collections.abc import Callable, Sequence
-from threading import Barrier, Thread
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Barrier
 from typing import Any
 
 from django.db import connection
 
+Calls = Sequence[Callable[[], Any]]
 
-def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Call all of these at the same moment, each in a thread with a connection of its own.
 
-    Returns:
-        What each has returned or raised, in their order.
-    """
-    outcomes: list[Any] = [None] * len(calls)
-    start = Barrier(len(calls))
+def at_once(calls: Calls) -> list[Any]:
+    """Call all of these at the same moment; return what each has returned or raised, in their order."""
+    with crowd(len(calls)) as do:
+        return do(calls)
 
-    def run(index: int) -> None:
+
+@contextmanager
+def crowd(size: int) -> Iterator[Callable[[Calls], list[Any]]]:
+    """Have so many threads ready, with open connections, to do as many things at once again and again."""
+    barrier = Barrier(size)
+
+    def connect() -> None:
+        with connection.cursor() as cursor:
+            # What would wait for ever fails.
+            cursor.execute("SET lock_timeout = '20s'")
+        barrier.wait()
+
+    def run(call: Callable[[], Any]) -> Any:
+        barrier.wait()
         try:
-            # Connected before, so that none is late for that; what would wait for ever fails.
-            with connection.cursor() as cursor:
-                cursor.execute("SET lock_timeout = '20s'")
-            start.wait()
-            outcomes[index] = calls[index]()
+            return call()
         except Exception as error:  # noqa: BLE001 -- whatever it is, the test judges it
-            outcomes[index] = error
-        finally:
-            connection.close()
+            return error
 
-    threads = [Thread(target=run, args=(index,)) for index in range(len(calls))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return outcomes
+    def leave() -> None:
+        connection.close()
+        barrier.wait()
+
+    with ThreadPoolExecutor(size) as pool:
+        # Each waits for all the others, so that every thread does it once.
+        list(pool.map(lambda _: connect(), range(size)))
+        try:
+            yield lambda calls: list(pool.map(run, calls))
+        finally:
+            list(pool.map(lambda _: leave(), range(size)))

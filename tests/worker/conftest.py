@@ -10,6 +10,7 @@ import pytest
 import redis
 from django.conf import settings
 
+from devserver.postgres import Postgres
 from jobs import operations
 from jobs.models import Dispatch
 from opsconsole.audit import Entity
@@ -75,3 +76,12 @@ def submit(own_types: dict[str, str]) -> Submit:
         return submitted.job_ids[0]
 
     return submit
+
+
+@pytest.fixture
+def no_deadlock(postgres: Postgres) -> Iterator[None]:
+    """Fail a test in which two transactions waited for each other."""
+    before = postgres.log.stat().st_size
+    yield
+    log = postgres.log.read_bytes()[before:].decode(errors="replace")
+    assert "deadlock detected" not in log, log[log.index("deadlock detected") :][:3_000]

@@ -7,6 +7,7 @@ from typing import Any
 
 import redis
 from django.conf import settings
+from django.db import transaction
 
 from jobs import attempts
 from jobs.attempts import Claim
@@ -24,10 +25,15 @@ def claim(job_id: int) -> Claim:
 
 
 def let_run_out(*columns: str, seconds: float = 1, **conditions: Any) -> None:
-    """Put moments of attempts into the past: leases run out, checks and next attempts are due."""
+    """Put moments of attempts into the past: leases run out, checks and next attempts are due.
+
+    Rows that somebody is changing at the moment are left out.
+    """
     past = datetime.now(UTC) - timedelta(seconds=seconds)
     for column in columns:
-        Dispatch.objects.filter(**conditions).exclude(**{column: None}).update(**{column: past})
+        with transaction.atomic():
+            found = Dispatch.objects.filter(**conditions).exclude(**{column: None}).select_for_update(skip_locked=True)
+            Dispatch.objects.filter(pk__in=[dispatch.pk for dispatch in found]).update(**{column: past})
 
 
 def messages(queue: str) -> list[dict[str, Any]]:
