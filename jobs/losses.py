@@ -141,7 +141,7 @@ def _unclaimed() -> Any:
 
 
 def _pause(publications: int) -> timedelta:
-    """Return how long to wait after a message was sent so often: one that nobody ever takes is sent ever more rarely."""
+    """Return how long to wait after a message was sent so often: what nobody ever takes is sent ever more rarely."""
     doublings: int = min(max(publications, 1), 8) - 1
     return min(CHECK_AFTER * (1 << doublings), LONGEST_CHECK)
 

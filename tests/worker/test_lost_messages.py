@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-
 from devserver.redis import Redis
 from identities.operations import backfill_conversations
 from jobs import gateway, handover, losses, operations, settling, stuck

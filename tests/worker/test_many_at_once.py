@@ -231,7 +231,7 @@ def test_two_sweepers_that_were_answered_in_different_orders_do_not_wait_for_eac
     names = [f"worker-{number}" for number in range(1_500)]
 
     def note(order: list[str]) -> None:
-        answer = Workers(answered=frozenset(order), tasks=dict.fromkeys(order, ["a"]), queues=dict.fromkeys(order, []))
+        answer = Workers(answered=frozenset(order), tasks={name: ["a task"] for name in order})
         for _ in range(4):
             sweeper.note_workers(answer)
 
