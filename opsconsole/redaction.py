@@ -39,11 +39,12 @@ _HARMLESS_LAST_WORDS = frozenset("id ids count counts type types at length size 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 # A quoted value up to the quote that closes it, or to the end of a text that was cut inside of it. In JSON within JSON
-# its quotes are escaped: what closes it has as many backslashes as what opened it.
+# its quotes are escaped: what closes it has as many backslashes as what opened it, and one with fewer closes what is
+# around it.
 _QUOTED = (
     r"(?P<escape>\\*+)(?P<quote>[\"'])"
-    r"(?:[^\\\"']++|\\++(?![\"'])|(?!(?P=escape)(?P=quote))\\*+[\"'])*+"
-    r"(?:(?P=escape)(?P=quote)|\Z)"
+    r"(?:[^\\\"']++|\\++(?![\"'])|(?!(?P=escape)(?P=quote))(?P=escape)\\*+[\"']|\\*+(?!(?P=quote))[\"'])*+"
+    r"(?:(?P=escape)(?P=quote)|\Z|(?=\\*+(?P=quote)))"
 )
 _ASSIGNED = r"\\*[\"']?\s{0,8}(?:=>|[=:])\s{0,8}"
 _PRIVATE_NAMES = (
@@ -56,9 +57,11 @@ _KEY = re.compile(r"(?<!\\)(?P<quote>\\*+[\"'])(?P<key>[\w .-]{1,64})(?P=quote)\
 _PARTS = re.compile(rf"(?P<open>[\[{{(])|(?P<close>[\]}})])|(?<!\\){_QUOTED}")
 _VALUE = re.compile(rf"{_QUOTED}")
 _BARE_VALUE = re.compile(r"[^\s,;)\]}\"'\\]+")
-_SAYS_NOTHING = re.compile(
-    r"(?:null|true|false|None|True|False|\\*[\"']?\[redacted\]\\*[\"']?|\\*\"\\*\"|\\*'\\*'|\[\s*\]|\{\s*\})(?![\w\"'])"
+# What is shown under private keys too: that there is nothing, whether it is so, and what was redacted already.
+_NOTHING = (
+    r"(?:(?:null|true|false|None|True|False)\b|\\*[\"']?\[redacted\]|\\*\"\\*\"(?!\")|\\*'\\*'(?!')|\[\s*\]|\{\s*\})"
 )
+_SAYS_NOTHING = re.compile(_NOTHING)
 
 
 def _pattern(expression: str) -> re.Pattern[str]:
@@ -76,7 +79,7 @@ _TOKEN_PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
         _pattern(r"(?<=failing row contains )\([\s\S]*?(?=\n(?:\[SQL|CONTEXT|The above|During handling)|\Z)"),
         REDACTED,
     ),
-    (("[parameters: ",), _pattern(r"(?<=\[parameters: )[^\n]+"), f"{REDACTED}]"),
+    (("[parameters: ",), _pattern(r"(?<=\[parameters: )(?!\[redacted\])[^\n]+"), f"{REDACTED}]"),
     # Bearer …, Basic …, Token …
     (
         ("bearer", "basic", "token"),
@@ -89,7 +92,7 @@ _TOKEN_PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     (
         ("authorization", "cookie"),
         _pattern(
-            rf"(?P<keep>(?:authorization|cookies?){_ASSIGNED})"
+            rf"(?P<keep>(?:authorization|cookies?){_ASSIGNED})(?!{_NOTHING})"
             rf"(?:{_QUOTED}|(?:\w{{1,16}}\s{{1,8}})?[^\s,;\"']+(?:;\s{{0,8}}[^\s;=]{{1,128}}=[^\s;\"']*)*)"
         ),
         rf"\g<keep>{REDACTED}",
@@ -99,7 +102,7 @@ _TOKEN_PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
         ("secret", "passw", "passphrase", "pwd", "token", "key", "credential", "session", "signature", "body_text"),
         _pattern(
             rf"(?P<keep>{_PRIVATE_NAMES}[\w-]{{0,64}}+{_ASSIGNED})"
-            rf"(?!\\*[\"']?\[redacted\])(?:{_QUOTED}|[^\s,;&)\]}}\"'\\]{{4,}})"
+            rf"(?!{_NOTHING})(?:{_QUOTED}|[^\s,;&)\]}}\"'\\]{{4,}})"
         ),
         rf"\g<keep>{REDACTED}",
     ),
@@ -158,7 +161,11 @@ def redact_text(text: str, *, _depth: int = 0) -> str:
     What stands under private keys of JSON, or of what looks like it, is replaced too. NUL characters and lone
     surrogates become U+FFFD.
     """
-    text = _without_private_values(_as_document(_NOT_STORABLE.sub("\ufffd", text), _depth))
+    text = _NOT_STORABLE.sub("\ufffd", text)
+    document = _redacted_document(text, _depth)
+    if document is not None:
+        return document
+    text = _without_private_values(text)
     lowered = text.lower()
     for index in sorted({index for word, index in _WORDS if word in lowered}):
         _, pattern, replacement = _TOKEN_PATTERNS[index]
@@ -183,16 +190,16 @@ def redact_names(row: dict[str, Any], names: Iterable[str]) -> None:
             row[name] = redact_name(value)
 
 
-def _as_document(text: str, depth: int) -> str:
-    """Return a text that is a JSON document as a whole without what is private by its keys."""
+def _redacted_document(text: str, depth: int) -> str | None:
+    """Return a text that is a JSON document without what is private in it; None when it is none, or has nothing."""
     if depth >= MAX_DEPTH or not text.lstrip(" \n\r\t").startswith(("{", "[")):
-        return text
+        return None
     try:
         document = orjson.loads(text)
     except ValueError:
-        return text
+        return None
     shown = redact(document, _depth=depth + 1)
-    return text if shown == document else json.dumps(shown, ensure_ascii=False)
+    return None if shown == document else json.dumps(shown, ensure_ascii=False)
 
 
 def _without_private_values(text: str) -> str:
@@ -258,7 +265,7 @@ def redact(value: Any, *, _depth: int = 0) -> Any:
     if isinstance(value, dict):
         return {
             redact_name(str(key)): REDACTED
-            if is_private_key(str(key)) and item not in (None, "", [], {})
+            if is_private_key(str(key)) and not isinstance(item, bool) and item not in (None, "", [], {})
             else redact(item, _depth=_depth + 1)
             for key, item in value.items()
         }
