@@ -195,9 +195,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return _text(value)
     try:
-        return json.loads(json.dumps(value, default=_text))
+        document = json.dumps(value, default=_text)
     except (TypeError, ValueError, RecursionError):
         return _text(value)
+    # No line could show it, and redacting it would take its time.
+    return json.loads(document) if len(document) <= MAX_READ_LENGTH else f"[{len(document):,} characters left out]"
 
 
 def _text(value: Any) -> str:
