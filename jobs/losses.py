@@ -181,6 +181,13 @@ def _send_again(dispatch: Dispatch, **values: Any) -> int:
     ).update(publications=F("publications") + 1, check_at=lease_end(_pause(dispatch.publications + 1)), **values)
     if not mine:
         return 0
+    try:
+        gateway.publish(handover.message_of(dispatch))
+    except gateway.BrokerUnreachable:
+        # Nothing was sent: this time doesn't count, and it is looked at again as soon as the broker is back.
+        Dispatch.objects.filter(pk=dispatch.pk, ended_at=None).update(
+            publications=F("publications") - 1, check_at=lease_end(CHECK_AFTER)
+        )
+        raise
     logger.warning("dispatch.sent_again", job=dispatch.job_id, dispatch=dispatch.pk, queue=dispatch.queue)
-    gateway.publish(handover.message_of(dispatch))
     return 1

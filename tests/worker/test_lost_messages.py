@@ -195,6 +195,27 @@ def test_a_core_task_is_sent_again_when_its_empty_queue_and_its_workers_do_not_k
     assert (Dispatch.objects.get().publications, Dispatch.objects.get().unknown_since) == (2, None)
 
 
+def test_what_the_broker_could_not_be_given_again_does_not_count_as_sent_again(redis_server: Redis) -> None:
+    make_identity()
+    backfill_conversations(actor=OPERATOR)
+    lose_message("ingest", Job.objects.get().pk)
+    answer = workers_answer(queue="ingest")
+    for _ in range(losses.MAX_PUBLICATIONS):
+        let_run_out("check_at")
+        losses.note_unknown(answer)
+        let_run_out("unknown_since", seconds=losses.UNKNOWN_FOR.total_seconds() + 1)
+        redis_server.stop()
+        try:
+            with pytest.raises(gateway.BrokerUnreachable):
+                losses.note_unknown(answer)
+        finally:
+            redis_server.start()
+    look_for_losses(answer)
+
+    assert Dispatch.objects.get().publications == 2
+    assert len(messages("ingest")) == 1
+
+
 def test_what_a_worker_lost_is_noticed_also_when_whoever_sent_it_died_before_saying_so() -> None:
     make_identity()
     backfill_conversations(actor=OPERATOR)
