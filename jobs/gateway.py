@@ -120,13 +120,15 @@ def _controller() -> Celery:
 
 
 def _client(name: str) -> Celery:
+    # Kombu keeps one pool of connections for all that look alike, whoever asks for it: the name makes them differ.
+    options = {**_TRANSPORT_OPTIONS, "used_by": name}
     app = Celery(name, broker=settings.CELERY_BROKER_URL, set_as_current=False)
     app.conf.update(
         task_serializer="json",
         accept_content=["json"],
         result_backend=None,
         task_ignore_result=True,
-        broker_transport_options=_TRANSPORT_OPTIONS,
+        broker_transport_options=options,
         broker_connection_timeout=SOCKET_TIMEOUT_SECONDS,
         broker_connection_retry=False,
         broker_pool_limit=10,
