@@ -56,6 +56,11 @@ class OwnServer(ABC):
         except (OSError, ValueError):
             return 0
 
+    @property
+    def pid(self) -> int | None:
+        """The server's process, or None while it doesn't run."""
+        return self._process.pid if self._process is not None and self.running else None
+
     def start(self) -> None:
         """Start the server, after making its data the first time, and wait until it answers.
 
@@ -85,6 +90,21 @@ class OwnServer(ABC):
             stop(self._process, self.stop_signal, grace=self.stop_seconds)
             self._process = None
 
+    def kill(self) -> None:
+        """Have the server die at once, as in a crash; what it had started finds out by itself."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def relaunch(self) -> None:
+        """Start a server that was killed once more, on its old port, without waiting until it answers.
+
+        It can end again soon after, as long as something of the one before it is left; `running` says so.
+        """
+        if not self.running:
+            self._spawn()
+
     # --- for the two servers ------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -105,7 +125,7 @@ class OwnServer(ABC):
 
     # --- inside -------------------------------------------------------------------------------------------------
 
-    def _launch(self) -> None:
+    def _spawn(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self.command(),
@@ -119,6 +139,9 @@ class OwnServer(ABC):
         assert self._process.stdin is not None
         with self._process.stdin as pipe:
             pipe.write(self.configuration().encode())
+
+    def _launch(self) -> None:
+        self._spawn()
         deadline = time.monotonic() + self.start_seconds
         while True:
             try:

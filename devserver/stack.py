@@ -3,8 +3,10 @@
 import re
 import sys
 import time
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TextIO
 
 from devserver import loopback
 from devserver.choices import Choices, child_environment
@@ -27,22 +29,35 @@ _READY_SECONDS = 60.0
 class Stack:
     """One console with all that it stands on."""
 
-    def __init__(self, choices: Choices) -> None:
-        """Describe it; nothing is started yet."""
+    def __init__(
+        self, choices: Choices, *, processes: Mapping[str, str] | None = None, output: TextIO | None = None
+    ) -> None:
+        """Describe it; nothing is started yet.
+
+        Args:
+            choices: What whoever starts it has chosen.
+            processes: Commands by the names of the processes; default those of the Procfile.
+            output: Where the processes' lines go; default standard output.
+        """
         self._choices = choices
+        self._processes = processes if processes is not None else read_procfile(PROJECT / "Procfile")
         self._folder = DataFolder(choices.data_dir)
         self._prepared = self._folder.path / "prepared"
-        self._servers: list[OwnServer] = []
-        self._environment: dict[str, str] = child_environment(choices)
-        self._supervisor = Supervisor(environment=self._environment, folder=PROJECT)
+        self.servers: list[OwnServer] = []
+        self.environment: dict[str, str] = child_environment(choices)
+        self.supervisor = Supervisor(environment=self.environment, folder=PROJECT, output=output)
 
-    def run(self) -> None:
+    def run(self, attend: Callable[[], None] | None = None) -> None:
         """Start everything, say when it is ready, and stay until a signal asks for a stop; then stop everything.
+
+        Args:
+            attend: Called once all is ready, and everything is stopped when it returns; it has to let the supervisor
+                tick and to heed its `stop_requested`. Default: stay, and end it all when one of the processes ends.
 
         Raises:
             StartError: Something didn't start, or a process ended by itself; the rest has been stopped.
         """
-        self._supervisor.install_signals()
+        self.supervisor.install_signals()
         with ExitStack() as cleanup:
             self._folder.lock()
             cleanup.callback(self._folder.unlock)
@@ -53,15 +68,15 @@ class Stack:
                 )
             for step in (self._start_servers, self._prepare, self._start_processes):
                 step(cleanup)
-                if self._supervisor.stop_requested:
+                if self.supervisor.stop_requested:
                     return
-            self._watch()
+            (attend or self._watch)()
 
     # --- steps --------------------------------------------------------------------------------------------------
 
     def _start_servers(self, cleanup: ExitStack) -> None:
         """Start our own databases, or take the ones that exist."""
-        environment, folder = self._environment, self._folder.path
+        environment, folder = self.environment, self._folder.path
         if self._choices.database_url is None:
             postgres = Postgres(folder / "postgres")
             self._start_server(postgres, cleanup)
@@ -80,16 +95,16 @@ class Stack:
         # Registered before it starts, so that a start that fails halfway leaves nothing behind.
         cleanup.callback(server.stop)
         server.start()
-        self._servers.append(server)
-        self._supervisor.say(f"{server.name} listens on {loopback.HOST}:{server.port}; its log is {server.log}")
+        self.servers.append(server)
+        self.supervisor.say(f"{server.name} listens on {loopback.HOST}:{server.port}; its log is {server.log}")
 
     def _prepare(self, _cleanup: ExitStack) -> None:
         """Make what is missing: tables, sample data, the providers' archive, the console's tables, the user admin."""
-        choices, environment, folder = self._choices, self._environment, self._folder
+        choices, environment, folder = self._choices, self.environment, self._folder
         url = environment["DATABASE_URL"]
         tables = prepare_core_tables(url, choices, folder)
         if tables.missing:
-            self._supervisor.say(f"The database lacks tables of the core's: {', '.join(tables.missing)}.")
+            self.supervisor.say(f"The database lacks tables of the core's: {', '.join(tables.missing)}.")
         # Where the data or the broker is somebody's, a real core's worker may be there; ours would take its tasks.
         demo = choices.demo if choices.demo is not None else tables.ours and choices.redis_urls is None
         environment |= {
@@ -107,11 +122,11 @@ class Stack:
             environment |= {"OPS_ADMIN_PASSWORD": password, "OPS_ADMIN_RESET": "1" if set_password else "0"}
             steps["prepare"] = [sys.executable, "-m", "devserver.prepare"]
         if tables.empty:
-            self._supervisor.say("Loading the sample data; this is done once.")
+            self.supervisor.say("Loading the sample data; this is done once.")
             steps["sample"] = [sys.executable, "-m", "demo.sample_data", "--database-url", url]
         if demo and not Path(environment["DEMO_ARCHIVE_DIR"]).exists():
             steps["archive"] = [sys.executable, "-m", "demo.archive", "--folder", environment["DEMO_ARCHIVE_DIR"]]
-        if self._supervisor.run_to_end(steps):
+        if self.supervisor.run_to_end(steps):
             self._prepared.write_text(current)
         for name in ("OPS_ADMIN_PASSWORD", "OPS_ADMIN_RESET"):
             environment.pop(name, None)  # nobody else needs it
@@ -121,16 +136,16 @@ class Stack:
         """Say whether Django has nothing to do, by the stamp of the last start."""
         if self._choices.database_url is not None:
             return False  # somebody's: it may have been emptied or replaced meanwhile
-        if not Path(self._environment["OPS_STATIC_ROOT"]).is_dir():
+        if not Path(self.environment["OPS_STATIC_ROOT"]).is_dir():
             return False
         return self._prepared.exists() and self._prepared.read_text() == current
 
     def _start_processes(self, cleanup: ExitStack) -> None:
         """Start the processes of the Procfile and wait until all are ready."""
-        supervisor, readiness = self._supervisor, Readiness(self._choices.port)
+        supervisor, readiness = self.supervisor, Readiness(self._choices.port)
         cleanup.callback(supervisor.stop, grace=_STOP_SECONDS)
-        for name, command in read_procfile(PROJECT / "Procfile").items():
-            if name != _STAND_IN or self._environment["OPS_DEMO"] == "1":
+        for name, command in self._processes.items():
+            if name != _STAND_IN or self.environment["OPS_DEMO"] == "1":
                 supervisor.start(name, command, readiness.listener(name))
         deadline = time.monotonic() + _READY_SECONDS
         while waiting := readiness.waiting_for():
@@ -153,13 +168,13 @@ class Stack:
         Raises:
             StartError: A process or a database ended by itself.
         """
-        self._supervisor.tick()
-        if self._supervisor.stop_requested:
-            self._supervisor.say("Stopping …")
+        self.supervisor.tick()
+        if self.supervisor.stop_requested:
+            self.supervisor.say("Stopping …")
             return True
-        if (member := self._supervisor.ended()) is not None:
+        if (member := self.supervisor.ended()) is not None:
             raise StartError(f"The process {member.name!r} ended by itself with exit code {member.code}.")
-        for server in self._servers:
+        for server in self.servers:
             if not server.running:
                 raise StartError(f"{server.name} ended by itself; its log is {server.log}.")
         return False

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 # What is neither the console's code nor decides how the database has to look.
-_IGNORED = {"tests", "bench", "apps", "node_modules", "screenshots"}
+_IGNORED = {"tests", "bench", "chaos", "apps", "node_modules", "screenshots"}
 
 
 def stamp(project: Path, environment: Mapping[str, str]) -> str:

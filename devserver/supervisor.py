@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import IO, TextIO
 
 from devserver.child import dying_with_parent, kill_session
 from devserver.errors import StartError
@@ -21,14 +21,23 @@ _TICK = 0.2  # seconds between two looks at who has ended
 
 @dataclass(slots=True, eq=False)
 class Member:
-    """A process under supervision."""
+    """A process under supervision; `code` is its exit code once it has ended."""
 
     name: str
-    process: "subprocess.Popen[bytes]"
+    argv: list[str]
     on_line: Callable[[str], None] | None
     colour: int
-    pending: bytes = b""
+    process: "subprocess.Popen[bytes]"
     code: int | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Stream:
+    """What a process prints. It may outlive the process: whatever that has started can hold it too."""
+
+    member: Member
+    file: IO[bytes]
+    pending: bytes = b""
 
 
 class Supervisor:
@@ -52,6 +61,7 @@ class Supervisor:
         self._output: TextIO | None = output or sys.stdout
         self._selector = selectors.DefaultSelector()
         self._members: list[Member] = []
+        self._streams: list[_Stream] = []
         self._width = len("maintenance")
 
     def install_signals(self) -> None:
@@ -74,23 +84,39 @@ class Supervisor:
         """
         # exec: the process that we signal is the program itself, not a shell around it.
         argv = ["/bin/sh", "-c", f"exec {command}"] if isinstance(command, str) else list(command)
-        process = subprocess.Popen(
-            argv,
-            env=dict(self.environment),
-            cwd=self._folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            # A session of its own: Ctrl-C reaches only us, and we stop them in our order. Celery, for one, takes a
-            # signal to its whole group as an order to drop the tasks that run.
-            start_new_session=True,
-            preexec_fn=dying_with_parent(signal.SIGTERM),  # noqa: PLW1509 - it calls one function of the C library
-        )
-        assert process.stdout is not None
-        os.set_blocking(process.stdout.fileno(), False)
-        member = Member(name, process, on_line, _COLOURS[len(self._members) % len(_COLOURS)])
+        colour = _COLOURS[len(self._members) % len(_COLOURS)]
+        member = Member(name, argv, on_line, colour, self._launch(argv))
         self._members.append(member)
-        self._selector.register(process.stdout, selectors.EVENT_READ, member)
+        self._listen(member)
+
+    def restart(self, name: str) -> None:
+        """Start a process that has ended once more; what it had started and left behind is left alone.
+
+        Raises:
+            ValueError: It has not ended.
+        """
+        member = self.member(name)
+        if member.code is None:
+            raise ValueError(f"The process {name!r} has not ended.")
+        member.process = self._launch(member.argv)
+        member.code = None
+        self._listen(member)
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The processes, in the order in which they were first started."""
+        return tuple(self._members)
+
+    def member(self, name: str) -> Member:
+        """Return the process of this name.
+
+        Raises:
+            LookupError: There is none.
+        """
+        for member in self._members:
+            if member.name == name:
+                return member
+        raise LookupError(f"No process is called {name!r}.")
 
     def run_to_end(self, commands: Mapping[str, Sequence[str]]) -> bool:
         """Run commands side by side until all have ended.
@@ -124,7 +150,8 @@ class Supervisor:
             self._read(key.data)
         for member in self._members:
             if member.code is None and (code := member.process.poll()) is not None:
-                self._read(member, last=True)
+                for stream in [stream for stream in self._streams if stream.member is member]:
+                    self._read(stream, last=True)
                 member.code = code
 
     def ended(self) -> Member | None:
@@ -151,7 +178,8 @@ class Supervisor:
             # Also where the process has ended: what it started may live on.
             kill_session(member.process)
             member.process.wait()
-            self._forget(member)
+        for stream in list(self._streams):
+            self._close(stream)
         self._members.clear()
 
     def say(self, sentence: str) -> None:
@@ -171,33 +199,54 @@ class Supervisor:
 
     # --- inside -------------------------------------------------------------------------------------------------
 
-    def _read(self, member: Member, *, last: bool = False) -> None:
-        assert member.process.stdout is not None
-        try:
-            while chunk := os.read(member.process.stdout.fileno(), 65536):
-                member.pending += chunk
+    def _launch(self, argv: Sequence[str]) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            argv,
+            env=dict(self.environment),
+            cwd=self._folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            # A session of its own: Ctrl-C reaches only us, and we stop them in our order. Celery, for one, takes a
+            # signal to its whole group as an order to drop the tasks that run.
+            start_new_session=True,
+            preexec_fn=dying_with_parent(signal.SIGTERM),  # noqa: PLW1509 - it calls one function of the C library
+        )
+
+    def _listen(self, member: Member) -> None:
+        file = member.process.stdout
+        assert file is not None
+        os.set_blocking(file.fileno(), False)
+        stream = _Stream(member, file)
+        self._streams.append(stream)
+        self._selector.register(file, selectors.EVENT_READ, stream)
+
+    def _read(self, stream: _Stream, *, last: bool = False) -> None:
+        closed = False
+        with suppress(BlockingIOError):
+            while chunk := os.read(stream.file.fileno(), 65536):
+                stream.pending += chunk
                 if len(chunk) < 65536:
                     break
             else:
-                last = True
-                self._selector.unregister(member.process.stdout)
-        except (BlockingIOError, KeyError):
-            pass  # nothing to read at the moment, or closed already
-        *lines, member.pending = member.pending.split(b"\n")
-        if last and member.pending:
-            lines.append(member.pending)
-            member.pending = b""
+                last = closed = True
+        *lines, stream.pending = stream.pending.split(b"\n")
+        if last and stream.pending:
+            lines.append(stream.pending)
+            stream.pending = b""
+        if closed:
+            self._close(stream)
+        member = stream.member
         for line in lines:
             text = line.decode("utf-8", "replace").rstrip("\r")
             self._print(member.name, member.colour, text)
             if member.on_line is not None:
                 member.on_line(text)
 
-    def _forget(self, member: Member) -> None:
-        assert member.process.stdout is not None
-        with suppress(KeyError):
-            self._selector.unregister(member.process.stdout)
-        member.process.stdout.close()
+    def _close(self, stream: _Stream) -> None:
+        self._streams.remove(stream)
+        self._selector.unregister(stream.file)
+        stream.file.close()
 
     def _print(self, name: str, colour: int, text: str) -> None:
         label = f"{name:<{self._width}} | "

@@ -3,6 +3,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,13 @@ def start(supervisor: Supervisor, name: str, program: str) -> None:
     deadline = time.monotonic() + 10
     while not lines:
         assert time.monotonic() < deadline, f"{name} printed nothing"
+        supervisor.tick()
+
+
+def tick_until(supervisor: Supervisor, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
         supervisor.tick()
 
 
@@ -114,6 +122,44 @@ def test_who_ended_is_known(supervisor: Supervisor) -> None:
         supervisor.tick()
     assert (member.name, member.code) == ("brief", 7)
     supervisor.stop(grace=1)
+
+
+def test_one_that_has_ended_can_be_started_again(supervisor: Supervisor, output: io.StringIO) -> None:
+    start(supervisor, "patient", PATIENT)
+    with pytest.raises(ValueError, match="has not ended"):
+        supervisor.restart("patient")
+    before = supervisor.member("patient").process.pid
+    os.kill(before, signal.SIGKILL)
+    tick_until(supervisor, lambda: supervisor.ended() is not None)
+
+    supervisor.restart("patient")
+    tick_until(supervisor, lambda: output.getvalue().count("patient     | up") == 2)
+
+    assert supervisor.ended() is None
+    assert [member.name for member in supervisor.members] == ["patient"]
+    assert supervisor.member("patient").process.pid != before
+    supervisor.stop(grace=10)
+
+
+def test_what_a_killed_one_left_behind_is_still_heard_after_its_restart(
+    supervisor: Supervisor, output: io.StringIO, tmp_path: Path
+) -> None:
+    parent = ["/bin/sh", "-c", "(while [ ! -e go ]; do sleep 0.05; done; echo child) & echo parent; wait"]
+    supervisor.start("parent", parent)
+    tick_until(supervisor, lambda: "| parent" in output.getvalue())
+    supervisor.member("parent").process.kill()
+    tick_until(supervisor, lambda: supervisor.ended() is not None)
+    supervisor.restart("parent")
+
+    (tmp_path / "go").touch()
+
+    tick_until(supervisor, lambda: output.getvalue().count("parent      | child") == 2)
+    supervisor.stop(grace=1)
+
+
+def test_who_is_not_there_cannot_be_asked_for(supervisor: Supervisor) -> None:
+    with pytest.raises(LookupError, match="No process is called 'nobody'"):
+        supervisor.member("nobody")
 
 
 def test_a_reader_that_leaves_ends_it_all(tmp_path: Path) -> None:
