@@ -346,17 +346,22 @@ def _decoded(backend: BaseKeyValueStoreBackend, value: bytes | str) -> dict[str,
 
 
 def _state(meta: dict[str, Any]) -> TaskState:
-    ended_at = meta.get("date_done")
-    with suppress(TypeError, ValueError):
-        ended_at = datetime.fromisoformat(ended_at) if isinstance(ended_at, str) else ended_at
-    if isinstance(ended_at, datetime):
-        ended_at = ended_at.replace(tzinfo=UTC) if ended_at.tzinfo is None else ended_at.astimezone(UTC)
+    traceback = meta.get("traceback")
     return TaskState(
         state=str(meta.get("status")),
         result=meta.get("result"),
-        traceback=meta.get("traceback"),
-        ended_at=ended_at if isinstance(ended_at, datetime) else None,
+        traceback=str(traceback) if traceback else None,
+        ended_at=_ended_at(meta.get("date_done")),
     )
+
+
+def _ended_at(moment: Any) -> datetime | None:
+    # A moment near the ends of what Python can tell has none in UTC.
+    with suppress(TypeError, ValueError, OverflowError):
+        moment = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+        if isinstance(moment, datetime):
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return None
 
 
 def _moment(epoch_seconds: Any) -> datetime | None:
