@@ -254,7 +254,7 @@ def ask_workers(*, registered: bool = False, missing_from: Collection[str] = ())
     # In the order in which a task goes its way: one that moves on meanwhile is seen twice, not missed.
     waiting = waiting_in(missing_from) if missing_from else {}
     try:
-        held = [inspect.reserved() or {}, inspect.scheduled() or {}] if missing_from else []
+        held: list[dict[str, Any]] = [inspect.reserved() or {}, inspect.scheduled() or {}] if missing_from else []
         active = inspect.active() or {}
         queues = inspect.active_queues() or {} if registered or missing_from else {}
         tasks = inspect.registered() or {} if registered else {}

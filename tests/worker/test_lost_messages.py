@@ -53,7 +53,7 @@ def test_what_may_run_only_once_is_not_lost_while_a_busy_worker_has_its_message(
     look_for_losses(workers_answer(reserved=(str(Dispatch.objects.get().task_id),)))
 
     assert Job.objects.get().status == QUEUED
-    assert claim(job_id)
+    assert claim(job_id).job_id == job_id
 
 
 def test_what_may_run_only_once_is_not_lost_because_another_message_is(submit: Submit) -> None:
@@ -62,7 +62,7 @@ def test_what_may_run_only_once_is_not_lost_because_another_message_is(submit: S
     look_for_losses(workers_answer())
 
     assert Job.objects.get(pk=once).status == QUEUED
-    assert claim(once)
+    assert claim(once).job_id == once
     assert [message["job_id"] for message in messages(own_tasks.QUEUE)] == [once, other]
 
 
