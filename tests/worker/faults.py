@@ -45,13 +45,17 @@ def messages(queue: str) -> list[dict[str, Any]]:
 def lose_message(queue: str, job_id: int) -> None:
     """Take a job's message out of its queue, as if Redis had lost it."""
     with closing(redis.Redis.from_url(settings.CELERY_BROKER_URL)) as client:
-        (raw,) = [raw for raw in client.lrange(queue, 0, -1) if json.loads(raw)["headers"]["job_id"] == job_id]
-        assert client.lrem(queue, 0, raw) == 1
+        assert client.lrem(queue, 0, copy_message(queue, job_id)) == 1
 
 
-def double_message(queue: str, job_id: int, *, times: int = 1) -> None:
-    """Have a job's message come more often than once."""
+def copy_message(queue: str, job_id: int) -> Any:
+    """Return a job's message as it waits in its queue."""
     with closing(redis.Redis.from_url(settings.CELERY_BROKER_URL)) as client:
-        (raw,) = [raw for raw in client.lrange(queue, 0, -1) if json.loads(raw)["headers"]["job_id"] == job_id]
-        for _ in range(times):
-            client.lpush(queue, raw)
+        found: list[Any] = client.lrange(queue, 0, -1)
+    return next(raw for raw in found if json.loads(raw)["headers"]["job_id"] == job_id)
+
+
+def redeliver(queue: str, raw: Any) -> None:
+    """Have a message come once more, now or an hour later."""
+    with closing(redis.Redis.from_url(settings.CELERY_BROKER_URL)) as client:
+        client.lpush(queue, raw)
