@@ -20,6 +20,7 @@ from jobs.gateway import ActiveTask, TaskState
 from jobs.handover import CHECK_AFTER
 from jobs.models import ACTIVE_STATUSES, DONE, FAILED, QUEUED, RETRYING, RUNNING, Dispatch, Job, Outcome
 from jobs.outcomes import Verdict, judge
+from jobs.retry_rules import AMBIGUOUS
 from opsconsole import failpoints
 from opsconsole.redaction import redact, redact_text
 
@@ -68,7 +69,7 @@ def settle(dispatch: Dispatch, state: TaskState) -> bool:
     """
     # Before it is judged: an error may quote a message, and its text is known for one only by its key.
     state = replace(state, result=redact(state.result))
-    verdict = judge(state)
+    verdict = _judged(dispatch, state)
     error = redact_text(verdict.error) if verdict.error else None
     with transaction.atomic():
         status, delay = _move_job(dispatch, verdict)
@@ -119,6 +120,15 @@ def bounded_result(result: Any) -> Any:
     if len(text) > MAX_RESULT_BYTES:
         return {"note": f"The result is larger than {MAX_RESULT_BYTES:,} bytes and was not kept."}
     return redact(json.loads(text))
+
+
+def _judged(dispatch: Dispatch, state: TaskState) -> Verdict:
+    """Return how an attempt ended; of one that may take effect only once and has not returned, nobody knows."""
+    verdict = judge(state)
+    if not dispatch.at_most_once or state.state == "SUCCESS" or (verdict.error or "").startswith(AMBIGUOUS):
+        return verdict
+    # It may have acted before it was killed; what the message says of itself can be from the attempt before.
+    return replace(verdict, error=f"{AMBIGUOUS} {verdict.error}")
 
 
 def _move_job(dispatch: Dispatch, verdict: Verdict) -> tuple[str | None, int | None]:

@@ -9,9 +9,10 @@ import redis
 from django.conf import settings
 
 from identities.operations import backfill_conversations
-from jobs import sweeper
+from jobs import operations, sweeper
 from jobs.models import DONE, FAILED, RETRYING, Dispatch, Job
-from tests.cast import OPERATOR, make_identity
+from opsconsole.errors import Conflict
+from tests.cast import OPERATOR, make_conversation, make_identity, make_job, make_message
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -64,3 +65,33 @@ def test_a_result_that_makes_no_sense_keeps_no_other_from_being_settled(
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
     if meta.get("status") != ["SUCCESS"]:
         assert Job.objects.get(pk=odd.job_id).status in {DONE, RETRYING, FAILED}
+
+
+@pytest.mark.parametrize("exception", ["WorkerLostError", "TimeLimitExceeded", "SoftTimeLimitExceeded", "Terminated"])
+def test_a_send_whose_process_was_killed_runs_again_only_once_that_is_confirmed(exception: str) -> None:
+    # What the message says is from the attempt before: the process could not write any more.
+    message = make_message(make_conversation(make_identity()), remote_visibility="send_failed")
+    job = make_job("message.send_manual", queue_name="messages", payload={"message_id": message.pk})
+    operations.retry_job(job.pk, actor=OPERATOR)
+    leave(Dispatch.objects.get(), status="FAILURE", result={"exc_type": exception, "exc_message": ["killed"]})
+    sweeper.settle_ended()
+
+    assert Job.objects.get().status == FAILED
+    with pytest.raises(Conflict) as refusal:
+        operations.retry_job(job.pk, actor=OPERATOR)
+    assert refusal.value.code == "confirmation_required"
+
+
+def test_a_send_that_was_revoked_runs_again_only_once_that_is_confirmed() -> None:
+    message = make_message(make_conversation(make_identity()), remote_visibility="send_failed")
+    job = make_job("message.send_manual", queue_name="messages", payload={"message_id": message.pk})
+    operations.retry_job(job.pk, actor=OPERATOR)
+    # A revoked task may have been terminated in the middle of its work.
+    leave(
+        Dispatch.objects.get(), status="REVOKED", result={"exc_type": "TaskRevokedError", "exc_message": ["terminated"]}
+    )
+    sweeper.settle_ended()
+
+    with pytest.raises(Conflict) as refusal:
+        operations.retry_job(job.pk, actor=OPERATOR)
+    assert refusal.value.code == "confirmation_required"
