@@ -69,9 +69,12 @@ services_key = pytest.StashKey[Services]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --variant."""
+    """Add --variant and --machine-minutes."""
     parser.addoption(
         "--variant", choices=("plain", "native"), default="plain", help="of the core's tables (default: plain)"
+    )
+    parser.addoption(
+        "--machine-minutes", type=float, default=0, help="try random lives of jobs for so long, beside the fixed ones"
     )
 
 
