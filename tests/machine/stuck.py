@@ -1,0 +1,33 @@
+"""Which jobs are stuck, by the definition, written a second time: in Python, over the rows."""
+
+from datetime import timedelta
+
+from django.db import connection
+
+from jobs.models import ACTIVE_STATUSES, RUNNING, Dispatch, Job
+
+TIME_LIMIT = timedelta(hours=2)
+WAITING = timedelta(minutes=15)
+UNKNOWN = timedelta(seconds=60)
+
+
+def is_stuck(job: Job) -> bool:
+    """Say whether it runs past its lease or its time limit, is due for too long, or is unknown to the workers."""
+    if job.status not in ACTIVE_STATUSES:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now()")
+        (now,) = cursor.fetchone()
+    attempt = Dispatch.objects.filter(job_id=job.pk, ended_at=None).first()
+    if attempt and attempt.unknown_since and attempt.unknown_since < now - UNKNOWN:
+        return True
+    if job.status == RUNNING:
+        if attempt and not attempt.in_core and attempt.lease_until:
+            return bool(attempt.lease_until < now)
+        return bool(job.updated_at < now - TIME_LIMIT)
+    due = job.next_run_at or job.updated_at
+    if due >= now - WAITING:
+        return False
+    if not attempt or attempt.published_at or attempt.serial_key is None:
+        return True
+    return not Dispatch.objects.filter(serial_key=attempt.serial_key, ended_at=None, pk__lt=attempt.pk).exists()
