@@ -35,8 +35,8 @@ HEARTBEAT_SECONDS: Final = 10.0
 HEARTBEAT_RETRY_SECONDS: Final = 2.0
 # Progress is written at most so often.
 PROGRESS_SECONDS: Final = 0.5
-# How long the end of an attempt is tried to be written while the database does not answer.
-ENDING_SECONDS: Final = 600.0
+# How long the beginning and the end of an attempt are tried to be written while the database does not answer.
+PATIENCE_SECONDS: Final = 600.0
 
 T = TypeVar("T")
 
@@ -207,13 +207,10 @@ class LedgerTask(Task[..., Any]):
         job_id, dispatch_id = headers.get("job_id"), headers.get("dispatch_id")
         if job_id is None and dispatch_id is None:
             return self._submit(args, kwargs)
-        held = attempts.claim(
-            job_id=job_id,
-            dispatch_id=dispatch_id,
-            task_id=str(self.request.id),
-            task=str(self.name),
-            worker=str(self.request.hostname or ""),
-        )
+        message = {"task_id": str(self.request.id), "task": str(self.name), "worker": str(self.request.hostname or "")}
+        # The message is gone with this call. Without patience, a database that is away for a minute would have the
+        # worker take and drop all that waits in its queue.
+        held = _written(lambda: attempts.claim(job_id=job_id, dispatch_id=dispatch_id, **message))
         if held is None:
             logger.warning("attempt.ignored", job=job_id, dispatch=dispatch_id, task=self.name)
             return None
@@ -277,8 +274,8 @@ def _call(stop: Callable[[], object]) -> None:
 
 
 def _written(write: Callable[[], T]) -> T:
-    """Write how an attempt ended, also when the database is away for a while: the work is done and must not be lost."""
-    deadline = time.monotonic() + ENDING_SECONDS
+    """Write that an attempt begins, or how it ended, also when the database is away for a while."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             return write()

@@ -1,14 +1,17 @@
 """An own task's hold on its job, without a worker: what is claimed, by whom, and what becomes of it."""
 
+import threading
 from typing import Any
 
 import pytest
 from django.db import connection
 
+from devserver.loopback import free_port
 from jobs import attempts, sweeper
 from jobs.attempts import Claim, Hold
 from jobs.gateway import ActiveTask, Workers
 from jobs.models import DONE, QUEUED, RUNNING, Dispatch, Job
+from tests.worker import own_tasks
 from tests.worker.conftest import Submit
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,6 +56,31 @@ def test_a_worker_that_tells_of_an_own_task_before_it_has_claimed_it_does_not_cl
     assert Job.objects.get().status == QUEUED
     claimed(dispatch)
     assert (Job.objects.get().status, Job.objects.get().attempts) == (RUNNING, 1)
+
+
+def test_a_task_whose_message_comes_while_the_database_is_away_claims_its_attempt_when_it_is_back(
+    dispatch: Dispatch,
+) -> None:
+    message = {
+        "id": str(dispatch.task_id),
+        "job_id": dispatch.job_id,
+        "dispatch_id": dispatch.pk,
+        "hostname": "own@host",
+    }
+    settings, port = connection.settings_dict, connection.settings_dict["PORT"]
+    connection.close()
+    settings["PORT"] = str(free_port())
+    back = threading.Timer(0.5, settings.__setitem__, ("PORT", port))
+    back.start()
+    own_tasks.count.push_request(**message)
+    try:
+        own_tasks.count(name="a")
+    finally:
+        own_tasks.count.pop_request()
+        back.join()
+
+    assert Job.objects.get().status == DONE
+    assert own_tasks.effects("a") == [str(dispatch.job_id)]
 
 
 def test_the_attempt_of_a_job_whose_row_was_deleted_ends_with_what_its_task_returned(dispatch: Dispatch) -> None:
