@@ -260,6 +260,9 @@ class LifeOfJobs(RuleBasedStateMachine):
         before = Dispatch.objects.filter(job_id=job.pk).count()
         self.memory.runs_allowed[job.pk] += 1
         self.memory.accepted.add(job.pk)
+        # Of the attempt before; a worker may begin with this one at once.
+        may_be_out = job.pk in self.workers.may_be_out
+        self.workers.may_be_out.discard(job.pk)
         try:
             with self._audited("job.retry", job_id=job.pk), self._publishing(fault):
                 operations.retry_job(job.pk, actor=OPERATOR, confirm=confirm, reason=REASON)
@@ -267,12 +270,13 @@ class LifeOfJobs(RuleBasedStateMachine):
             self.memory.runs_allowed[job.pk] -= 1
             if not before:
                 self.memory.accepted.discard(job.pk)
+            if may_be_out:
+                self.workers.may_be_out.add(job.pk)
             return
         assert job.status == FAILED, f"A job was retried that was {job.status}."
         if known.at_most_once and not confirm:
             assert known.core_writes_row, "It may take effect only once, and was retried without a confirmation."
-            assert job.pk not in self.workers.may_be_out, "Its message may be out, and it was retried unconfirmed."
-        self.workers.may_be_out.discard(job.pk)
+            assert not may_be_out, "Its message may be out, and it was retried unconfirmed."
 
     @precondition(lambda self: self.memory.statuses)
     @rule(pick=picks, any_status=now_and_then, terminate=st.booleans())

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.db import connection
+from django.db.models import Q
 
 from jobs.models import ACTIVE_STATUSES, RUNNING, Dispatch, Job
 
@@ -26,8 +27,10 @@ def is_stuck(job: Job) -> bool:
             return bool(attempt.lease_until < now)
         return bool(job.updated_at < now - TIME_LIMIT)
     due = job.next_run_at or job.updated_at
-    if due >= now - WAITING:
-        return False
-    if not attempt or attempt.published_at or attempt.serial_key is None:
-        return True
-    return not Dispatch.objects.filter(serial_key=attempt.serial_key, ended_at=None, pk__lt=attempt.pk).exists()
+    if attempt and attempt.published_at:
+        return bool(max(due, attempt.published_at) < now - WAITING)
+    if not attempt or attempt.serial_key is None:
+        return bool(due < now - WAITING)
+    others = Dispatch.objects.filter(serial_key=attempt.serial_key).exclude(pk=attempt.pk)
+    in_its_way = others.filter(Q(ended_at=None, pk__lt=attempt.pk) | Q(holds_place=True))
+    return bool(due < now - WAITING) and not in_its_way.exists()
