@@ -176,9 +176,14 @@ class ListAdmin(ReadOnlyAdmin[M]):
         self, request: HttpRequest, queryset: QuerySet[M], *args: Any, **kwargs: Any
     ) -> HttpResponse | None:
         """Run an action on the rows that were ticked, never on all that match."""
-        if not chosen_ids(request):
+        chosen = chosen_ids(request)
+        if not chosen:
             self.message_user(request, "Nothing that exists was chosen; nothing was done.", messages.WARNING)
             return HttpResponseRedirect(request.get_full_path())
+        # Django takes whatever was ticked for ids.
+        given = request.POST.copy()
+        given.setlist(helpers.ACTION_CHECKBOX_NAME, [str(pk) for pk in chosen])
+        request.POST = given  # type: ignore[assignment]
         # Actions read what was ticked from the request: the queryset is not to be trusted with “select across”.
         return super().response_action(request, queryset.none(), *args, **kwargs)
 
