@@ -24,7 +24,7 @@ from opsconsole.log_context import message_headers
 from opsconsole.redaction import redact
 
 if TYPE_CHECKING:
-    from kombu.connection import Connection, ConnectionPool
+    from kombu.connection import ConnectionPool
 
 SOCKET_TIMEOUT_SECONDS = 1.0
 # How long to wait for the workers' answers; each broadcast takes this long.
@@ -194,7 +194,7 @@ def publish(message: TaskMessage) -> None:
             raise PublicationInDoubt("The connection to the broker broke while the task was sent.") from error
 
 
-def _check_alive(connection: "Connection") -> None:
+def _check_alive(connection: Any) -> None:
     """Raise one of BROKER_ERRORS unless the broker answers on this connection, made anew if need be."""
     connection.ensure_connection(max_retries=1, interval_start=0, timeout=SOCKET_TIMEOUT_SECONDS)
     if connection.default_channel.client.ping() is not True:

@@ -97,9 +97,14 @@ class Cancelled:
     revocation: Told
 
     @property
+    def is_cancelling(self) -> bool:
+        """Whether its task has not ended yet."""
+        return self.status != "cancelled"
+
+    @property
     def message(self) -> str:
         """What happened, in a sentence or two."""
-        parts = ["Cancelled."] if self.status == "cancelled" else [CANCELLING]
+        parts = [CANCELLING if self.is_cancelling else "Cancelled."]
         if self.warning:
             parts.append(self.warning)
         if self.revocation.broker_down:

@@ -24,6 +24,17 @@ LEASE: Final = "lease"
 LIMIT: Final = "time limit"
 WAITING: Final = "waiting"
 
+# What is said of one of several jobs that are stuck for the same cause, and of many.
+IN_WORDS: Final = {
+    UNKNOWN: ("is known to neither a queue nor a worker.", "are known to neither a queue nor a worker."),
+    LEASE: ("was lost by its worker: its lease has run out.", "were lost by their workers: their leases have run out."),
+    LIMIT: (
+        "has been running for longer than the time limit of its type.",
+        "have been running for longer than the time limits of their types.",
+    ),
+    WAITING: ("is due, and no worker has taken it.", "are due, and no worker has taken them."),
+}
+
 _OPEN: Final = "FROM jobs_dispatch d WHERE d.job_id = jobs.id AND d.ended_at IS NULL"
 # The most telling one first.
 _CONDITIONS: Final = {
@@ -59,7 +70,8 @@ def stuck_condition() -> tuple[Any, ...]:
 
 def stuck_cause() -> tuple[Any, ...]:
     """Return the SQL for why a job of `jobs` is stuck, NULL for one that isn't, followed by its parameters."""
-    cases, params = [], []
+    cases: list[str] = []
+    params: list[Any] = []
     for name, (sql, values) in _causes().items():
         cases.append(f"WHEN {sql} THEN '{name}'")
         params += values
@@ -96,7 +108,7 @@ def advice(row: Mapping[str, Any]) -> str:
         case "time limit":
             return "Find out whether its worker still works on it. If not, set it failed; then it can be retried."
         case "waiting":
-            return f"{_missing(row)} To give it up, cancel it or set it failed."
+            return f"{_missing(row)} To give it up, set it failed."
     return ""
 
 

@@ -49,7 +49,7 @@ class ReasonField(serializers.CharField):
     """
 
     def __init__(self, *, needed: str = "", **kwargs: Any) -> None:
-        optional = {} if needed else {"required": False, "allow_blank": True, "default": ""}
+        optional: dict[str, Any] = {} if needed else {"required": False, "allow_blank": True, "default": ""}
         super().__init__(
             max_length=1_000,
             validators=[ProhibitNullCharactersValidator()],

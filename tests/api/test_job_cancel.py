@@ -167,7 +167,7 @@ def test_terminating_without_the_permission_to_cancel_is_refused(db: None) -> No
 @pytest.mark.django_db(transaction=True)
 def test_terminating_tells_the_workers_to_kill_the_process(terminating_api: APIClient) -> None:
     job = running_core_job()
-    with closing(redis.Redis.from_url(settings.CELERY_BROKER_URL)) as client, client.pubsub() as heard:
+    with closing(redis.Redis.from_url(settings.CELERY_BROKER_URL)) as client, client.pubsub() as heard:  # type: ignore[no-untyped-call]
         heard.psubscribe("*pidbox*")
         answer = cancelled(terminating_api, job.pk, terminate=True, reason="It hangs.")
         message = _next_message(heard)
@@ -188,7 +188,7 @@ def test_terminating_tells_the_workers_to_kill_the_process(terminating_api: APIC
 def test_without_terminating_the_workers_are_only_told_not_to_begin(api: APIClient) -> None:
     job = make_job(status="queued")
     make_attempt(job.pk)
-    with closing(redis.Redis.from_url(settings.CELERY_BROKER_URL)) as client, client.pubsub() as heard:
+    with closing(redis.Redis.from_url(settings.CELERY_BROKER_URL)) as client, client.pubsub() as heard:  # type: ignore[no-untyped-call]
         heard.psubscribe("*pidbox*")
         assert cancelled(api, job.pk)["message"] == "Cancelled."
         assert _next_message(heard)["arguments"]["terminate"] is False
