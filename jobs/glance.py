@@ -27,6 +27,7 @@ def glances(
             "id": row["id"],
             "title": titles.get(row["job_type"], row["job_type"]),
             "status": row["status"],
+            "cancel_requested_at": row["cancel_requested_at"],
             "subject": (concerns or {}).get(row["id"]),
             "error": redact_start(row["last_error"] or "", error_length),
             "since": row["started_at"] or row["updated_at"],

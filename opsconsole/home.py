@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from jobs import counts, recent, run_queries, subjects
-from jobs.admin.looks import TABS, of_run, of_status
+from jobs.admin.looks import TABS, of_job, of_run, of_status
 from jobs.admin.runs import jobs_words
 from jobs.filters import OTHER, JobFilter
 from jobs.glance import glances
@@ -67,7 +67,7 @@ def _jobs() -> dict[str, Any]:
     failed = recent.newest_ids(JobFilter(statuses=(FAILED,)), limit=SHOWN)
     rows = by_id([*running, *failed], error_length=recent.ERROR_LENGTH) if running or failed else []
     concerns = subjects.registered().of({row["id"]: row["payload"] for row in rows})
-    found = [job | {"look": of_status(job["status"])} for job in glances(rows, concerns)]
+    found = [job | {"look": of_job(job)} for job in glances(rows, concerns)]
     return {
         "running": [job for job in found if job["id"] in running],
         "failed": [job for job in found if job["id"] in failed],
@@ -80,7 +80,11 @@ def _runs() -> dict[str, Any]:
     shown = [summary(run, members[run.pk]) for run in runs]
     return {
         "runs": [
-            run | {"look": of_run(run["status"], run["by_status"]), "jobs_words": jobs_words(run["by_status"])}
+            run
+            | {
+                "look": of_run(run["status"], run["by_status"], run["cancelling"]),
+                "jobs_words": jobs_words(run["by_status"], run["cancelling"]),
+            }
             for run in shown
         ]
     }

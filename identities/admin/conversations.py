@@ -13,11 +13,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from identities import operations, queries
-from identities.admin.starting import active_jobs, ids_in, reason_in, start
+from identities.admin.starting import active_jobs, ids_in, start
 from identities.models import Conversation
-from jobs.admin.looks import of_status
+from jobs.admin.looks import of_job
 from opsconsole import formatting, names
-from opsconsole.admin.base import View, actor_of, tell
+from opsconsole.admin.base import View, actor_of, reason_in, tell
 from opsconsole.admin.lists import Cursor, EmptyList, ListAdmin, ListPage, chosen_ids, list_page
 from opsconsole.errors import NotFound, Refused
 from opsconsole.filter_forms import FilterForm, IdField
@@ -164,7 +164,7 @@ class ConversationAdmin(ListAdmin[Conversation]):
             "rows": rows,
             "gone": len(chosen) - len(rows),
             "inactive": sorted({row.identity.display_name for row in rows if not row.identity.is_active}),
-            "active": [job | {"look": of_status(job["status"])} for jobs in active.values() for job in jobs][:10],
+            "active": [job | {"look": of_job(job)} for jobs in active.values() for job in jobs][:10],
             "back_url": self.url("changelist"),
         }
         return self.page(request, "identities/backfill_messages.html", context, title="Backfill messages")

@@ -13,17 +13,17 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from identities import operations, queries
-from identities.admin.starting import active_jobs, ids_in, reason_in, start
+from identities.admin.starting import active_jobs, ids_in, start
 from identities.models import Identity
 from identities.queries import CredentialState
 from identities.representation import identities_as_json
 from jobs import recent
-from jobs.admin.looks import of_status
+from jobs.admin.looks import of_job
 from jobs.filters import JobFilter
 from jobs.glance import glances
 from jobs.models import RUNNING
 from opsconsole import formatting, names
-from opsconsole.admin.base import View, actor_of
+from opsconsole.admin.base import View, actor_of, reason_in
 from opsconsole.admin.lists import Cursor, EmptyList, ListAdmin, ListPage, chosen_ids
 from opsconsole.errors import NotFound
 from opsconsole.filter_forms import FilterForm
@@ -142,7 +142,7 @@ class IdentityAdmin(ListAdmin[Identity]):
             format_html(' <span class="oc-subtle">+{} waiting</span>', shown["waiting"]) if shown["waiting"] else ""
         )
         moves = job["status"] == RUNNING and job["progress"]
-        inner = formatting.bar(job["progress"]) if moves else formatting.badge(of_status(job["status"]))
+        inner = formatting.bar(job["progress"]) if moves else formatting.badge(of_job(job))
         return format_html(
             '<a class="oc-link oc-job" href="{}"><span>{}{}</span>{}</a>',
             page_of("job", job["id"]) or "#",
@@ -197,7 +197,7 @@ class IdentityAdmin(ListAdmin[Identity]):
                 "identity": identity,
                 "chosen": identity.is_active and (everybody or identity.pk in chosen),
                 "credential_missing": credentials[identity.pk].status == "missing",
-                "active": [job | {"look": of_status(job["status"])} for job in active.get(identity.pk, [])],
+                "active": [job | {"look": of_job(job)} for job in active.get(identity.pk, [])],
             }
             for identity in found
         ]
@@ -220,7 +220,7 @@ class IdentityAdmin(ListAdmin[Identity]):
             return self.missing(request, NotFound(f"There is no identity {object_id[:50]}."))
         may_see_jobs = request.user.has_perm("jobs.view_job")
         newest = recent.newest(JobFilter(identity_id=identity.pk), limit=RECENT_JOBS) if may_see_jobs else []
-        jobs = [job | {"look": of_status(job["status"])} for job in glances(newest)]
+        jobs = [job | {"look": of_job(job)} for job in glances(newest)]
         credentials = queries.credential_states([identity.pk])[identity.pk]
         context = {
             "identity": identity,

@@ -9,7 +9,6 @@ from jobs import catalog, recent
 from jobs.glance import glances
 from jobs.receipts import Submitted
 from opsconsole.admin.base import tell, tell_done
-from opsconsole.audit import MAX_REASON_LENGTH
 from opsconsole.errors import OpsError
 from opsconsole.links import page_of
 from opsconsole.row_ids import row_id
@@ -27,11 +26,6 @@ class HasList(Protocol):
 def ids_in(values: list[str]) -> list[int]:
     """Return the ids among what an address or a form names, each once; what can be no id is left out."""
     return list(dict.fromkeys(pk for value in values[:MAX_IDS] if (pk := row_id(value))))
-
-
-def reason_in(request: HttpRequest) -> str:
-    """Return the reason that was typed."""
-    return request.POST.get("reason", "").replace("\x00", "").strip()[:MAX_REASON_LENGTH]
 
 
 def start(request: HttpRequest, operation: Callable[[], Submitted], *, back: str, home: str) -> HttpResponse:

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from jobs.admin.looks import of_status, title_of
+from jobs.admin.looks import of_job, title_of
 from jobs.models import RUNNING, Job
 from opsconsole import formatting
 from opsconsole.links import page_of
@@ -27,15 +27,19 @@ class JobColumns(Base):
     def state(self, obj: Job) -> SafeString:
         """The status, and whether it is stuck."""
         shown = vars(obj)["shown"]
-        stuck = SafeString(' <span class="oc-stuck">stuck</span>') if shown["stuck"] else SafeString("")
-        return format_html("{}{}", formatting.badge(of_status(shown["status"])), stuck)
+        stuck = format_html(
+            ' <span class="oc-stuck" title="{}">stuck</span>' if shown["stuck"] else "", shown["stuck_reason"]
+        )
+        return format_html("{}{}", formatting.badge(of_job(shown)), stuck)
 
     @admin.display(description="Job")
     def job(self, obj: Job) -> SafeString:
-        """What it is, and the first line of its error."""
+        """What it is, the first line of its error, and why it is stuck."""
         shown = vars(obj)["shown"]
         line = formatting.first_line(shown["last_error"])
         error = format_html('<span class="oc-error-line" title="{}">{}</span>', line, line) if line else SafeString("")
+        if shown["stuck_because"]:
+            error += format_html('<span class="oc-stuck-line">{}</span>', shown["stuck_because"])
         return format_html(
             '<span class="oc-job"><a class="oc-strong" href="{}">{} <span class="oc-subtle">#{}</span></a>{}</span>',
             self.url("change", obj.pk, query=kept_filters(vars(obj)["back"])),
@@ -87,25 +91,32 @@ class JobColumns(Base):
 
     @admin.display(description="")
     def buttons(self, obj: Job) -> SafeString:
-        """What can be done with this row. The button posts the list's own form, which has the CSRF token."""
-        shown = vars(obj)["shown"]
-        if not shown["may_retry"]:
-            return SafeString("")
-        asks = bool(shown["can"].get("confirm"))
-        return format_html(
+        """What can be done with this row: a button posts the list's own form, a link leads to a page that asks."""
+        may, query = vars(obj)["shown"]["may"], "back=list&" + kept_filters(vars(obj)["back"])
+        retry = format_html(
             '<button type="submit" class="oc-button oc-small" formaction="{}" aria-label="Retry job {}">'
             '<span class="material-symbols-outlined" aria-hidden="true">replay</span>Retry{}</button>',
-            self.url("retry", obj.pk, query="back=list&" + kept_filters(vars(obj)["back"])),
+            self.url("retry", obj.pk, query=query),
             obj.pk,
-            "…" if asks else "",
+            "…" if vars(obj)["shown"]["can"].get("confirm") else "",
         )
+        link = (
+            '<a class="oc-button oc-small" href="{}" aria-label="{} job {}">'
+            '<span class="material-symbols-outlined" aria-hidden="true">{}</span>{}…</a>'
+        )
+        cancel = format_html(link, self.url("cancel", obj.pk, query=query), "Cancel", obj.pk, "block", "Cancel")
+        fail = format_html(link, self.url("fail", obj.pk, query=query), "Set failed:", obj.pk, "error", "Set failed")
+        shown = [(button,) for name, button in (("retry", retry), ("fail", fail), ("cancel", cancel)) if name in may]
+        if not shown:
+            return SafeString("")
+        return format_html('<span class="oc-row-buttons">{}</span>', format_html_join("", "{}", shown))
 
     def action_checkbox(self, obj: Job) -> SafeString:
-        """Offer only what can be retried without a confirmation to be ticked."""
+        """Offer only that to be ticked which one of the actions can be done to."""
         shown = vars(obj)["shown"]
-        return (
-            super().action_checkbox(obj) if shown["may_retry"] and not shown["can"].get("confirm") else SafeString("")
-        )
+        # What needs a confirmation is retried by itself.
+        may = shown["may"] - ({"retry"} if shown["can"].get("confirm") else set())
+        return super().action_checkbox(obj) if may else SafeString("")
 
 
 def kept_filters(query: str) -> str:

@@ -2,15 +2,16 @@
 
 from typing import Any, Final
 
-from jobs import queries
-from jobs.admin.looks import handing_over, of_attempt, of_status, title_of
-from jobs.models import ACTIVE_STATUSES, RUNNING
+from jobs import queries, stuck
+from jobs.admin.looks import handing_over, is_cancelling, of_attempt, of_job, title_of
+from jobs.admin.sums import counted
+from jobs.models import ACTIVE_STATUSES, RUNNING, Outcome
 from jobs.queries import Row
 from jobs.representation import attempt_as_json, jobs_as_json
 from opsconsole import audit_queries
 from opsconsole.admin.audit_log import LOOKS as AUDIT_LOOKS
 from opsconsole.audit import entries_about
-from opsconsole.formatting import Look, first_line, size
+from opsconsole.formatting import Look, duration, first_line, size
 from opsconsole.templatetags.console import as_json
 
 # Characters of a payload that a page shows.
@@ -25,6 +26,7 @@ def context(row: Row) -> dict[str, Any]:
     attempts = [attempt_as_json(attempt) for attempt in queries.attempts(row["id"])]
     for attempt in attempts:
         attempt["look"] = of_attempt(attempt)
+        attempt["came_late"] = came_late(attempt)
     payload = as_json(job["payload"])
     entries = [audit_queries.as_json(entry) for entry in entries_about("job", row["id"], limit=AUDIT_SHOWN)]
     for entry in entries:
@@ -52,17 +54,37 @@ def live_context(row: Row) -> dict[str, Any]:
     active = row["status"] in ACTIVE_STATUSES
     return {
         "job": job,
-        "look": of_status(row["status"]),
+        "look": of_job(row),
         "title_of_type": title_of(row["job_type"]),
         "active": active,
+        "cancelling": is_cancelling(row),
+        "stuck_because": stuck.why(row),
+        "stuck_advice": stuck.advice(row),
         "running": row["status"] == RUNNING,
         "running_since": row["started_at"] or row["updated_at"],
         "handing_over": handing_over(job, row["publish_error"]) if active else "",
         "by_others": active and row["dispatch_id"] is None,
         "via": row["via"],
         # As long as this stays the same, only the numbers move.
-        "stage": f"{row['status']}-{row['attempts']}-{row['dispatch_id']}-{job['handed_over']}",
+        "stage": (
+            f"{row['status']}-{row['attempts']}-{row['dispatch_id']}-{job['handed_over']}"
+            f"-{row['stuck_cause']}-{is_cancelling(row)}"
+        ),
     }
+
+
+def came_late(attempt: dict[str, Any]) -> str:
+    """Return what came of the task of an attempt that had ended before it, as a sentence; empty when nothing did."""
+    if attempt["returned_at"] is None or attempt["ended_at"] is None:
+        return ""
+    later = duration(max(0, int((attempt["returned_at"] - attempt["ended_at"]).total_seconds() * 1_000)))
+    if isinstance(attempt["result"], dict):
+        brought = ", ".join(f"{value:,} {label}" for label, value in counted(attempt["result"]))
+        what = brought or "it returned"
+    else:
+        # An attempt that was set failed has the reason as its error.
+        what = (first_line(attempt["error"]) if attempt["outcome"] == Outcome.CANCELLED else "") or "it ended"
+    return f"Its task returned {later} later: {what}"
 
 
 def needs_confirmation(job_id: int) -> str:

@@ -3,22 +3,24 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 
-from jobs import counts, operations, queries, receipts
+from jobs import counts, operations, queries, receipts, stuck
 from jobs.admin import job_page
 from jobs.admin.columns import JobColumns, kept_filters
+from jobs.admin.ending import PERMISSIONS
 from jobs.admin.filter_form import JobFilterForm
-from jobs.admin.list_parts import status_tabs, total_words
+from jobs.admin.job_ending import JobEnding
+from jobs.admin.list_parts import status_tabs, tabs_filter, total_words
+from jobs.admin.refusals import tell_refusals
 from jobs.models import FAILED, Job
 from jobs.queries import Position
 from jobs.representation import jobs_as_json
 from opsconsole import formatting
-from opsconsole.admin.base import View, actor_of, tell, tell_done
+from opsconsole.admin.base import View, actor_of, reason_in, tell, tell_done
 from opsconsole.admin.lists import Cursor, EmptyList, ListAdmin, ListPage, chosen_ids, list_page
-from opsconsole.audit import MAX_REASON_LENGTH
 from opsconsole.errors import NotFound, OpsError
 from opsconsole.filter_forms import FilterForm
 
@@ -26,13 +28,13 @@ ERROR_LENGTH = 1_000
 
 
 @admin.register(Job)
-class JobAdmin(JobColumns, ListAdmin[Job]):
-    """The ledger: what runs, waits and failed, and the retry."""
+class JobAdmin(JobColumns, JobEnding, ListAdmin[Job]):
+    """The ledger: what runs, waits and failed; retrying it, cancelling it, and setting it failed."""
 
     list_display = ("state", "job", "identity", "tries", "took", "created", "updated", "buttons")
     list_display_links = None
-    actions = ("retry_selected",)
-    operation_permissions = {"retry": "jobs.retry_job"}
+    actions = ("retry_selected", "cancel_selected", "fail_selected")
+    operation_permissions = {"retry": "jobs.retry_job", **PERMISSIONS}
     filter_form_class = JobFilterForm
     list_tabs_template = "jobs/_tabs.html"
     empty_list = EmptyList(
@@ -42,9 +44,10 @@ class JobAdmin(JobColumns, ListAdmin[Job]):
     )
 
     def extra_views(self) -> Sequence[tuple[str, View, str]]:
-        """Counts for the tabs, the part of a job's page that moves, and the retry."""
+        """Counts for the tabs, the part of a job's page that moves, and what can be done."""
         return (
             ("counts/", self.counts_view, "counts"),
+            *self.ending_views(),
             ("<path:object_id>/live/", self.live_view, "live"),
             ("<path:object_id>/retry/", self.retry_view, "retry"),
         )
@@ -64,14 +67,15 @@ class JobAdmin(JobColumns, ListAdmin[Job]):
             position=Position(job_id=cursor.key, backwards=cursor.backwards) if cursor else None,
             error_length=ERROR_LENGTH,
         )
-        may_retry = self.may(request, "retry")
+        permitted = {name for name in ("retry", "cancel", "fail") if self.may(request, name)}
         back = request.GET.copy()
         rows = []
         for row, shown in zip(page.rows, jobs_as_json(page.rows, error_length=ERROR_LENGTH), strict=True):
             job = Job(pk=row["id"], job_type=row["job_type"])
             vars(job)["shown"] = shown | {
                 "started_at": row["started_at"],
-                "may_retry": may_retry and shown["can"]["retry"],
+                "stuck_because": stuck.why(row),
+                "may": {name for name in permitted if shown["can"][name]},
             }
             vars(job)["back"] = back.urlencode()
             rows.append(job)
@@ -90,7 +94,7 @@ class JobAdmin(JobColumns, ListAdmin[Job]):
         context = getattr(response, "context_data", None) or {}
         if "cl" in context:
             form = context["cl"].state.form
-            later = form.is_valid() and form.is_filtered()
+            later = form.is_valid() and not tabs_filter(form).is_indexed
             known = None if later else counts.current()
             context["tabs"] = status_tabs(form, known)
             context["tabs_url"] = self.url("counts", query=form.query()) if later else ""
@@ -104,7 +108,7 @@ class JobAdmin(JobColumns, ListAdmin[Job]):
         known, problem = None, ""
         if form.is_valid():
             try:
-                known = queries.count_by_status(form.job_filter().without_status())
+                known = queries.count_by_status(tabs_filter(form))
             except OpsError:
                 problem = "Counting by status takes too long with this filter."
         context = {"tabs": status_tabs(form, known), "tabs_problem": problem}
@@ -123,13 +127,7 @@ class JobAdmin(JobColumns, ListAdmin[Job]):
         if result.done:
             text = f"{formatting.count(len(result.done), 'job')} queued again."
             tell_done(request, f"{text} {receipts.NOT_HANDED_OVER}" if result.broker_down else text)
-        reasons: dict[str, list[int]] = {}
-        for job_id, reason in result.refused.items():
-            reasons.setdefault(reason, []).append(job_id)
-        for reason, job_ids in list(reasons.items())[:10]:
-            named = ", ".join(str(job_id) for job_id in job_ids[:10]) + (" …" if len(job_ids) > 10 else "")
-            text = f"Not retried: job{'s' if len(job_ids) > 1 else ''} {named}. {reason}"
-            self.message_user(request, text, messages.WARNING)
+        tell_refusals(request, result.refused, verb="retried")
 
     def retry_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Retry one job; one whose outcome is unknown only after a page that says what that may do."""
@@ -141,8 +139,9 @@ class JobAdmin(JobColumns, ListAdmin[Job]):
             confirmed = request.POST.get("confirm") == "yes"
             if not confirmed and (sentence := job_page.needs_confirmation(job_id)):
                 return self._ask(request, job_id, sentence)
-            reason = request.POST.get("reason", "").replace("\x00", "")[:MAX_REASON_LENGTH]
-            retried = operations.retry_job(job_id, actor=actor_of(request), confirm=confirmed, reason=reason)
+            retried = operations.retry_job(
+                job_id, actor=actor_of(request), confirm=confirmed, reason=reason_in(request)
+            )
         except OpsError as error:
             tell(request, error, about=f"Job {object_id[:20]}")
         else:
@@ -173,8 +172,11 @@ class JobAdmin(JobColumns, ListAdmin[Job]):
         except NotFound as error:
             return self.missing(request, error)
         context = job_page.context(row)
-        context["may_retry"] = self.may(request, "retry") and context["job"]["can"]["retry"]
-        context["retry_url"] = self.url("retry", row["id"], query=_kept(request))
+        context["may"] = {
+            name: self.may(request, name) and context["job"]["can"][name] for name in ("retry", "cancel", "fail")
+        }
+        for name in context["may"]:
+            context[f"{name}_url"] = self.url(name, row["id"], query=_kept(request))
         context["live_url"] = self.url("live", row["id"])
         context["type_url"] = self.url("changelist", query=f"status={FAILED}&job_type={row['job_type']}")
         shown = Job(pk=row["id"], job_type=row["job_type"])

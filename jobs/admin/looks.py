@@ -1,10 +1,11 @@
 """How the states of jobs, attempts and runs are shown. Green is only what has ended well."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from jobs import catalog
 from jobs.filters import OTHER
-from jobs.models import CANCELLED, DONE, FAILED, QUEUED, RETRYING, RUNNING, STATUSES, Outcome
+from jobs.models import ACTIVE_STATUSES, CANCELLED, DONE, FAILED, QUEUED, RETRYING, RUNNING, STATUSES, Outcome
 from jobs.run_queries import FAILURE, GONE, PENDING, SUCCESS
 from opsconsole.formatting import Look
 
@@ -17,6 +18,10 @@ STATUS_LOOKS: Final = {
     CANCELLED: Look(word="Cancelled", icon="block", tone="idle"),
     GONE: Look(word="Gone", icon="delete", tone="idle"),
 }
+# Running, in the ledger's words, until its task has ended.
+CANCELLING: Final = Look(word="Cancelling", icon="hourglass_top", tone="warn")
+# Of whatever status, and to be looked at.
+STUCK: Final = Look(word="Stuck", icon="report", tone="bad")
 # The order of the tabs: what needs attention first.
 TABS: Final = (FAILED, RUNNING, RETRYING, QUEUED, DONE, CANCELLED)
 
@@ -27,6 +32,7 @@ _OUTCOME_LOOKS: Final = {
     Outcome.FAILED: Look(word="Failed", icon="error", tone="bad"),
     Outcome.RETRYING: Look(word="Failed, tried again", icon="update", tone="warn"),
     Outcome.UNKNOWN: Look(word="Outcome unknown", icon="help", tone="warn"),
+    Outcome.CANCELLED: STATUS_LOOKS[CANCELLED],
     Outcome.SUPERSEDED: Look(word="Superseded", icon="swap_horiz", tone="idle"),
 }
 
@@ -42,19 +48,37 @@ def of_status(status: str) -> Look:
     return STATUS_LOOKS.get(status, Look(word="Other" if status == OTHER else status, icon="help", tone="idle"))
 
 
+def of_job(job: Mapping[str, Any]) -> Look:
+    """Return how a job is shown, by its `status` and its `cancel_requested_at`."""
+    return CANCELLING if is_cancelling(job) else of_status(job["status"])
+
+
+def is_cancelling(job: Mapping[str, Any]) -> bool:
+    """Say whether a job's task has been asked to end and has not ended yet."""
+    return job["status"] == RUNNING and job["cancel_requested_at"] is not None
+
+
 def of_attempt(attempt: dict[str, Any]) -> Look:
     """Return how an attempt is shown: by its outcome, or by how far it has come."""
     if attempt["outcome"]:
         return _OUTCOME_LOOKS.get(attempt["outcome"], Look(word=attempt["outcome"], icon="help", tone="idle"))
     if attempt["started_at"]:
-        return STATUS_LOOKS[RUNNING]
+        return CANCELLING if attempt["cancel_requested_at"] else STATUS_LOOKS[RUNNING]
     if attempt["published_at"]:
         return Look(word="Handed over", icon="outbox", tone="busy")
     return Look(word="Not yet handed over", icon="schedule", tone="idle")
 
 
-def of_run(status: str, by_status: dict[str, int]) -> Look:
-    """Return how a run is shown; one that ended without failures but with cancelled jobs is cancelled, not failed."""
+def of_run(status: str, by_status: dict[str, int], cancelling: int = 0) -> Look:
+    """Return how a run is shown; one that ended without failures but with cancelled jobs is cancelled, not failed.
+
+    Args:
+        status: the run's.
+        by_status: how many jobs it has of each status.
+        cancelling: how many of those that run are being cancelled.
+    """
+    if cancelling and cancelling == sum(by_status.get(active, 0) for active in ACTIVE_STATUSES):
+        return CANCELLING
     if status == FAILURE and not by_status.get(FAILED) and set(by_status) <= {*STATUSES}:
         return Look(word="Cancelled in part" if by_status.get(DONE) else "Cancelled", icon="block", tone="idle")
     return _RUN_LOOKS.get(status, Look(word=status, icon="help", tone="idle"))

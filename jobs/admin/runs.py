@@ -11,7 +11,10 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from jobs import run_queries
-from jobs.admin.looks import handing_over, of_run, of_status, title_of
+from jobs.admin.ending import PERMISSIONS
+from jobs.admin.looks import CANCELLING, handing_over, is_cancelling, of_job, of_run, of_status, title_of
+from jobs.admin.run_ending import RunEnding
+from jobs.admin.sums import counted
 from jobs.models import ACTIVE_STATUSES, FAILED, QUEUED, RETRYING, RUNNING, Run
 from jobs.queries import Row
 from jobs.run_queries import PENDING
@@ -25,16 +28,16 @@ from opsconsole.filter_forms import FilterForm
 JOBS_SHOWN = 100
 # What needs attention, and what moves, comes first.
 _ORDER = {FAILED: 0, RUNNING: 1, RETRYING: 2, QUEUED: 3}
-_NOT_SUMS = {"status", "errors", "error", "skipped_because"}
 
 
 @admin.register(Run)
-class RunAdmin(ListAdmin[Run]):
-    """Runs, newest first."""
+class RunAdmin(RunEnding, ListAdmin[Run]):
+    """Runs, newest first; cancelling what one has not finished."""
 
     list_display = ("state", "name", "jobs_count", "progress", "who", "created")
     list_display_links = ("name",)
     list_per_page = 25
+    operation_permissions = PERMISSIONS
     empty_list = EmptyList(
         icon="play_circle",
         title="No runs yet",
@@ -42,8 +45,8 @@ class RunAdmin(ListAdmin[Run]):
     )
 
     def extra_views(self) -> Sequence[tuple[str, View, str]]:
-        """The part of a run's page that moves."""
-        return (("<path:object_id>/live/", self.live_view, "live"),)
+        """The part of a run's page that moves, and what can be done."""
+        return (("<path:object_id>/live/", self.live_view, "live"), *self.ending_views())
 
     def fetch(self, request: HttpRequest, form: FilterForm, cursor: Cursor | None) -> ListPage[Run]:
         """Return a page of runs with the states of their jobs; three queries at most."""
@@ -67,7 +70,7 @@ class RunAdmin(ListAdmin[Run]):
     def state(self, obj: Run) -> SafeString:
         """Under way, or how it ended."""
         shown = vars(obj)["shown"]
-        return formatting.badge(of_run(shown["status"], shown["by_status"]))
+        return formatting.badge(of_run(shown["status"], shown["by_status"], shown["cancelling"]))
 
     @admin.display(description="Run")
     def name(self, obj: Run) -> str:
@@ -77,7 +80,8 @@ class RunAdmin(ListAdmin[Run]):
     @admin.display(description="Jobs")
     def jobs_count(self, obj: Run) -> str:
         """How many jobs it has, by status."""
-        return jobs_words(vars(obj)["shown"]["by_status"])
+        shown = vars(obj)["shown"]
+        return jobs_words(shown["by_status"], shown["cancelling"])
 
     @admin.display(description="Progress")
     def progress(self, obj: Run) -> SafeString:
@@ -106,42 +110,60 @@ class RunAdmin(ListAdmin[Run]):
             run = run_queries.find(object_id)
         except NotFound as error:
             return self.missing(request, error)
-        context = run_context(run) | {"live_url": self.url("live", run.pk)}
-        return self.page(request, "jobs/run.html", context, title=run.title, shown=run)
+        return self.page(request, "jobs/run.html", self._context(request, run), title=run.title, shown=run)
 
     def live_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The part of a run's page that moves; it asks for itself again until all of its jobs have ended."""
+        """The part of a run's page that moves; it asks for itself again until all of its jobs have ended.
+
+        Once something else can be done about it, the page is loaded again.
+        """
         self.demand(request)
         try:
             run = run_queries.find(object_id)
         except NotFound as error:
             return HttpResponse(error.message, status=404, content_type="text/plain")
-        return self.fragment(request, "jobs/_run.html", run_context(run) | {"live_url": self.url("live", run.pk)})
+        context = self._context(request, run)
+        response = self.fragment(request, "jobs/_run.html", context)
+        if request.GET.get("was") != context["stage"]:
+            response["HX-Refresh"] = "true"
+        return response
+
+    def _context(self, request: HttpRequest, run: Run) -> dict[str, Any]:
+        rows = run_queries.members([run.pk], stuck=True)[run.pk]
+        urls = self.ending_urls(request, run, rows)
+        # As long as this stays the same, only the numbers move.
+        stage = "-".join(name for name, url in urls.items() if url) or "-"
+        return run_context(run, rows) | urls | {"stage": stage, "live_url": self.url("live", run.pk)}
 
 
-def run_context(run: Run) -> dict[str, Any]:
-    """Return what the page of a run shows; five queries at most."""
-    rows = run_queries.members([run.pk])[run.pk]
-    shown = summary(run, rows)
+def run_context(run: Run, rows: Sequence[Row]) -> dict[str, Any]:
+    """Return what the page of a run shows; four queries at most.
+
+    Args:
+        run: the run.
+        rows: its jobs, read with which are stuck.
+    """
+    shown = summary(run, list(rows))
     by_id = {row["id"]: row for row in rows}
     ordered = sorted(rows, key=lambda row: (_ORDER.get(row["status"], 4), row["id"]))[:JOBS_SHOWN]
     jobs = members_as_json(ordered)
     for job in jobs:
         row = by_id[job["id"]]
-        job["look"] = of_status(job["status"])
+        job["look"] = of_job(job)
         job["title"] = title_of(job["job_type"])
         job["active"] = job["status"] in ACTIVE_STATUSES
+        job["cancelling"] = is_cancelling(job)
         job["handing_over"] = handing_over(job, row["publish_error"]) if job["active"] else ""
         job["counts"] = counted(job["result"])
     result = run_queries.result(rows)
     ended = shown["status"] != PENDING
     return {
         "run": shown,
-        "look": of_run(shown["status"], shown["by_status"]),
+        "look": of_run(shown["status"], shown["by_status"], shown["cancelling"]),
         "ended": ended,
         "jobs": jobs,
         "jobs_left_out": len(rows) - len(jobs),
-        "jobs_words": jobs_words(shown["by_status"]),
+        "jobs_words": jobs_words(shown["by_status"], shown["cancelling"]),
         "counts": counted(result),
         "errors": (result or {}).get("errors", []),
         "skipped": (result or {}).get("skipped_because", []),
@@ -160,24 +182,23 @@ def by_jobs(progress: dict[str, Any] | None, rows: Sequence[Row]) -> dict[str, A
     return {"current": ended, "total": len(rows), "percent": 100 * ended // len(rows), "unit": "jobs ended"}
 
 
-def jobs_words(by_status: dict[str, int]) -> str:
-    """Return how many jobs there are by status: “12 jobs: 10 done, 2 failed”."""
+def jobs_words(by_status: dict[str, int], cancelling: int = 0) -> str:
+    """Return how many jobs there are by status: “12 jobs: 10 done, 2 failed”.
+
+    Args:
+        by_status: how many there are of each.
+        cancelling: how many of those that run are being cancelled.
+    """
     total = sum(by_status.values())
-    parts = [f"{amount:,} {of_status(status).word.lower()}" for status, amount in sorted(by_status.items())]
+    shown = {of_status(status).word.lower(): amount for status, amount in sorted(by_status.items())}
+    if cancelling:
+        shown = {CANCELLING.word.lower(): cancelling} | shown
+        shown[of_status(RUNNING).word.lower()] -= cancelling
+    parts = [(word, amount) for word, amount in shown.items() if amount]
     if len(parts) == 1:
-        return f"{formatting.count(total, 'job')}, {of_status(next(iter(by_status))).word.lower()}"
-    return f"{formatting.count(total, 'job')}: {', '.join(parts)}" if parts else "no jobs"
-
-
-def counted(result: Any) -> list[tuple[str, int]]:
-    """Return the numbers of a result with their names in words."""
-    if not isinstance(result, dict):
-        return []
-    return [
-        (key.replace("_", " "), value)
-        for key, value in result.items()
-        if key not in _NOT_SUMS and isinstance(value, int) and not isinstance(value, bool)
-    ]
+        return f"{formatting.count(total, 'job')}, {parts[0][0]}"
+    words = ", ".join(f"{amount:,} {word}" for word, amount in parts)
+    return f"{formatting.count(total, 'job')}: {words}" if parts else "no jobs"
 
 
 def time_left(progress: dict[str, Any] | None, rows: Sequence[Row]) -> str | None:

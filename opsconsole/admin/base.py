@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from opsconsole.audit import Actor
+from opsconsole.audit import MAX_REASON_LENGTH, Actor
 from opsconsole.errors import Conflict, NotFound, OpsError
 from opsconsole.row_ids import row_id
 
@@ -30,6 +30,11 @@ View = Callable[..., HttpResponse]
 def actor_of(request: HttpRequest) -> Actor:
     """Return the caller as an actor that came through these pages."""
     return Actor(name=request.user.get_username(), via="admin")
+
+
+def reason_in(request: HttpRequest) -> str:
+    """Return the reason that was typed into a form."""
+    return request.POST.get("reason", "").replace("\x00", "").strip()[:MAX_REASON_LENGTH]
 
 
 def tell(request: HttpRequest, error: OpsError, *, about: str = "") -> None:

@@ -18,7 +18,7 @@ MAX_QUERIES = 12
 class Rows:
     """Some of everything, to add to."""
 
-    job = identity = conversation = audit = 0
+    job = running = identity = conversation = audit = 0
     run: object = None
 
     def add(self, times: int) -> None:
@@ -38,6 +38,7 @@ class Rows:
             ]
             for pk in jobs[-5:]:
                 make_attempt(pk, started_at=NOW, serial_key=f"ingest:{identity.pk}", ended_at=NOW)
+            self.running = jobs[-1]
             self.job, self.identity, self.conversation = jobs[-5], identity.pk, conversation.pk
             self.audit = insert_audit(entity_type="identity", entity_id=identity.pk)
         self.run = make_run(*jobs).pk
@@ -57,13 +58,20 @@ PAGES = [
     "/admin/jobs/job/?status=failed",
     "/admin/jobs/job/?status=queued",
     "/admin/jobs/job/?q=time&identity_id=1&stuck=true",
+    "/admin/jobs/job/?stuck=true",
     "/admin/jobs/job/?q=time",
     "/admin/jobs/job/counts/?q=time",
     "/admin/jobs/job/{job}/change/",
     "/admin/jobs/job/{job}/live/",
+    "/admin/jobs/job/{job}/cancel/",
+    "/admin/jobs/job/{job}/fail/",
+    "/admin/jobs/job/cancel/?job={job}&job={running}",
+    "/admin/jobs/job/fail/?job={job}&job={running}",
     "/admin/jobs/run/",
     "/admin/jobs/run/{run}/change/",
     "/admin/jobs/run/{run}/live/",
+    "/admin/jobs/run/{run}/cancel/",
+    "/admin/jobs/run/{run}/fail/",
     "/admin/identities/identity/",
     "/admin/identities/identity/backfill/?all=1",
     "/admin/identities/identity/{identity}/change/",

@@ -44,7 +44,7 @@ def test_a_run_under_way_shows_a_summed_bar_and_one_for_each_job(page: Client) -
     assert "500 of 2,000 messages (25 %)" in words
     assert "Alice" in words
     body = response.content.decode()
-    assert f'hx-get="/admin/jobs/run/{run.pk}/live/"' in body
+    assert f'hx-get="/admin/jobs/run/{run.pk}/live/?was=' in body
     assert "oc-good" not in body.split('id="run-live"')[1]
 
 
