@@ -11,12 +11,13 @@ from django.db import OperationalError, connection, transaction
 from jobs import attempts, ledger_task, losses, operations, sweeper
 from jobs.attempts import Claim, Hold
 from jobs.ledger_task import Attempt, AttemptFailed, AttemptStopped, LedgerTask
-from jobs.models import RETRYING, RUNNING, Dispatch, Job
+from jobs.models import CANCELLED, FAILED, RETRYING, RUNNING, Dispatch, Job
 from jobs.sweeper import Sweeper
 from tests.cast import OPERATOR
 from tests.worker.at_once import at_once
 from tests.worker.conftest import Submit
 from tests.worker.faults import claim, let_run_out
+from tests.worker.own_tasks import SECRET
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -188,3 +189,104 @@ def test_no_lease_ends_right_after_the_database_was_away(submit: Submit, monkeyp
     monkeypatch.setattr(sweeper, "LEASES_HELD_FOR_SECONDS", 0.0)
     swept.tick()
     assert Job.objects.get().status == RETRYING
+
+
+def lost_to_the_next_attempt(submit: Submit) -> Claim:
+    """Have a worker lose its lease, and another one run the next attempt; returns what the first one holds."""
+    job_id = submit("tests.count", name="a")
+    held = claim(job_id)
+    let_run_out("lease_until")
+    assert attempts.expire(limit=10) == 1
+    let_run_out("next_attempt_at")
+    assert sweeper.redispatch_due() == 1
+    claim(job_id)
+    return held
+
+
+def test_a_worker_that_lost_its_lease_does_not_complete_the_attempt_after_its_own(submit: Submit) -> None:
+    held = lost_to_the_next_attempt(submit)
+
+    assert not attempts.complete(held, {"counted": 1})
+    assert Job.objects.get().status == RUNNING
+    assert Dispatch.objects.filter(ended_at=None).count() == 1
+
+
+def test_a_worker_that_lost_its_lease_does_not_fail_the_attempt_after_its_own(submit: Submit) -> None:
+    held = lost_to_the_next_attempt(submit)
+
+    assert attempts.fail(held, error="it broke") is None
+    assert Job.objects.get().status == RUNNING
+    assert Dispatch.objects.filter(ended_at=None).count() == 1
+
+
+def test_an_attempt_whose_lease_holds_is_not_ended(submit: Submit) -> None:
+    claim(submit("tests.count", name="a"))
+    assert attempts.expire(limit=10) == 0
+    assert Job.objects.get().status == RUNNING
+
+
+def test_a_lease_that_is_renewed_after_it_was_found_to_have_run_out_holds(
+    submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = claim(submit("tests.count", name="a"))
+    let_run_out("lease_until")
+    lock = attempts._lock
+
+    def renew_meanwhile(found: Claim) -> Job | None:
+        assert attempts.renew(held) is Hold.HELD
+        return lock(found)
+
+    monkeypatch.setattr(attempts, "_lock", renew_meanwhile)
+
+    assert attempts.expire(limit=10) == 0
+    assert Job.objects.get().status == RUNNING
+
+
+def test_a_worker_whose_job_was_ended_by_hand_learns_that_it_has_lost_it(submit: Submit) -> None:
+    held = claim(submit("tests.count", name="a"))
+    Job.objects.update(status=CANCELLED, dedupe_key=None)
+    assert attempts.renew(held) is Hold.LOST
+
+
+def test_what_was_asked_to_end_is_cancelled_also_when_its_worker_is_lost(submit: Submit) -> None:
+    job_id = submit("tests.count", name="a")
+    claim(job_id)
+    operations.cancel_job(job_id, actor=OPERATOR)
+    let_run_out("lease_until")
+    attempts.expire(limit=10)
+
+    assert Job.objects.get().status == CANCELLED
+    assert Dispatch.objects.get().outcome == "cancelled"
+
+
+def test_what_may_take_effect_only_once_has_failed_when_its_worker_is_lost(submit: Submit) -> None:
+    claim(submit("tests.count_once", name="a"))
+    # Though it has attempts left.
+    Job.objects.update(max_attempts=10)
+    let_run_out("lease_until")
+    attempts.expire(limit=10)
+
+    assert (Job.objects.get().status, Job.objects.get().last_error) == (FAILED, attempts.OUTCOME_UNKNOWN)
+    assert Dispatch.objects.get().next_attempt_at is None
+
+
+def test_what_no_retry_can_mend_has_failed_though_it_has_attempts_left(submit: Submit) -> None:
+    held = claim(submit("tests.count", name="a"))
+    assert attempts.fail(held, error="401 Unauthorized", permanent=True) == FAILED
+
+
+def test_nothing_private_of_an_own_tasks_failure_is_kept(submit: Submit) -> None:
+    held = claim(submit("tests.count", name="a"))
+    attempts.fail(held, error=f"Bearer {SECRET}", traceback=f"Traceback …\n  token={SECRET}")
+
+    kept = str([*Job.objects.values(), *Dispatch.objects.values()])
+    assert "Traceback" in kept
+    assert SECRET not in kept
+
+
+def test_nothing_private_of_an_own_tasks_result_is_kept(submit: Submit) -> None:
+    held = claim(submit("tests.count", name="a"))
+    attempts.complete(held, {"note": f"Bearer {SECRET}", "counted": 1})
+
+    assert (Dispatch.objects.get().result or {})["counted"] == 1
+    assert SECRET not in str(Dispatch.objects.values())

@@ -4,13 +4,15 @@ import threading
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
+from django.db.models.functions import Now
 
 from devserver.loopback import free_port
-from jobs import attempts, sweeper
+from jobs import attempts, handover, operations, sweeper
 from jobs.attempts import Claim, Hold
 from jobs.gateway import ActiveTask, Workers
-from jobs.models import DONE, QUEUED, RUNNING, Dispatch, Job
+from jobs.models import CANCELLED, DONE, QUEUED, RUNNING, Dispatch, Job, Outcome
+from tests.cast import OPERATOR
 from tests.worker import own_tasks
 from tests.worker.conftest import Submit
 
@@ -128,3 +130,37 @@ def test_an_attempt_is_claimed_once(dispatch: Dispatch) -> None:
     assert attempts.complete(held, None)
     assert claim(dispatch) is None
     assert Job.objects.get().status == DONE
+
+
+def test_a_message_that_names_another_job_than_its_attempts_claims_nothing(dispatch: Dispatch, submit: Submit) -> None:
+    other = submit("tests.count", name="b")
+    assert claim(dispatch, job_id=other) is None
+    assert set(Job.objects.values_list("status", flat=True)) == {QUEUED}
+
+
+def test_the_late_message_of_an_earlier_attempt_claims_nothing(dispatch: Dispatch) -> None:
+    handover.fail(dispatch.pk, dispatch.job_id, "Its message was lost.", Outcome.FAILED)
+    operations.retry_job(dispatch.job_id, actor=OPERATOR)
+
+    assert claim(dispatch) is None
+    assert (Job.objects.get().status, Job.objects.get().attempts) == (QUEUED, 0)
+    assert claim(Dispatch.objects.latest("pk")) is not None
+
+
+def test_an_attempt_that_runs_is_not_claimed_again_though_somebody_has_set_its_job_back(dispatch: Dispatch) -> None:
+    claimed(dispatch)
+    Job.objects.update(status=QUEUED)
+    assert claim(dispatch) is None
+
+
+def test_a_job_that_somebody_has_ended_by_hand_is_not_claimed(dispatch: Dispatch) -> None:
+    Job.objects.update(status=CANCELLED, dedupe_key=None)
+    assert claim(dispatch) is None
+    assert Job.objects.get().status == CANCELLED
+
+
+def test_a_job_has_one_open_attempt_at_the_most(dispatch: Dispatch) -> None:
+    second = Dispatch(job_id=dispatch.job_id, task=dispatch.task, queue=dispatch.queue, in_core=False)
+    second.requested_at = second.publication_lease_until = Now()
+    with pytest.raises(IntegrityError, match="dispatch_one_open_per_job"):
+        second.save(force_insert=True)

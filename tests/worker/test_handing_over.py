@@ -162,3 +162,18 @@ def test_a_whole_backfill_runs_in_the_cores_worker_and_its_rows_arrive(
     assert (job.status, job.attempts, job.last_error) == ("done", 1, None)
     assert (dispatch.result or {})["new_messages"] == Message.objects.count() > 0
     assert submitted.job_ids == (job.pk,)
+
+
+def test_a_send_whose_sender_died_while_it_was_sent_is_never_published_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(_: gateway.TaskMessage) -> None:
+        raise KeyboardInterrupt
+
+    message = make_message(make_conversation(make_identity()), remote_visibility="send_failed")
+    job = make_job("message.send_manual", queue_name="messages", payload={"message_id": message.pk})
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(gateway, "publish", die)
+        operations.retry_job(job.pk, actor=OPERATOR)
+    lease_has_run_out()
+
+    assert sweeper.publish_due() == 0
+    assert waiting_messages("messages") == 0

@@ -227,3 +227,11 @@ def test_what_a_worker_lost_is_noticed_also_when_whoever_sent_it_died_before_say
     look_for_losses(workers_answer(queue="ingest"))
 
     assert Dispatch.objects.get().unknown_since is not None
+
+
+def test_of_two_sweepers_that_miss_the_same_message_one_sends_it_again(submit: Submit) -> None:
+    lose_message(own_tasks.QUEUE, submit("tests.count", name="a"))
+    first, second = (Dispatch.objects.select_related("job").get() for _ in range(2))
+
+    assert [losses._send_again(first), losses._send_again(second)] == [1, 0]
+    assert len(messages(own_tasks.QUEUE)) == 1

@@ -185,3 +185,19 @@ def test_the_next_one_waits_for_its_turn_and_is_published_by_nobody_else(alice: 
     assert handover.hand_over([second.pk]).waiting == 1
     assert messages() == 1
     assert Job.objects.get(pk=second.job_id).status == QUEUED
+
+
+def test_nobody_overtakes_one_that_could_not_be_handed_over_yet(
+    alice: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(_: gateway.TaskMessage) -> None:
+        raise gateway.BrokerUnreachable("The broker can't be reached.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gateway, "publish", unreachable)
+        first = backfill(alice)
+    second = sync(alice)
+
+    assert (first.published_at, second.published_at) == (None, None)
+    assert publish_due() == 1
+    assert Dispatch.objects.get(pk=first.pk).published_at

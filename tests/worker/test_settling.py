@@ -8,7 +8,7 @@ from django.db import DataError, connection
 
 from identities.operations import backfill_conversations
 from jobs import catalog, losses, operations, progress, settling, sweeper
-from jobs.gateway import ActiveTask, Workers
+from jobs.gateway import ActiveTask, TaskState, Workers
 from jobs.models import CANCELLED, DONE, FAILED, QUEUED, RETRYING, RUNNING, Dispatch, Job
 from opsconsole.audit import Entity
 from tests.cast import OPERATOR, make_conversation, make_identity, make_job, make_message
@@ -378,3 +378,12 @@ def test_an_attempt_that_was_not_sent_ends_at_once_with_its_row(dispatch: Dispat
     losses.let_go_of_ended()
     dispatch.refresh_from_db()
     assert dispatch.outcome == "superseded"
+
+
+def test_a_result_that_two_sweepers_settle_counts_once(dispatch: Dispatch, leave_result: Leave) -> None:
+    stale = Dispatch.objects.get()
+    leave_result(dispatch, {"status": "error", "error": "down"})
+    settle(dispatch)
+
+    assert not settling.settle(stale, TaskState(state="SUCCESS", result=GOOD))
+    assert (only_job().status, only_job().attempts) == (RETRYING, 1)
