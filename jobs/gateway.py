@@ -254,10 +254,10 @@ def ask_workers(*, registered: bool = False, missing_from: Collection[str] = ())
     # In the order in which a task goes its way: one that moves on meanwhile is seen twice, not missed.
     waiting = waiting_in(missing_from) if missing_from else {}
     try:
-        held: list[dict[str, Any]] = [inspect.reserved() or {}, inspect.scheduled() or {}] if missing_from else []
-        active = inspect.active() or {}
-        queues = inspect.active_queues() or {} if registered or missing_from else {}
-        tasks = inspect.registered() or {} if registered else {}
+        held = [_lists(inspect.reserved()), _lists(inspect.scheduled())] if missing_from else []
+        active = _lists(inspect.active())
+        queues = _lists(inspect.active_queues()) if registered or missing_from else {}
+        tasks = _lists(inspect.registered()) if registered else {}
     except BROKER_ERRORS as error:
         raise BrokerUnreachable("The broker can't be reached.") from error
     return Workers(
@@ -267,13 +267,17 @@ def ask_workers(*, registered: bool = False, missing_from: Collection[str] = ())
             )
             for worker, running in active.items()
             for task in running
+            if isinstance(task, dict) and "id" in task
         },
         # Every question: of a worker that was too slow for one of them it isn't known what it has.
         answered=frozenset(active).intersection(*held),
         reserved=frozenset(task_id for answers in held for task_id in _each(answers)),
         empty_queues=frozenset(name for name, length in waiting.items() if not length),
-        queues={worker: sorted(queue["name"] for queue in found) for worker, found in queues.items()},
-        tasks={worker: sorted(name.split(" ")[0] for name in found) for worker, found in tasks.items()},
+        queues={
+            worker: sorted(str(queue["name"]) for queue in found if isinstance(queue, dict) and "name" in queue)
+            for worker, found in queues.items()
+        },
+        tasks={worker: sorted(_names(found)) for worker, found in tasks.items()},
     )
 
 
@@ -322,15 +326,27 @@ def registered_tasks() -> set[str]:
         BrokerUnreachable: the broker does not answer.
     """
     try:
-        answers = _controller().control.inspect(timeout=INSPECT_TIMEOUT_SECONDS).registered() or {}
+        answers = _lists(_controller().control.inspect(timeout=INSPECT_TIMEOUT_SECONDS).registered())
     except BROKER_ERRORS as error:
         raise BrokerUnreachable("The broker can't be reached.") from error
-    return {name.split(" ")[0] for names in answers.values() for name in names}
+    return {name for found in answers.values() for name in _names(found)}
 
 
-def _each(answers: Any) -> list[str]:
+def _lists(answers: Any) -> dict[str, list[Any]]:
+    """Return who has answered with a list: a worker that failed to answer says why instead, in an object."""
+    return {worker: answer for worker, answer in (answers or {}).items() if isinstance(answer, list)}
+
+
+def _names(found: list[Any]) -> set[str]:
+    # Followed by what else is known about the task.
+    return {name.split(" ")[0] for name in found if isinstance(name, str)}
+
+
+def _each(answers: dict[str, list[Any]]) -> list[str]:
+    given = [task for tasks in answers.values() for task in tasks if isinstance(task, dict)]
     # What waits for its time has its request in a dictionary of its own.
-    return [str((task.get("request") or task).get("id")) for tasks in answers.values() for task in tasks]
+    requests = [request if isinstance(request := task.get("request"), dict) else task for task in given]
+    return [str(request.get("id")) for request in requests]
 
 
 def _kwargsrepr(kwargs: dict[str, Any]) -> str:
