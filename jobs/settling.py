@@ -6,12 +6,12 @@ else has ended meanwhile keeps its status; what its task returned is still kept 
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Value
+from django.db.models import Value
 from django.db.models.functions import Coalesce, Greatest, Least, Now
 
 from jobs import catalog, ledger, progress
@@ -36,15 +36,16 @@ def mark_started(dispatch: Dispatch, task: ActiveTask) -> bool:
     Returns:
         Whether this call changed anything.
     """
-    started_at = task.started_at or datetime.now(UTC)
+    started_at = task.started_at or Now()
     job_type = _type_of(dispatch)
     with transaction.atomic():
         if not (job_type and job_type.core_writes_row):
             ledger.transition(dispatch.job_id, allowed=(QUEUED, RETRYING), to=RUNNING, add_attempt=True)
         open_attempt = Dispatch.objects.filter(pk=dispatch.pk, ended_at=None)
-        # A worker's clock may be off: an attempt starts after it was published, and not in the future.
+        # A worker's clock may be off: an attempt starts after it was published, and not in the future. Where whoever
+        # sent it died before it could say so, it starts after it was asked for.
         changed = open_attempt.filter(started_at=None).update(
-            started_at=Least(Greatest(started_at, F("published_at")), Now()),
+            started_at=Least(Greatest(started_at, Coalesce("published_at", "requested_at")), Now()),
             # Whoever sent it may have died before it could say so.
             published_at=Coalesce("published_at", Now()),
             check_at=Coalesce("check_at", lease_end(CHECK_AFTER)),
@@ -75,7 +76,7 @@ def settle(dispatch: Dispatch, state: TaskState) -> bool:
         status, delay = _move_job(dispatch, verdict)
         outcome = Outcome.RETRYING if status == RETRYING else verdict.outcome
         settled = Dispatch.objects.filter(pk=dispatch.pk, ended_at=None).update(
-            ended_at=Least(Greatest(state.ended_at or Now(), Coalesce("started_at", "published_at")), Now()),
+            ended_at=_ended_at(state),
             outcome=outcome,
             result=bounded_result(state.result) if state.state == "SUCCESS" else None,
             error=error,
@@ -101,7 +102,7 @@ def keep_late_result(dispatch: Dispatch, state: TaskState) -> bool:
         Whether this call kept it.
     """
     verdict = judge(replace(state, result=redact(state.result)))
-    kept: dict[str, Any] = {"returned_at": Least(state.ended_at or Now(), Now()), "late_check_at": None}
+    kept: dict[str, Any] = {"returned_at": _ended_at(state), "late_check_at": None}
     if state.state == "SUCCESS":
         kept["result"] = bounded_result(state.result)
     elif dispatch.error is None and state.state != "REVOKED":
@@ -129,6 +130,11 @@ def _judged(dispatch: Dispatch, state: TaskState) -> Verdict:
         return verdict
     # It may have acted before it was killed; what the message says of itself can be from the attempt before.
     return replace(verdict, error=f"{AMBIGUOUS} {verdict.error}")
+
+
+def _ended_at(state: TaskState) -> Any:
+    """Return, as an SQL expression, when a task ended: after it began, and not in the future."""
+    return Least(Greatest(state.ended_at or Now(), Coalesce("started_at", "published_at", "requested_at")), Now())
 
 
 def _move_job(dispatch: Dispatch, verdict: Verdict) -> tuple[str | None, int | None]:
