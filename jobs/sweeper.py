@@ -246,9 +246,8 @@ def note_workers(workers: Workers) -> None:
     if workers.tasks:
         WorkerReport.objects.bulk_create(
             [
-                WorkerReport(
-                    hostname=name[:255], queues=workers.queues.get(name, []), tasks=tasks, seen_at=timezone.now()
-                )
+                # By the database's clock, as everything that is compared with it.
+                WorkerReport(hostname=name[:255], queues=workers.queues.get(name, []), tasks=tasks, seen_at=Now())
                 # In one order, or two sweepers that were answered in different ones could wait for each other.
                 for name, tasks in sorted(workers.tasks.items())
             ],
@@ -256,7 +255,7 @@ def note_workers(workers: Workers) -> None:
             unique_fields=["hostname"],
             update_fields=["queues", "tasks", "seen_at"],
         )
-        WorkerReport.objects.filter(seen_at__lt=timezone.now() - FORGET_WORKERS_AFTER).delete()
+        WorkerReport.objects.filter(seen_at__lt=Now() - FORGET_WORKERS_AFTER).delete()
 
 
 def _settle_and_publish() -> None:
