@@ -21,7 +21,7 @@ from jobs import gateway, handover
 from jobs.dispatching import closing, lease_end
 from jobs.gateway import Workers
 from jobs.handover import CHECK_AFTER
-from jobs.models import ENDED_STATUSES, QUEUED, RETRYING, Dispatch, Outcome, WorkerReport
+from jobs.models import ACTIVE_STATUSES, QUEUED, RETRYING, Dispatch, Outcome, WorkerReport
 
 logger = structlog.get_logger(__name__)
 
@@ -117,18 +117,18 @@ def free_places() -> int:
 
 
 def let_go_of_ended() -> int:
-    """End attempts whose job somebody else has ended, or whose job is gone; return how many."""
+    """End attempts whose job somebody else has ended or given a status of their own, or is gone; return how many."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT d.id FROM jobs_dispatch d LEFT JOIN jobs ON jobs.id = d.job_id
              WHERE d.ended_at IS NULL AND d.lease_until IS NULL
                AND (jobs.id IS NULL
-                    OR jobs.status::text = ANY(%s)
+                    OR NOT jobs.status::text = ANY(%s)
                    AND (d.published_at IS NULL OR jobs.updated_at < now() - make_interval(secs => %s)))
              LIMIT %s
             """,
-            [list(ENDED_STATUSES), RESULT_COMES_WITHIN.total_seconds(), BATCH_SIZE],
+            [list(ACTIVE_STATUSES), RESULT_COMES_WITHIN.total_seconds(), BATCH_SIZE],
         )
         left = [pk for (pk,) in cursor.fetchall()]
     if not left:
