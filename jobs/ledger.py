@@ -24,6 +24,7 @@ _SETTABLE: Final = frozenset({"attempts", "last_error", "dedupe_key"})
 MAX_ERROR_LENGTH: Final = 5_000  # where the core cuts it
 RETRY_DELAY_SECONDS: Final = 60
 MAX_RETRY_DELAY_SECONDS: Final = 3_600
+MAX_ATTEMPTS: Final = 2**31 - 1  # PostgreSQL's integer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +127,8 @@ def transition(
         raise ValueError(f"A transition doesn't set {', '.join(sorted(unknown))}.")
     sets = "".join(f", {column} = %s" for column in values)
     if add_attempt:
-        sets += ", attempts = jobs.attempts + 1"
+        # Somebody may have set it to all that the column holds.
+        sets += f", attempts = LEAST(jobs.attempts, {MAX_ATTEMPTS - 1}) + 1"
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             f"""
