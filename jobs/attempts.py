@@ -186,7 +186,8 @@ def _end_badly(
 ) -> str | None:
     """End an attempt whose task has not returned; `error` is None when it stopped because it was told to."""
     with transaction.atomic():
-        job = _lock(held)
+        # Of many whose worker is lost, one whose row somebody holds must not keep the others waiting.
+        job = _lock(held, skip_locked=lost)
         open_ones = Dispatch.objects.filter(pk=held.dispatch_id, ended_at=None)
         if lost:
             # It may have been renewed since it was found.
@@ -234,9 +235,10 @@ def _uuid(task_id: str) -> UUID | None:
         return None
 
 
-def _lock(held: Claim) -> Job | None:
+def _lock(held: Claim, *, skip_locked: bool) -> Job | None:
     """Lock the attempt's job before its dispatch, the order that everybody keeps to."""
-    return Job.objects.select_for_update().filter(pk=held.job_id).only("id", "attempts", "max_attempts").first()
+    found = Job.objects.select_for_update(skip_locked=skip_locked).filter(pk=held.job_id)
+    return found.only("id", "attempts", "max_attempts").first()
 
 
 def _let_go(held: Claim, **values: Any) -> None:

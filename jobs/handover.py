@@ -258,9 +258,11 @@ def _publish_once(dispatch: Dispatch, message: gateway.TaskMessage) -> int:
 def fail(dispatch_id: int, job_id: int, error: str, outcome: Outcome) -> None:
     """End an attempt that could not be handed over, or of which nobody knows whether it was; its job has failed.
 
-    One that a worker has taken meanwhile goes its own way.
+    One that a worker has taken meanwhile goes its own way; one whose row somebody holds is looked at again later.
     """
     with transaction.atomic():
+        if not ledger.lock_unless_held(job_id):
+            return
         ledger.transition(job_id, allowed=(QUEUED, RETRYING), to=FAILED, last_error=error, dedupe_key=None)
         # The core's worker may have taken it without anybody having seen that it started.
         running = Job.objects.filter(pk=job_id, status=RUNNING)

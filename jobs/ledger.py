@@ -101,6 +101,22 @@ def active_holder(key: str) -> int | None:
         return holder
 
 
+def lock_unless_held(job_id: int) -> bool:
+    """Lock a job's row in the caller's transaction without waiting for it; one that is gone needs no lock.
+
+    Somebody may have begun to change it by hand and gone for lunch: the sweeper has others to look after.
+
+    Returns:
+        False when somebody else holds it at the moment.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM jobs WHERE id = %s FOR UPDATE SKIP LOCKED", [job_id])
+        if cursor.fetchone():
+            return True
+        cursor.execute("SELECT 1 FROM jobs WHERE id = %s", [job_id])
+        return cursor.fetchone() is None
+
+
 def transition(
     job_id: int,
     *,

@@ -39,6 +39,8 @@ def mark_started(dispatch: Dispatch, task: ActiveTask) -> bool:
     started_at = task.started_at or Now()
     job_type = _type_of(dispatch)
     with transaction.atomic():
+        if not ledger.lock_unless_held(dispatch.job_id):
+            return False
         if not (job_type and job_type.core_writes_row):
             ledger.transition(dispatch.job_id, allowed=(QUEUED, RETRYING), to=RUNNING, add_attempt=True)
         open_attempt = Dispatch.objects.filter(pk=dispatch.pk, ended_at=None)
@@ -66,13 +68,15 @@ def settle(dispatch: Dispatch, state: TaskState) -> bool:
         state: what the core's result back end says; it has ended.
 
     Returns:
-        Whether this call settled it; False when another sweeper was quicker.
+        Whether this call settled it; False when another sweeper was quicker, or somebody holds the row.
     """
     # Before it is judged: an error may quote a message, and its text is known for one only by its key.
     state = replace(state, result=redact(state.result))
     verdict = _judged(dispatch, state)
     error = redact_text(verdict.error) if verdict.error else None
     with transaction.atomic():
+        if not ledger.lock_unless_held(dispatch.job_id):
+            return False
         status, delay = _move_job(dispatch, verdict)
         outcome = Outcome.RETRYING if status == RETRYING else verdict.outcome
         settled = Dispatch.objects.filter(pk=dispatch.pk, ended_at=None).update(
