@@ -12,6 +12,7 @@ from opsconsole.audit import Entity
 from opsconsole.errors import Conflict, OpsError, Refused
 
 AMBIGUOUS: Final = "AMBIGUOUS:"
+NO_OBJECT: Final = "Its payload is no JSON object, so its task would get none of its arguments."
 SEND_TYPES: Final = frozenset({catalog.SEND_MESSAGE, "send_manual"})
 
 
@@ -70,9 +71,7 @@ def _unavailable(one: Candidate, subject: Subject | None) -> OpsError | None:
     if not isinstance(one.payload, dict):
         if one.job_type.payload_argument:
             return None
-        return Refused(
-            "Its payload is no JSON object, so its task would get none of its arguments.", code="invalid_payload"
-        )
+        return Refused(NO_OBJECT, code="invalid_payload")
     named = one.payload.get("identity_id")
     if named is None or (subject is not None and subject.is_active):
         return None

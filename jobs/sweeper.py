@@ -19,10 +19,10 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from jobs import attempts, catalog, counts, gateway, handover, losses, progress, settling
+from jobs import attempts, catalog, counts, gateway, handover, ledger, losses, progress, retry_rules, settling
 from jobs.dispatching import PUBLICATION_LEASE, create_next_dispatch, lease_end
 from jobs.gateway import Workers
-from jobs.models import RETRYING, Dispatch, Job, WorkerReport
+from jobs.models import FAILED, RETRYING, Dispatch, Job, WorkerReport
 from opsconsole import failpoints
 from opsconsole.audit import Actor
 from opsconsole.errors import Unavailable
@@ -279,6 +279,12 @@ def _redispatch(dispatch: Dispatch) -> bool:
         job_type = catalog.find(job.job_type)
         if job_type is None:
             transaction.set_rollback(True)
+            return False
+        if not isinstance(job.payload_json, dict) and not job_type.payload_argument:
+            # Somebody has changed it: without arguments its task would do something else than was asked for.
+            ledger.transition(
+                job.pk, allowed=(RETRYING,), to=FAILED, last_error=retry_rules.NO_OBJECT, dedupe_key=None
+            )
             return False
         # It is still for whoever asked for the first attempt.
         actor = Actor(name=dispatch.requested_by, via="sweeper", kind="system")
