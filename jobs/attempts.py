@@ -67,8 +67,10 @@ def claim(*, job_id: Any, dispatch_id: Any, task_id: str, task: str, worker: str
     with transaction.atomic():
         before = ledger.transition(job, allowed=(QUEUED, RETRYING), to=RUNNING, add_attempt=True)
         mine = before and Dispatch.objects.filter(
-            pk=dispatch, job_id=job, task_id=message, task=task, in_core=False, started_at=None, ended_at=None
+            pk=dispatch, job_id=job, task_id=message, task=task, started_at=None, ended_at=None
         ).update(
+            # Whoever sent it may not have known whose task it is: its catalog lacks the type.
+            in_core=False,
             started_at=Now(),
             lease_until=lease_end(LEASE),
             worker=worker[:255],
