@@ -282,9 +282,7 @@ def _redispatch(dispatch: Dispatch) -> bool:
             return False
         if not isinstance(job.payload_json, dict) and not job_type.payload_argument:
             # Somebody has changed it: without arguments its task would do something else than was asked for.
-            ledger.transition(
-                job.pk, allowed=(RETRYING,), to=FAILED, last_error=retry_rules.NO_OBJECT, dedupe_key=None
-            )
+            ledger.transition(job.pk, allowed=(RETRYING,), to=FAILED, last_error=retry_rules.NO_OBJECT, dedupe_key=None)
             return False
         # It is still for whoever asked for the first attempt.
         actor = Actor(name=dispatch.requested_by, via="sweeper", kind="system")

@@ -11,6 +11,7 @@ from celery import Celery
 from celery.app.events import Events
 from celery.events.dispatcher import EventDispatcher
 from celery.signals import before_task_publish, setup_logging, task_postrun, task_prerun
+from django.db import close_old_connections
 
 from opsconsole.log_context import begin_task, end_task, message_headers
 from opsconsole.redaction import redact
@@ -36,6 +37,9 @@ class RedactedEvents(Events):
 
 app = Celery("opsconsole", events=RedactedEvents)
 app.config_from_object("django.conf:settings", namespace="CELERY")
+# Celery closes its workers' connections to the database before and after each task, unless it is told after how many
+# to; those that are broken or too old are closed below.
+app.conf.update(CELERY_DB_REUSE_MAX=1_000_000)
 app.autodiscover_tasks()
 
 
@@ -60,6 +64,7 @@ def _complete_headers(headers: dict[str, Any], body: Any, **kwargs: Any) -> None
 
 @task_prerun.connect
 def _begin_task(task: Any, task_id: str, **kwargs: Any) -> None:
+    close_old_connections()
     begin_task(task, task_id)
 
 

@@ -232,9 +232,9 @@ def test_a_lease_that_is_renewed_after_it_was_found_to_have_run_out_holds(
     let_run_out("lease_until")
     lock = attempts._lock
 
-    def renew_meanwhile(found: Claim) -> Job | None:
+    def renew_meanwhile(found: Claim, *, skip_locked: bool) -> Job | None:
         assert attempts.renew(held) is Hold.HELD
-        return lock(found)
+        return lock(found, skip_locked=skip_locked)
 
     monkeypatch.setattr(attempts, "_lock", renew_meanwhile)
 
