@@ -78,9 +78,6 @@ def test_a_message_that_does_not_belong_to_its_job_is_ignored_and_the_worker_goe
     assert own_tasks.SECRET not in worker.output
     assert len(worker.output) < 1_000_000
 
-    # Celery throws these away: no mapping of arguments, and no body at all.
-    put(real, body=[[], ["a"], {}])
-    put(real, body="no body")
     # What has no header at all is somebody's call: the same work is active already, so its job is joined.
     put(real, job_id=MISSING, dispatch_id=MISSING)
     put(real)
