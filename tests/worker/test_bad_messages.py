@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Callable
 from contextlib import closing
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import redis
@@ -27,7 +27,7 @@ def taken(job_id: int) -> dict[str, Any]:
     with closing(redis.Redis.from_url(settings.CELERY_BROKER_URL)) as client:
         for raw in client.lrange(own_tasks.QUEUE, 0, -1):
             if json.loads(raw)["headers"]["job_id"] == job_id:
-                client.lrem(own_tasks.QUEUE, 0, raw)
+                client.lrem(own_tasks.QUEUE, 0, cast("str", raw))
                 found: dict[str, Any] = json.loads(raw)
                 return found
     raise AssertionError

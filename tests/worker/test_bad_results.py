@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings
+from django.utils import timezone
 
 from identities.operations import backfill_conversations
 from jobs import gateway, losses, operations, settling, sweeper
@@ -330,7 +331,7 @@ def test_a_sweeper_whose_clock_is_off_does_not_mistake_a_silent_worker_for_one_t
 ) -> None:
     answer = Workers(tasks={"core@host": ["ingest.sync_delta"]}, queues={"core@host": ["ingest"]})
     with monkeypatch.context() as patched:
-        patched.setattr(sweeper.timezone, "now", lambda: now() + skew)
+        patched.setattr(timezone, "now", lambda: now() + skew)
         sweeper.note_workers(answer)
     # The other one answers, this one is busy: what it has is not lost.
     other = Workers(
