@@ -246,12 +246,15 @@ class LedgerTask(Task[..., Any]):
                 else f"The catalog has no job type whose task is {self.name}; map one with the setting OPS_JOB_TYPES."
             )
         scheduled = "periodic_task_name" in vars(self.request)
-        submitted = operations.submit_run(
-            operation=f"{job_type.name.rpartition('.')[2]}.trigger",
-            title=job_type.title,
-            requests=[operations.JobRequest(job_type=job_type.name, payload=kwargs)],
-            actor=Actor.system("beat" if scheduled else "task"),
-            entity=Entity(type="job"),
+        # Tried again while the database is away: the same work is joined, not doubled.
+        submitted = _written(
+            lambda: operations.submit_run(
+                operation=f"{job_type.name.rpartition('.')[2]}.trigger",
+                title=job_type.title,
+                requests=[operations.JobRequest(job_type=job_type.name, payload=kwargs)],
+                actor=Actor.system("beat" if scheduled else "task"),
+                entity=Entity(type="job"),
+            )
         )
         return {"run_id": str(submitted.run_id), "jobs": list(submitted.job_ids)}
 
