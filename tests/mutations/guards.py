@@ -70,9 +70,7 @@ CLAIM: Final = (
     Guard(
         name="fence",
         keeps="Only the newest attempt of a job can be claimed: the ones before it have ended.",
-        edits=(
-            Edit("jobs/attempts.py", "in_core=False, started_at=None, ended_at=None", "in_core=False, started_at=None"),
-        ),
+        edits=(Edit("jobs/attempts.py", "task=task, started_at=None, ended_at=None", "task=task, started_at=None"),),
         tests=(_CLAIMING + "test_the_late_message_of_an_earlier_attempt_claims_nothing",),
     ),
     Guard(
@@ -91,9 +89,7 @@ CLAIM: Final = (
     Guard(
         name="claimed once",
         keeps="An attempt is claimed once, also when somebody sets its job back meanwhile.",
-        edits=(
-            Edit("jobs/attempts.py", "in_core=False, started_at=None, ended_at=None", "in_core=False, ended_at=None"),
-        ),
+        edits=(Edit("jobs/attempts.py", "task=task, started_at=None, ended_at=None", "task=task, ended_at=None"),),
         tests=(_CLAIMING + "test_an_attempt_that_runs_is_not_claimed_again_though_somebody_has_set_its_job_back",),
     ),
     Guard(
@@ -101,7 +97,7 @@ CLAIM: Final = (
         keeps="An attempt is claimed once. That it has started and that its job runs hold each by itself, so both are "
         "taken out together.",
         edits=(
-            Edit("jobs/attempts.py", "in_core=False, started_at=None, ended_at=None", "in_core=False, ended_at=None"),
+            Edit("jobs/attempts.py", "task=task, started_at=None, ended_at=None", "task=task, ended_at=None"),
             Edit(
                 "jobs/attempts.py",
                 "before = ledger.transition(job, allowed=(QUEUED, RETRYING), to=RUNNING, add_attempt=True)",
