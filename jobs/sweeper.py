@@ -79,8 +79,10 @@ class Sweeper:
                 logger.warning(
                     "sweeper.step_failed", step=step.__name__, error=(str(error).splitlines() or [repr(error)])[0]
                 )
-                if not connection.is_usable():
+                if isinstance(error, OperationalError | InterfaceError):
+                    # Also where the connection is a new one by now: nobody could renew a lease meanwhile.
                     self._database_away_at = time.monotonic()
+                if not connection.is_usable():
                     connection.close()
                     return
             except Exception:
