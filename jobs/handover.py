@@ -63,7 +63,7 @@ def hand_over(dispatch_ids: Sequence[int], *, within: float = math.inf) -> Hande
         within: seconds after which the rest is left to the sweeper, which may take them at once.
     """
     deadline = time.monotonic() + within
-    # Read once for all: a job that somebody ends while they are published was simply a moment too early.
+    # Read once for all; whether one has been ended meanwhile is asked again right before it is sent.
     found = Dispatch.objects.filter(ended_at=None, published_at=None).select_related("job").only(*_COLUMNS)
     dispatches = found.in_bulk(dispatch_ids)
     if orphans := [pk for pk in dispatch_ids if pk not in dispatches]:
