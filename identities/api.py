@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from identities import operations, queries
+from identities.choosing import MAX_CONVERSATIONS
 from identities.representation import identities_as_json
 from jobs.api import RunPollingViewSet, accepted
 from opsconsole.api import cursors
@@ -37,9 +38,9 @@ class BackfillMessagesInput(Input):
     conversation_ids = serializers.ListField(
         child=IdField(),
         required=False,
-        max_length=operations.MAX_CONVERSATIONS,
+        max_length=MAX_CONVERSATIONS,
         error_messages={
-            "max_length": f"At most {operations.MAX_CONVERSATIONS} conversations can be backfilled at once.",
+            "max_length": f"At most {MAX_CONVERSATIONS} conversations can be backfilled at once.",
             "not_a_list": "This must be a list of conversation ids.",
         },
     )

@@ -3,18 +3,19 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from identities.models import Conversation, Identity
+from identities.choosing import active_identities, entity_of, live_conversations, names_of
+from identities.models import Conversation
 from jobs import catalog
 from jobs.operations import JobRequest, submit_run
 from jobs.receipts import Submitted
 from opsconsole.audit import Actor, Entity, record_refusal
-from opsconsole.errors import Conflict, NotFound, OpsError, Refused
+from opsconsole.errors import OpsError, Refused
 from opsconsole.row_ids import row_id
 
-MAX_CONVERSATIONS: Final = 100
 MAX_ATTACHMENTS: Final = 1_000
 
 BACKFILL: Final = "backfill.trigger"
+SYNC: Final = "sync.trigger"
 REDOWNLOAD: Final = "redownload_attachments.trigger"
 
 
@@ -30,32 +31,22 @@ def backfill_conversations(*, identity_ids: Sequence[int] | None = None, actor: 
         NotFound: one of them does not exist or is inactive.
         Conflict: there is no active identity at all.
     """
-    request: dict[str, Any] = {"identity_ids": list(identity_ids) if identity_ids is not None else None}
-    only = identity_ids[0] if identity_ids and len(identity_ids) == 1 else None
-    entity = Entity(type="identity", id=row_id(only))
-    try:
-        identities = _active_identities(identity_ids)
-    except OpsError as refusal:
-        record_refusal(refusal, actor=actor, action=BACKFILL, entity=entity, reason=reason, request=request)
-        raise
-    names = ", ".join(identity.display_name for identity in identities[:3])
-    if len(identities) > 3:
-        names += f" and {len(identities) - 3} more"
-    return submit_run(
-        operation=BACKFILL,
-        title=f"Backfill {names}",
-        requests=[
-            JobRequest(
-                job_type=catalog.BACKFILL_CONVERSATIONS,
-                payload={"provider_id": identity.provider_id, "identity_id": identity.pk},
-            )
-            for identity in identities
-        ],
-        actor=actor,
-        entity=_entity_of(identities),
-        reason=reason,
-        request=request,
-    )
+    return _trigger(BACKFILL, catalog.BACKFILL_CONVERSATIONS, "Backfill", identity_ids, actor=actor, reason=reason)
+
+
+def sync_identities(*, identity_ids: Sequence[int] | None = None, actor: Actor, reason: str = "") -> Submitted:
+    """Fetch what is new for identities: one job for each.
+
+    Args:
+        identity_ids: the identities; None for all active ones.
+        actor: who asks, and through what.
+        reason: what the person gave as the reason.
+
+    Raises:
+        NotFound: one of them does not exist or is inactive.
+        Conflict: there is no active identity at all.
+    """
+    return _trigger(SYNC, catalog.SYNC, "Sync", identity_ids, actor=actor, reason=reason)
 
 
 def backfill_messages(*, conversation_ids: Sequence[int], actor: Actor, reason: str = "") -> Submitted:
@@ -72,7 +63,7 @@ def backfill_messages(*, conversation_ids: Sequence[int], actor: Actor, reason: 
     """
     request: dict[str, Any] = {"conversation_ids": list(conversation_ids)}
     try:
-        conversations = _live_conversations(conversation_ids)
+        conversations = live_conversations(conversation_ids)
     except OpsError as refusal:
         record_refusal(
             refusal, actor=actor, action=BACKFILL, entity=Entity(type="conversation"), reason=reason, request=request
@@ -126,7 +117,7 @@ def redownload_attachments(
         if not 1 <= limit <= MAX_ATTACHMENTS:
             raise Refused(f"The limit must be from 1 to {MAX_ATTACHMENTS}, not {limit}.", code="invalid_limit")
         if conversation_id is not None:
-            (conversation,) = _live_conversations([conversation_id])
+            (conversation,) = live_conversations([conversation_id])
     except OpsError as refusal:
         record_refusal(
             refusal, actor=actor, action=REDOWNLOAD, entity=Entity(type="conversation"), reason=reason, request=request
@@ -154,54 +145,30 @@ def redownload_attachments(
     )
 
 
-def _active_identities(identity_ids: Sequence[int] | None) -> list[Identity]:
-    if identity_ids is None:
-        identities = list(Identity.objects.filter(is_active=True).order_by("pk"))
-        if not identities:
-            raise Conflict("There is no active identity to backfill; activate one first.", code="no_active_identity")
-        return identities
-    if not identity_ids:
-        raise Refused("Name at least one identity.", code="nothing_chosen")
-    wanted = sorted(set(identity_ids))
-    found = Identity.objects.in_bulk([pk for pk in wanted if row_id(pk)])
-    for pk in wanted:
-        if pk not in found:
-            raise NotFound(f"There is no identity {pk}.", code="identity_not_found")
-        if not found[pk].is_active:
-            raise NotFound(
-                f"The identity {found[pk].display_name} is inactive; activate it first.", code="identity_inactive"
-            )
-    return [found[pk] for pk in wanted]
-
-
-def _live_conversations(conversation_ids: Sequence[int]) -> list[Conversation]:
-    wanted = sorted(set(conversation_ids))
-    if not 0 < len(wanted) <= MAX_CONVERSATIONS:
-        raise Refused(
-            f"Name 1 to {MAX_CONVERSATIONS} conversations at once, not {len(wanted)}.", code="too_many_conversations"
-        )
-    found = Conversation.objects.select_related("counterpart_account").in_bulk([pk for pk in wanted if row_id(pk)])
-    owners = Identity.objects.in_bulk({conversation.identity_id for conversation in found.values()})
-    for pk in wanted:
-        conversation = found.get(pk)
-        if conversation is None or conversation.deleted_at is not None:
-            raise NotFound(f"There is no conversation {pk}.", code="conversation_not_found")
-        owner = owners.get(conversation.identity_id)
-        if owner is None:
-            raise NotFound(f"The identity of conversation {pk} does not exist any more.", code="identity_not_found")
-        if not owner.is_active:
-            raise NotFound(
-                f"The identity {owner.display_name} of conversation {pk} is inactive; activate it first.",
-                code="identity_inactive",
-            )
-    return [found[pk] for pk in wanted]
-
-
-def _entity_of(identities: Sequence[Identity]) -> Entity:
-    if len(identities) == 1:
-        only = identities[0]
-        return Entity(type="identity", id=only.pk, provider_id=only.provider_id, identity_id=only.pk)
-    return Entity(type="identity")
+def _trigger(
+    action: str, job_type: str, verb: str, identity_ids: Sequence[int] | None, *, actor: Actor, reason: str
+) -> Submitted:
+    """Submit one job of a type for each of the identities, as one run."""
+    request: dict[str, Any] = {"identity_ids": list(identity_ids) if identity_ids is not None else None}
+    only = identity_ids[0] if identity_ids and len(identity_ids) == 1 else None
+    entity = Entity(type="identity", id=row_id(only))
+    try:
+        identities = active_identities(identity_ids)
+    except OpsError as refusal:
+        record_refusal(refusal, actor=actor, action=action, entity=entity, reason=reason, request=request)
+        raise
+    return submit_run(
+        operation=action,
+        title=f"{verb} {names_of(identities)}",
+        requests=[
+            JobRequest(job_type=job_type, payload={"provider_id": identity.provider_id, "identity_id": identity.pk})
+            for identity in identities
+        ],
+        actor=actor,
+        entity=entity_of(identities),
+        reason=reason,
+        request=request,
+    )
 
 
 def _people(count: int, first: Conversation) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 
 from django.db import models
 from django.db.models import Q
+from django_celery_beat.models import PeriodicTask
 
 from opsconsole.fields import AnyJSONField, UTCDateTimeField
 from opsconsole.schema.core_table import CoreTable, Lack, Values, Writes
@@ -201,6 +202,8 @@ class Dispatch(models.Model):
     progress_unit = models.CharField(max_length=32, null=True)
     progress_source = models.CharField(max_length=16, null=True)
     progress_at = models.DateTimeField(null=True)
+    # Whoever keeps a history of ended attempts has been told of this end; see jobs/ended.py.
+    told = models.BooleanField(default=False)
 
     class Meta:
         verbose_name = "attempt"
@@ -236,6 +239,7 @@ class Dispatch(models.Model):
             models.Index(
                 fields=["late_check_at"], condition=Q(late_check_at__isnull=False), name="dispatch_late_check"
             ),
+            models.Index(fields=["id"], condition=Q(ended_at__isnull=False, told=False), name="dispatch_untold"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -292,3 +296,30 @@ class WorkerReport(models.Model):
 
     def __str__(self) -> str:
         return self.hostname
+
+
+class PausedSchedule(models.Model):
+    """A periodic task that was on when somebody paused all of them; it goes on with “resume”."""
+
+    task = models.OneToOneField(PeriodicTask, on_delete=models.CASCADE, primary_key=True, related_name="pause")
+    paused_at = models.DateTimeField()
+    paused_by = models.CharField(max_length=150)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"Periodic task {self.task_id}, paused"
+
+
+class ShippedSchedule(models.Model):
+    """A periodic task that the console has made once; one that somebody has changed or deleted isn't made again."""
+
+    key = models.CharField(primary_key=True, max_length=100)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.key

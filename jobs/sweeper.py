@@ -6,7 +6,7 @@ does a fixed number of queries when nothing is to be done, none of them over the
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from queue import Empty, SimpleQueue
@@ -19,7 +19,19 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from jobs import attempts, catalog, counts, gateway, handover, ledger, losses, progress, retry_rules, settling
+from jobs import (
+    attempts,
+    background,
+    catalog,
+    counts,
+    gateway,
+    handover,
+    ledger,
+    losses,
+    progress,
+    retry_rules,
+    settling,
+)
 from jobs.dispatching import PUBLICATION_LEASE, create_next_dispatch, lease_end
 from jobs.gateway import Workers
 from jobs.models import FAILED, RETRYING, Dispatch, Job, WorkerReport
@@ -49,6 +61,7 @@ class Sweeper:
         self._answers: SimpleQueue[Workers | None] = SimpleQueue()
         self._asking = False
         self._asked_at = self._asked_tasks_at = self._tidied_at = self._database_away_at = float("-inf")
+        self._began_at: dict[str, float] = {}
 
     def run(self, stop: threading.Event, *, tick_seconds: float = TICK_SECONDS) -> None:
         """Tick until `stop` is set; outlives every failure of the database and the broker."""
@@ -70,15 +83,13 @@ class Sweeper:
             self._tidy,
             counts.refresh,
         )
-        for step in steps:
+        for name, step in (*((step.__name__, step) for step in steps), *self._steps_of_others()):
             try:
                 step()
             except Unavailable as error:
-                logger.warning("sweeper.step_put_off", step=step.__name__, error=error.message)
+                logger.warning("sweeper.step_put_off", step=name, error=error.message)
             except (DatabaseError, InterfaceError) as error:
-                logger.warning(
-                    "sweeper.step_failed", step=step.__name__, error=(str(error).splitlines() or [repr(error)])[0]
-                )
+                logger.warning("sweeper.step_failed", step=name, error=(str(error).splitlines() or [repr(error)])[0])
                 if isinstance(error, OperationalError | InterfaceError):
                     # Also where the connection is a new one by now: nobody could renew a lease meanwhile.
                     self._database_away_at = time.monotonic()
@@ -87,7 +98,15 @@ class Sweeper:
                     return
             except Exception:
                 # Whatever one row or one worker's answer is like, the rest of the work has to go on.
-                logger.exception("sweeper.step_failed", step=step.__name__)
+                logger.exception("sweeper.step_failed", step=name)
+
+    def _steps_of_others(self) -> Iterator[tuple[str, Callable[[], object]]]:
+        """Return what other applications want done and whose time has come; each is noted as begun when it is."""
+        for step in background.registered():
+            now = time.monotonic()
+            if now - self._began_at.get(step.name, float("-inf")) >= step.every_seconds:
+                self._began_at[step.name] = now
+                yield step.name, step.run
 
     def _expire_leases(self) -> None:
         """End own attempts whose worker is gone; not yet where none of them could say that it is still there."""

@@ -96,6 +96,10 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_keepalive": True, "health_check_interval": 25}
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+# Beat writes down each run at once (its default is every three minutes), so that pages know what ran and what comes
+# next, and looks for changed schedules every second, so that a change that somebody has made shows.
+CELERY_BEAT_SYNC_EVERY = 1
+CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 CELERY_TIMEZONE = "UTC"
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 
@@ -113,6 +117,19 @@ SLOW_FILTER_TIMEOUT_SECONDS = env.float("OPS_SLOW_FILTER_TIMEOUT", default=3.0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 # A selection of a hundred rows and the filters of a page.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000
+
+# Seconds after which a run that beat should have started counts as missed.
+BEAT_GRACE_SECONDS = env.float("OPS_BEAT_GRACE", default=30.0)
+# Seconds that a sync may take, and wait for a worker, before its identity counts as late: added to its deadlines.
+SYNC_GRACE_SECONDS = env.float("OPS_SYNC_GRACE", default=60.0)
+# An identity is late when no sync has succeeded for more than so many intervals of its schedule, and failing after
+# more than so many.
+SYNC_LATE_AFTER_INTERVALS = env.float("OPS_SYNC_LATE_AFTER_INTERVALS", default=1.0)
+SYNC_FAILING_AFTER_INTERVALS = env.float("OPS_SYNC_FAILING_AFTER_INTERVALS", default=2.0)
+# It is also failing when its last so many attempts failed, and a sync that runs longer than so many seconds is
+# running too long.
+SYNC_FAILING_AFTER_FAILURES = env.int("OPS_SYNC_FAILING_AFTER_FAILURES", default=2)
+SYNC_LONG_AFTER_SECONDS = env.float("OPS_SYNC_LONG_AFTER", default=900.0)
 
 # Where a process is to kill itself, for proving that it loses nothing there; see opsconsole/failpoints.py.
 FAILPOINT = env.str("OPS_FAILPOINT", default="")

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 
 from identities import operations, queries
 from identities.admin.starting import active_jobs, ids_in, start
+from identities.choosing import MAX_CONVERSATIONS
 from identities.models import Conversation
 from jobs.admin.looks import of_job
 from opsconsole import formatting, names
@@ -147,8 +148,8 @@ class ConversationAdmin(ListAdmin[Conversation]):
         given = request.POST if request.method == "POST" else request.GET
         chosen = ids_in(given.getlist("conversation"))
         back = self.url("backfill", query=urlencode([("conversation", pk) for pk in chosen]))
-        if len(chosen) > operations.MAX_CONVERSATIONS:
-            tell(request, Refused(f"At most {operations.MAX_CONVERSATIONS} conversations can be backfilled at once."))
+        if len(chosen) > MAX_CONVERSATIONS:
+            tell(request, Refused(f"At most {MAX_CONVERSATIONS} conversations can be backfilled at once."))
             return HttpResponseRedirect(self.url("changelist"))
         if request.method == "POST":
             operation = partial(

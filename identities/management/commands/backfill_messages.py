@@ -4,7 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from identities.operations import MAX_CONVERSATIONS, backfill_messages
+from identities.choosing import MAX_CONVERSATIONS
+from identities.operations import backfill_messages
 from opsconsole.commands import OperationCommand
 
 

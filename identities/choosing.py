@@ -1,0 +1,81 @@
+"""Which identities and conversations an operation may be about: those that exist and are not switched off."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from identities.models import Conversation, Identity
+from opsconsole.audit import Entity
+from opsconsole.errors import Conflict, NotFound, Refused
+from opsconsole.row_ids import row_id
+
+MAX_CONVERSATIONS: Final = 100
+
+
+def active_identities(identity_ids: Sequence[int] | None) -> list[Identity]:
+    """Return the identities, all active ones when none are named.
+
+    Raises:
+        NotFound: one of them does not exist or is inactive.
+        Conflict: there is no active identity at all.
+        Refused: the list is empty.
+    """
+    if identity_ids is None:
+        identities = list(Identity.objects.filter(is_active=True).order_by("pk"))
+        if not identities:
+            raise Conflict("There is no active identity; activate one first.", code="no_active_identity")
+        return identities
+    if not identity_ids:
+        raise Refused("Name at least one identity.", code="nothing_chosen")
+    wanted = sorted(set(identity_ids))
+    found = Identity.objects.in_bulk([pk for pk in wanted if row_id(pk)])
+    for pk in wanted:
+        if pk not in found:
+            raise NotFound(f"There is no identity {pk}.", code="identity_not_found")
+        if not found[pk].is_active:
+            raise NotFound(
+                f"The identity {found[pk].display_name} is inactive; activate it first.", code="identity_inactive"
+            )
+    return [found[pk] for pk in wanted]
+
+
+def live_conversations(conversation_ids: Sequence[int]) -> list[Conversation]:
+    """Return the conversations, with their counterparts.
+
+    Raises:
+        NotFound: one of them does not exist, was deleted, or its identity is gone or inactive.
+        Refused: none or too many are named.
+    """
+    wanted = sorted(set(conversation_ids))
+    if not 0 < len(wanted) <= MAX_CONVERSATIONS:
+        raise Refused(
+            f"Name 1 to {MAX_CONVERSATIONS} conversations at once, not {len(wanted)}.", code="too_many_conversations"
+        )
+    found = Conversation.objects.select_related("counterpart_account").in_bulk([pk for pk in wanted if row_id(pk)])
+    owners = Identity.objects.in_bulk({conversation.identity_id for conversation in found.values()})
+    for pk in wanted:
+        conversation = found.get(pk)
+        if conversation is None or conversation.deleted_at is not None:
+            raise NotFound(f"There is no conversation {pk}.", code="conversation_not_found")
+        owner = owners.get(conversation.identity_id)
+        if owner is None:
+            raise NotFound(f"The identity of conversation {pk} does not exist any more.", code="identity_not_found")
+        if not owner.is_active:
+            raise NotFound(
+                f"The identity {owner.display_name} of conversation {pk} is inactive; activate it first.",
+                code="identity_inactive",
+            )
+    return [found[pk] for pk in wanted]
+
+
+def entity_of(identities: Sequence[Identity]) -> Entity:
+    """Return what the audit log calls one identity, or several."""
+    if len(identities) == 1:
+        only = identities[0]
+        return Entity(type="identity", id=only.pk, provider_id=only.provider_id, identity_id=only.pk)
+    return Entity(type="identity")
+
+
+def names_of(identities: Sequence[Identity]) -> str:
+    """Return the names of a few of them: “Alice, Bob, Carol and 4 more”."""
+    names = ", ".join(identity.display_name for identity in identities[:3])
+    return f"{names} and {len(identities) - 3} more" if len(identities) > 3 else names

@@ -1,0 +1,121 @@
+"""Reads of beat's periodic tasks: what each starts, when, and whether beat does its work."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
+
+from jobs.schedules.forecast import Forecast, forecast
+from opsconsole.redaction import redact_name
+
+MAX_SCHEDULES: Final = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A periodic task.
+
+    Attributes:
+        task: beat's row, with its schedules.
+        arguments: its keyword arguments; None when they can't be read.
+        positional: its positional arguments; None when they can't be read.
+        paused: it was on when somebody paused all of them.
+        forecast: what is expected of it.
+        problem: why it never does what it should, in a sentence, or empty.
+    """
+
+    task: PeriodicTask
+    arguments: Mapping[str, Any] | None
+    positional: tuple[Any, ...] | None
+    paused: bool
+    forecast: Forecast
+    problem: str
+
+    @property
+    def id(self) -> int:
+        """Its id."""
+        return int(self.task.pk)
+
+    @property
+    def name(self) -> str:
+        """What it is called, redacted."""
+        return redact_name(self.task.name)
+
+    @property
+    def words(self) -> str:
+        """When it runs, in words: “every 10 minutes”."""
+        return schedule_in_words(self.task)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeatState:
+    """Whether beat does its work, from what should have run and didn't.
+
+    Attributes:
+        status: `running`; `silent`: it has started nothing since something was due; `paused`: all schedules are;
+            `idle`: nothing was due yet from which to tell.
+        since: since when it is silent or paused.
+        last_run_at: when it last started something.
+        missed: the entries that it should have started and didn't.
+    """
+
+    status: Literal["running", "silent", "paused", "idle"]
+    since: datetime | None = None
+    last_run_at: datetime | None = None
+    missed: tuple[Entry, ...] = ()
+
+
+def entries(*, now: datetime | None = None) -> list[Entry]:
+    """Return all periodic tasks by name, bounded; one query."""
+    moment = now or timezone.now()
+    rows = PeriodicTask.objects.select_related("interval", "crontab", "solar", "clocked", "pause").order_by("name")
+    return [_entry(row, moment) for row in rows[:MAX_SCHEDULES]]
+
+
+def beat_state(found: list[Entry]) -> BeatState:
+    """Return whether beat does its work, from all of its entries; no query."""
+    ran = [entry.task.last_run_at for entry in found if entry.task.last_run_at is not None]
+    last_run_at = max(ran, default=None)
+    paused = [entry.task.pause.paused_at for entry in found if entry.paused]
+    if paused:
+        return BeatState(status="paused", since=min(paused), last_run_at=last_run_at)
+    missed = tuple(entry for entry in found if entry.forecast.overdue and not entry.problem)
+    if missed:
+        since = min(due for entry in missed if (due := entry.forecast.due_at))
+        if last_run_at is None or last_run_at < since:
+            return BeatState(status="silent", since=since, last_run_at=last_run_at, missed=missed)
+    return BeatState(status="running" if last_run_at else "idle", last_run_at=last_run_at, missed=missed)
+
+
+def schedule_in_words(task: PeriodicTask) -> str:
+    """Return when a periodic task runs, in words."""
+    return str(task.scheduler) if task.scheduler is not None else "never"
+
+
+def _entry(row: PeriodicTask, now: datetime) -> Entry:
+    arguments, positional = _json(row.kwargs or "{}", dict), _json(row.args or "[]", list)
+    expected = forecast(row, now=now)
+    problem = expected.problem
+    if arguments is None or positional is None:
+        problem = "Its arguments are no valid JSON, so beat can't start it."
+        expected = Forecast(problem=problem)
+    return Entry(
+        task=row,
+        arguments=arguments,
+        positional=tuple(positional) if positional is not None else None,
+        paused=hasattr(row, "pause"),
+        forecast=expected,
+        problem=problem,
+    )
+
+
+def _json(text: str, kind: type) -> Any:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, kind) else None
