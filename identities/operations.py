@@ -3,14 +3,19 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+import structlog
+
 from identities.choosing import active_identities, entity_of, live_conversations, names_of
-from identities.models import Conversation
+from identities.models import Conversation, Identity
+from identities.sync_schedules import with_own_schedule
 from jobs import catalog
-from jobs.operations import JobRequest, submit_run
+from jobs.operations import MAX_JOBS_PER_RUN, JobRequest, submit_run
 from jobs.receipts import Submitted
 from opsconsole.audit import Actor, Entity, record_refusal
 from opsconsole.errors import OpsError, Refused
 from opsconsole.row_ids import row_id
+
+logger = structlog.get_logger(__name__)
 
 MAX_ATTACHMENTS: Final = 1_000
 
@@ -47,6 +52,60 @@ def sync_identities(*, identity_ids: Sequence[int] | None = None, actor: Actor, 
         Conflict: there is no active identity at all.
     """
     return _trigger(SYNC, catalog.SYNC, "Sync", identity_ids, actor=actor, reason=reason)
+
+
+def sync_on_schedule(
+    *,
+    provider_id: str | None = None,
+    identity_id: int | None = None,
+    default: bool = False,
+    actor: Actor,
+    reason: str = "",
+) -> Submitted | None:
+    """Sync whom a schedule is about: one identity; or all active ones, of a provider where it names one.
+
+    A general schedule leaves out the identities that have one of their own, also where that is off.
+
+    Args:
+        provider_id: only identities of this provider.
+        identity_id: only this identity.
+        default: only default identities.
+        actor: who asks, and through what.
+        reason: what the person gave as the reason.
+
+    Returns:
+        What was submitted; None when nobody is to be synced, since they are inactive, gone, or have their own schedule.
+
+    Raises:
+        Refused: the arguments are of a kind that names nobody.
+    """
+    request = {"provider_id": provider_id, "identity_id": identity_id, "default": default}
+    try:
+        found = _scheduled(provider_id, identity_id, default=default)
+    except OpsError as refusal:
+        entity = Entity(type="identity")
+        record_refusal(refusal, actor=actor, action=SYNC, entity=entity, reason=reason, request=request)
+        raise
+    if not found:
+        logger.info("sync.nobody", **request)
+        return None
+    return sync_identities(identity_ids=found, actor=actor, reason=reason)
+
+
+def _scheduled(provider_id: Any, identity_id: Any, *, default: Any) -> list[int]:
+    if provider_id is not None and not isinstance(provider_id, str):
+        raise Refused("A sync schedule's provider_id must be a text.", code="invalid_arguments")
+    active = Identity.objects.filter(is_active=True)
+    if identity_id is not None:
+        if (wanted := row_id(identity_id)) is None:
+            raise Refused("A sync schedule's identity_id must be the id of an identity.", code="invalid_arguments")
+        return list(active.filter(pk=wanted).values_list("pk", flat=True))
+    if provider_id is not None:
+        active = active.filter(provider_id=provider_id)
+    if default:
+        active = active.filter(is_default=True)
+    own = with_own_schedule()
+    return [pk for pk in active.order_by("pk").values_list("pk", flat=True) if pk not in own][:MAX_JOBS_PER_RUN]
 
 
 def backfill_messages(*, conversation_ids: Sequence[int], actor: Actor, reason: str = "") -> Submitted:
