@@ -10,7 +10,6 @@ from rest_framework.response import Response
 
 from identities import operations, queries
 from identities.choosing import MAX_CONVERSATIONS
-from identities.representation import identities_as_json
 from jobs.api import RunPollingViewSet, accepted
 from opsconsole.api import cursors
 from opsconsole.api.actor import actor_of
@@ -22,12 +21,6 @@ class BackfillConversationsInput(Input):
     """What a backfill of identities takes; without an identity it is all active ones."""
 
     identity_id = IdField(required=False, allow_null=True, default=None)
-    reason = ReasonField()
-
-
-class ReasonInput(Input):
-    """What an operation on the thing that the address names takes."""
-
     reason = ReasonField()
 
 
@@ -132,41 +125,6 @@ class RedownloadViewSet(OpsViewSet):
                 limit=data["limit"],
                 actor=actor_of(request),
                 reason=data["reason"],
-            ),
-            accepted,
-        )
-
-
-class IdentityViewSet(OpsViewSet):
-    """Identities: the accounts that the core acts as."""
-
-    permissions: ClassVar[dict[str, str]] = {
-        "list": "identities.view_identity",
-        "retrieve": "identities.view_identity",
-        "backfill": "identities.backfill_identity",
-    }
-    serializer_class = ReasonInput
-
-    def list(self, request: Request) -> Response:
-        """All identities."""
-        return Response({"identities": identities_as_json(queries.identities())})
-
-    def retrieve(self, request: Request, pk: str) -> Response:
-        """One identity."""
-        (identity,) = identities_as_json([queries.identity(queries.identity_id_of(pk))])
-        return Response(identity)
-
-    @action(detail=True, methods=["post"])
-    def backfill(self, request: Request, pk: str) -> Response:
-        """Import the full history of this identity."""
-        given = ReasonInput(data=request.data)
-        given.is_valid(raise_exception=True)
-        return self.once(
-            request,
-            lambda: operations.backfill_conversations(
-                identity_ids=[queries.identity_id_of(pk)],
-                actor=actor_of(request),
-                reason=given.validated_data["reason"],
             ),
             accepted,
         )

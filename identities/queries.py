@@ -30,7 +30,7 @@ class CredentialState:
 
 def identities(*, include_inactive: bool = True) -> list[Identity]:
     """Return the identities by provider and name, bounded; one query."""
-    found = Identity.objects.select_related("provider").order_by("provider_id", "display_name", "pk")
+    found = _with_all().order_by("provider_id", "display_name", "pk")
     return list((found if include_inactive else found.filter(is_active=True))[:MAX_IDENTITIES])
 
 
@@ -40,10 +40,15 @@ def identity(identity_id: int) -> Identity:
     Raises:
         NotFound: there is none with this id.
     """
-    found = Identity.objects.select_related("provider").filter(pk=identity_id).first() if row_id(identity_id) else None
+    found = _with_all().filter(pk=identity_id).first() if row_id(identity_id) else None
     if found is None:
         raise NotFound(f"There is no identity {identity_id}.", code="identity_not_found")
     return found
+
+
+def _with_all() -> QuerySet[Identity]:
+    """Identities with what belongs to each: provider, last sync, counts."""
+    return Identity.objects.select_related("provider", "last_sync", "counts")
 
 
 def identity_id_of(text: str) -> int:

@@ -25,6 +25,7 @@ def glances(
     return [
         {
             "id": row["id"],
+            "job_type": row["job_type"],
             "title": titles.get(row["job_type"], row["job_type"]),
             "status": row["status"],
             "cancel_requested_at": row["cancel_requested_at"],

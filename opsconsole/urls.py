@@ -4,7 +4,8 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from identities.api import BackfillViewSet, ConversationViewSet, IdentityViewSet, RedownloadViewSet
+from identities.api import BackfillViewSet, ConversationViewSet, RedownloadViewSet
+from identities.api_syncs import IdentityViewSet, SyncStatusViewSet, SyncViewSet
 from jobs.api import JobViewSet, RunViewSet
 from opsconsole import views
 from opsconsole.api.audit import AuditViewSet
@@ -17,7 +18,13 @@ router.register("backfill", BackfillViewSet, basename="ops-backfill")
 router.register("redownload", RedownloadViewSet, basename="ops-redownload")
 router.register("identities", IdentityViewSet, basename="ops-identity")
 router.register("conversations", ConversationViewSet, basename="ops-conversation")
+router.register("sync", SyncStatusViewSet, basename="ops-sync")
 router.register("audit", AuditViewSet, basename="ops-audit")
+
+# Where the core's own front end starts syncs.
+conversations_router = OpsRouter()
+conversations_router.include_root_view = False
+conversations_router.register("sync", SyncViewSet, basename="conversations-sync")
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -27,6 +34,7 @@ urlpatterns = [
     re_path(r"^ops/login/?$", views.api_login, name="api-login"),
     path("ops/", include(router.urls)),
     re_path(r"^ops$", router.get_api_root_view()),
+    path("conversations/", include(conversations_router.urls)),
     path("admin/", admin.site.urls),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
 ]

@@ -13,9 +13,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from identities import operations, queries
-from identities.admin.starting import active_jobs, ids_in, start
+from identities.admin.starting import ids_in, start
 from identities.choosing import MAX_CONVERSATIONS
 from identities.models import Conversation
+from identities.status import active_jobs
 from jobs.admin.looks import of_job
 from opsconsole import formatting, names
 from opsconsole.admin.base import View, actor_of, reason_in, tell

@@ -1,6 +1,6 @@
-"""The pages of identities, and the form that starts a backfill."""
+"""The pages of identities: how each is doing, and the forms that start and schedule something."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -8,34 +8,22 @@ from urllib.parse import urlencode
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from identities import operations, queries
-from identities.admin.starting import active_jobs, ids_in, start
+from identities import operations, queries, schedule_operations, status
+from identities.admin import cells, identity_page
+from identities.admin.starting import ids_in, start
 from identities.models import Identity
-from identities.queries import CredentialState
-from identities.representation import identities_as_json
-from jobs import recent
+from identities.status import SyncOverview
 from jobs.admin.looks import of_job
-from jobs.filters import JobFilter
-from jobs.glance import glances
-from jobs.models import RUNNING
-from opsconsole import formatting, names
-from opsconsole.admin.base import View, actor_of, reason_in
+from opsconsole import names
+from opsconsole.admin.base import View, actor_of, reason_in, tell, tell_done
 from opsconsole.admin.lists import Cursor, EmptyList, ListAdmin, ListPage, chosen_ids
-from opsconsole.errors import NotFound
+from opsconsole.errors import NotFound, OpsError, Refused
 from opsconsole.filter_forms import FilterForm
-from opsconsole.formatting import Look
-from opsconsole.links import page_of
 from opsconsole.redaction import redact_name
-
-RECENT_JOBS = 10
-ACTIVE = Look(word="Active", icon="check_circle", tone="good")
-INACTIVE = Look(word="Inactive", icon="pause_circle", tone="idle")
-CONNECTED = Look(word="Connected", icon="key", tone="good")
-MISSING = Look(word="Missing", icon="key_off", tone="bad")
+from opsconsole.row_ids import row_id
 
 
 def identity_choices() -> list[tuple[int, str]]:
@@ -56,122 +44,162 @@ names.register_identities(identity_choices)
 class IdentityAdmin(ListAdmin[Identity]):
     """The accounts that the owner acts as."""
 
-    list_display = ("name", "provider_name", "state", "credential", "conversations", "active_job", "buttons")
+    list_display = ("name", "health", "last_sync", "next_sync", "messages", "active_job", "buttons")
     list_display_links = None
-    actions = ("backfill_selected",)
-    operation_permissions = {"backfill": "identities.backfill_identity"}
+    actions = ("sync_selected", "backfill_selected")
+    operation_permissions = {
+        "sync": "identities.sync_identity",
+        "backfill": "identities.backfill_identity",
+        "schedule": "identities.schedule_identity",
+    }
+    list_tabs_template = "identities/_overall.html"
     empty_list = EmptyList(
         icon="group", title="No identities", text="The core has none yet; they appear here when it connects an account."
     )
 
     def extra_views(self) -> Sequence[tuple[str, View, str]]:
-        """The form that starts a backfill."""
-        return (("backfill/", self.backfill_view, "backfill"),)
+        """The forms that start something, and the parts that keep themselves up to date."""
+        return (
+            ("backfill/", self.backfill_view, "backfill"),
+            ("sync/", self.sync_view, "sync"),
+            ("live/", self.live_view, "live"),
+            ("<path:object_id>/live/", self.live_page_view, "live_page"),
+            ("<path:object_id>/schedule/", self.schedule_view, "schedule"),
+        )
 
     def has_backfill_permission(self, request: HttpRequest) -> bool:
         """Say whether the caller may start backfills."""
         return self.may(request, "backfill")
 
+    def has_sync_permission(self, request: HttpRequest) -> bool:
+        """Say whether the caller may start syncs."""
+        return self.may(request, "sync")
+
     def fetch(self, request: HttpRequest, form: FilterForm, cursor: Cursor | None) -> ListPage[Identity]:
-        """Return all identities with their credentials, conversations and active jobs; five queries."""
-        rows = queries.identities()
-        active = active_jobs([row.pk for row in rows])
-        may_backfill = self.may(request, "backfill")
-        for row, shown in zip(rows, identities_as_json(rows), strict=True):
-            vars(row)["shown"] = shown | {
-                "active": next(iter(active.get(row.pk, ())), None),
-                "waiting": max(len(active.get(row.pk, [])) - 1, 0),
-                "may_backfill": may_backfill and row.is_active,
-            }
+        """Return all identities with their sync status; six queries."""
+        overview = status.overview(include_inactive=True)
+        may_sync, may_backfill = self.may(request, "sync"), self.may(request, "backfill")
+        rows = []
+        for one in overview.statuses:
+            row = one.identity
+            vars(row)["status"] = one
+            vars(row)["may_sync"] = may_sync and row.is_active
+            vars(row)["may_backfill"] = may_backfill and row.is_active
+            rows.append(row)
+        vars(request)["sync_overview"] = overview
         return ListPage(rows=rows)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show the list, with what can be started for all of them."""
         links = []
-        if self.has_view_permission(request) and self.may(request, "backfill"):
-            url = self.url("backfill", query="all=1")
-            links = [{"title": "Backfill all active", "icon": "cloud_download", "url": url}]
-        return super().changelist_view(request, (extra_context or {}) | {"header_links": links})
+        if self.has_view_permission(request):
+            if self.may(request, "sync"):
+                links.append({"title": "Sync all…", "icon": "sync", "url": self.url("sync", query="all=1")})
+            if self.may(request, "backfill"):
+                url = self.url("backfill", query="all=1")
+                links.append({"title": "Backfill all…", "icon": "cloud_download", "url": url})
+        response = super().changelist_view(request, (extra_context or {}) | {"header_links": links})
+        context = getattr(response, "context_data", None)
+        overview: SyncOverview | None = vars(request).get("sync_overview")
+        if context is not None and overview is not None:
+            context |= identity_page.overall(overview) | {"live_url": self.url("live")}
+        return response
+
+    def live_view(self, request: HttpRequest) -> HttpResponse:
+        """Return the cells of the list and what is said above it, to be put in place."""
+        self.demand(request)
+        overview = status.overview(include_inactive=True)
+        found = [cells.live(name, one, again=True) for one in overview.statuses for name in cells.LIVE]
+        context = identity_page.overall(overview) | {"cells": found, "live_url": self.url("live"), "again": True}
+        return self.fragment(request, "identities/_overall.html", context)
 
     @admin.display(description="Identity")
     def name(self, obj: Identity) -> SafeString:
-        """What it is called, and its name at the provider."""
+        """What it is called, its provider, and its name there."""
         default = SafeString(' <span class="oc-tag">default</span>') if obj.is_default else SafeString("")
         return format_html(
             '<span class="oc-job"><span><a class="oc-strong" href="{}">{}</a>{}</span>'
-            '<span class="oc-subtle">{}</span></span>',
+            '<span class="oc-subtle">{} · {}</span></span>',
             self.url("change", obj.pk),
             obj.display_name,
             default,
+            obj.provider.display_name,
             obj.external_username,
         )
 
-    @admin.display(description="Provider")
-    def provider_name(self, obj: Identity) -> str:
-        """The provider."""
-        return str(vars(obj)["shown"]["provider"])
+    @admin.display(description="Health")
+    def health(self, obj: Identity) -> SafeString:
+        """How it is doing."""
+        return cells.live("health", vars(obj)["status"])
 
-    @admin.display(description="State")
-    def state(self, obj: Identity) -> SafeString:
-        """Whether the core uses it."""
-        return formatting.badge(ACTIVE if obj.is_active else INACTIVE)
+    @admin.display(description="Last sync")
+    def last_sync(self, obj: Identity) -> SafeString:
+        """When it last synced."""
+        return cells.live("last_sync", vars(obj)["status"])
 
-    @admin.display(description="Credential")
-    def credential(self, obj: Identity) -> SafeString:
-        """Whether there is one, never what it is."""
-        found = vars(obj)["shown"]["credential"]
-        return formatting.badge(CONNECTED if found["status"] == "present" else MISSING)
+    @admin.display(description="Next expected")
+    def next_sync(self, obj: Identity) -> SafeString:
+        """When it is expected to sync next."""
+        return cells.live("next_sync", vars(obj)["status"])
 
-    @admin.display(description="Conversations")
-    def conversations(self, obj: Identity) -> SafeString:
-        """How many there are, as a link to them."""
-        return format_html(
-            '<a class="oc-link oc-number" href="{}">{}</a>',
-            f"{_conversations_url()}?identity_id={obj.pk}",
-            formatting.number(vars(obj)["shown"]["conversations_count"]),
-        )
+    @admin.display(description="Messages")
+    def messages(self, obj: Identity) -> SafeString:
+        """How many there are."""
+        return cells.live("messages", vars(obj)["status"])
 
     @admin.display(description="Active job")
     def active_job(self, obj: Identity) -> SafeString:
         """What runs for it now, and how many wait."""
-        shown = vars(obj)["shown"]
-        job = shown["active"]
-        if job is None:
-            return format_html('<span class="oc-nothing">{}</span>', formatting.NOTHING)
-        waiting = (
-            format_html(' <span class="oc-subtle">+{} waiting</span>', shown["waiting"]) if shown["waiting"] else ""
-        )
-        moves = job["status"] == RUNNING and job["progress"]
-        inner = formatting.bar(job["progress"]) if moves else formatting.badge(of_job(job))
-        return format_html(
-            '<a class="oc-link oc-job" href="{}"><span>{}{}</span>{}</a>',
-            page_of("job", job["id"]) or "#",
-            job["title"],
-            waiting,
-            inner,
-        )
+        return cells.live("active_job", vars(obj)["status"])
 
     @admin.display(description="")
     def buttons(self, obj: Identity) -> SafeString:
         """What can be started for it."""
-        if not vars(obj)["shown"]["may_backfill"]:
-            return SafeString("")
-        return format_html(
+        # They belong to the list's own form, which brings the token along.
+        sync = format_html(
+            '<button type="submit" class="oc-button oc-small" formaction="{}" name="identity" value="{}" '
+            'aria-label="Sync {}"><span class="material-symbols-outlined" aria-hidden="true">sync</span>Sync</button>',
+            self.url("sync", query="stay=1"),
+            obj.pk,
+            obj.display_name,
+        )
+        backfill = format_html(
             '<a class="oc-button oc-small" href="{}" aria-label="Backfill {}…">'
             '<span class="material-symbols-outlined" aria-hidden="true">cloud_download</span>Backfill…</a>',
             self.url("backfill", query=urlencode({"identity": obj.pk})),
             obj.display_name,
         )
+        return format_html(
+            '<span class="oc-row-buttons">{}{}</span>',
+            sync if vars(obj)["may_sync"] else "",
+            backfill if vars(obj)["may_backfill"] else "",
+        )
 
     def action_checkbox(self, obj: Identity) -> SafeString:
         """Offer only active ones to be ticked."""
-        return super().action_checkbox(obj) if vars(obj)["shown"]["may_backfill"] else SafeString("")
+        offered = vars(obj)["may_sync"] or vars(obj)["may_backfill"]
+        return super().action_checkbox(obj) if offered else SafeString("")
+
+    @admin.action(description="Sync selected", permissions=["sync"])
+    def sync_selected(self, request: HttpRequest, queryset: QuerySet[Identity]) -> HttpResponse:
+        """Fetch what is new for those that were ticked."""
+        return self._sync(request, chosen_ids(request), back=request.get_full_path(), stay=True)
 
     @admin.action(description="Backfill selected…", permissions=["backfill"])
     def backfill_selected(self, request: HttpRequest, queryset: QuerySet[Identity]) -> HttpResponse:
         """Go to the form; nothing is started yet."""
         query = urlencode([("identity", pk) for pk in chosen_ids(request)])
         return HttpResponseRedirect(self.url("backfill", query=query))
+
+    def sync_view(self, request: HttpRequest) -> HttpResponse:
+        """Say what a sync will do and what is running already; start it."""
+        self.demand(request, "sync")
+        if request.method == "POST":
+            chosen = ids_in(request.POST.getlist("identity"))
+            stay = "stay" in request.GET
+            back = self.url("sync", query=urlencode([("identity", pk) for pk in chosen]))
+            return self._sync(request, chosen, back=self.url("changelist") if stay else back, stay=stay)
+        return self._form(request, "identities/sync.html", title="Sync identities")
 
     def backfill_view(self, request: HttpRequest) -> HttpResponse:
         """Say what a backfill will do and what is running already; start it."""
@@ -186,12 +214,76 @@ class IdentityAdmin(ListAdmin[Identity]):
                 reason=reason_in(request),
             )
             return start(request, operation, back=back, home=self.url("changelist"))
+        return self._form(request, "identities/backfill.html", title="Backfill identities")
+
+    def schedule_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Change an identity's own schedule; answers a POST from its page."""
+        self.demand(request, "schedule")
+        if (identity_id := row_id(object_id)) is None:
+            return self.missing(request, NotFound(f"There is no identity {object_id[:50]}."))
+        back = self.url("change", identity_id)
+        if request.method != "POST":
+            return HttpResponseRedirect(back)
+        try:
+            tell_done(request, self._change_schedule(request, identity_id)())
+        except OpsError as error:
+            tell(request, error)
+        return HttpResponseRedirect(back)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show one identity: how it is doing and why, its credentials (never a secret), and what has happened."""
+        self.demand(request)
+        try:
+            overview = status.of_identity(queries.identity_id_of(object_id))
+        except NotFound:
+            return self.missing(request, NotFound(f"There is no identity {object_id[:50]}."))
+        (found,) = overview.statuses
+        identity = found.identity
+        context = identity_page.context(
+            found, overview, may_see_jobs=request.user.has_perm("jobs.view_job"), may=self._may(request, identity)
+        )
+        context |= {
+            "live_url": self.url("live_page", identity.pk),
+            "sync_url": self.url("sync"),
+            "backfill_url": self.url("backfill", query=urlencode({"identity": identity.pk})),
+            "schedule_url": self.url("schedule", identity.pk),
+            "may_see_conversations": request.user.has_perm("identities.view_conversation"),
+        }
+        return self.page(request, "identities/identity.html", context, title=identity.display_name, shown=identity)
+
+    def live_page_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Return the part of an identity's page that keeps itself up to date."""
+        self.demand(request)
+        try:
+            overview = status.of_identity(queries.identity_id_of(object_id))
+        except NotFound as error:
+            return self.missing(request, error)
+        (found,) = overview.statuses
+        context = identity_page.context(
+            found, overview, may_see_jobs=request.user.has_perm("jobs.view_job"), may=self._may(request, found.identity)
+        )
+        context["live_url"] = self.url("live_page", found.identity.pk)
+        return self.fragment(request, "identities/_identity_live.html", context)
+
+    def _may(self, request: HttpRequest, identity: Identity) -> dict[str, bool]:
+        return {name: identity.is_active and self.may(request, name) for name in self.operation_permissions}
+
+    def _sync(self, request: HttpRequest, chosen: list[int], *, back: str, stay: bool) -> HttpResponse:
+        operation = partial(
+            operations.sync_identities, identity_ids=chosen, actor=actor_of(request), reason=reason_in(request)
+        )
+        return start(request, operation, back=back, home=self.url("changelist"), stay=stay)
+
+    def _form(self, request: HttpRequest, template: str, *, title: str) -> HttpResponse:
+        """Show the form that asks whom to start something for."""
         found = queries.identities()
         chosen = ids_in(request.GET.getlist("identity"))
         everybody = "all" in request.GET
         ids = [identity.pk for identity in found]
         credentials = queries.credential_states(ids)
-        active = active_jobs(ids)
+        active = status.active_jobs(ids)
         rows = [
             {
                 "identity": identity,
@@ -207,44 +299,21 @@ class IdentityAdmin(ListAdmin[Identity]):
             "chosen_count": sum(bool(row["chosen"]) for row in rows),
             "back_url": self.url("changelist"),
         }
-        return self.page(request, "identities/backfill.html", context, title="Backfill identities")
+        return self.page(request, template, context, title=title)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Show one identity: its credentials (never a secret), what runs, and its last jobs."""
-        self.demand(request)
-        try:
-            identity = queries.identity(queries.identity_id_of(object_id))
-        except NotFound:
-            return self.missing(request, NotFound(f"There is no identity {object_id[:50]}."))
-        may_see_jobs = request.user.has_perm("jobs.view_job")
-        newest = recent.newest(JobFilter(identity_id=identity.pk), limit=RECENT_JOBS) if may_see_jobs else []
-        jobs = [job | {"look": of_job(job)} for job in glances(newest)]
-        credentials = queries.credential_states([identity.pk])[identity.pk]
-        context = {
-            "identity": identity,
-            "state": ACTIVE if identity.is_active else INACTIVE,
-            "credentials": credentials,
-            "credential_look": CONNECTED if credentials.status == "present" else MISSING,
-            "credential_types": _types(credentials),
-            "conversations_count": queries.conversation_counts([identity.pk]).get(identity.pk, 0),
-            "conversations_url": f"{_conversations_url()}?identity_id={identity.pk}"
-            if request.user.has_perm("identities.view_conversation")
-            else "",
-            "jobs": jobs,
-            "may_see_jobs": may_see_jobs,
-            "looked_through": recent.LOOKED_THROUGH,
-            "backfill_url": self.url("backfill", query=urlencode({"identity": identity.pk}))
-            if identity.is_active and self.may(request, "backfill")
-            else "",
-        }
-        return self.page(request, "identities/identity.html", context, title=identity.display_name, shown=identity)
-
-
-def _types(credentials: CredentialState) -> SafeString:
-    return format_html_join(" ", '<span class="oc-tag">{}</span>', ((name,) for name in credentials.types))
-
-
-def _conversations_url() -> str:
-    return reverse("admin:identities_conversation_changelist")
+    def _change_schedule(self, request: HttpRequest, identity_id: int) -> Callable[[], str]:
+        actor, reason = actor_of(request), reason_in(request)
+        wanted = request.POST.get("change", "")
+        change = partial(schedule_operations.set_schedule, identity_id=identity_id, actor=actor, reason=reason)
+        if wanted == "general":
+            return partial(schedule_operations.clear_schedule, identity_id=identity_id, actor=actor, reason=reason)
+        if wanted in {"on", "off"}:
+            return partial(change, enabled=wanted == "on")
+        given = request.POST.get("every_minutes", "").strip()
+        if not (given.isascii() and given.isdigit() and len(given) < 10):
+            raise Refused(
+                f"The interval must be a whole number of minutes from {schedule_operations.MIN_MINUTES} to "
+                f"{schedule_operations.MAX_MINUTES:,} (a week).",
+                code="invalid_interval",
+            )
+        return partial(change, every_minutes=int(given), enabled=True)

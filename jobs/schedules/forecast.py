@@ -76,6 +76,26 @@ def occurrence_after(task: PeriodicTask, moment: datetime) -> datetime | None:
         return None
 
 
+def deadlines(task: PeriodicTask, since: datetime) -> tuple[datetime, datetime] | None:
+    """Return when whatever a task does counts as late, and as failing, if it last succeeded at a moment.
+
+    Late is what has not succeeded for more than one interval of the schedule, failing for more than two (both are
+    settings), but not before the runs that would have been due. The grace for running and waiting is added.
+
+    Returns:
+        Both moments; None where the schedule doesn't tell.
+    """
+    first = occurrence_after(task, since)
+    second = occurrence_after(task, first) if first else None
+    if first is None or second is None:
+        return None
+    gap, allowed = second - first, timedelta(seconds=settings.SYNC_GRACE_SECONDS)
+    return (
+        max(first, since + gap * settings.SYNC_LATE_AFTER_INTERVALS) + allowed,
+        max(second, since + gap * settings.SYNC_FAILING_AFTER_INTERVALS) + allowed,
+    )
+
+
 def _due(task: PeriodicTask) -> datetime | None:
     """Return when the task is due: after its last run, or after its start or its last change if it has never run."""
     if task.one_off and task.total_run_count > 0:

@@ -1,0 +1,338 @@
+"""How healthy an identity's syncing is, and what to do about it: pure rules over facts, without a query.
+
+The states, worst first: action required, failing, late, pending (never synced), unknown, on track; and inactive, of
+which nothing is expected. Every reason is a sentence that says what is wrong and what to do.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, Literal
+
+from django.conf import settings
+
+from identities.sync_schedules import Scheduled
+from opsconsole.formatting import count, first_line, relative, rough
+
+Status = Literal["ok", "warning", "critical", "unknown"]
+
+_WORST_FIRST: Final[tuple[Status, ...]] = ("critical", "warning", "unknown", "ok")
+ERROR_LENGTH: Final = 160
+
+
+class State(StrEnum):
+    """What people call it."""
+
+    ON_TRACK = "on_track"
+    LATE = "late"
+    FAILING = "failing"
+    ACTION_REQUIRED = "action_required"
+    PENDING = "pending"
+    UNKNOWN = "unknown"
+    INACTIVE = "inactive"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    """One thing that there is to say.
+
+    Attributes:
+        code: what a program goes by.
+        message: what is wrong and what to do, in a sentence or two.
+        status: how bad it is; `unknown` for what is no fault.
+        state: the state that it alone makes.
+    """
+
+    code: str
+    message: str
+    status: Status
+    state: State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """What the rules say."""
+
+    status: Status
+    state: State
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActiveSync:
+    """The job of an identity that runs, or waits to: since when, and whether it is a sync or another job."""
+
+    since: datetime
+    running: bool
+    what: str = "sync"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is known of an identity; times are UTC, None is “not known” or “never”.
+
+    Attributes:
+        is_active: the core uses it.
+        has_credential: there is one of its own.
+        last_sync_at: the last sign of a sync that succeeded, the newest message included.
+        last_error: what it said.
+        partial_error: what the last success left out.
+        failures: how many attempts have failed since the last success.
+        failing_since: when the first of them ended.
+        rejection: the newest error since the last success by which the provider refuses the credential.
+        rejected_at: when it came.
+        scheduled: whether a schedule of the console's syncs it.
+        schedule_words: when, such as “every 10 minutes”.
+        schedule_problem: why the schedule can't run.
+        next_at: when the next sync is expected.
+        late_at: from then on it is late, by the schedule.
+        failing_at: from then on it is failing.
+        missed_at: when beat should have started its sync and didn't.
+        beat_silent_since: since when beat starts nothing at all.
+        active: what runs or waits.
+    """
+
+    is_active: bool = True
+    has_credential: bool = True
+    last_sync_at: datetime | None = None
+    last_error: str = ""
+    partial_error: str = ""
+    failures: int = 0
+    failing_since: datetime | None = None
+    rejection: str = ""
+    rejected_at: datetime | None = None
+    scheduled: Scheduled = "on"
+    schedule_words: str = ""
+    schedule_problem: str = ""
+    next_at: datetime | None = None
+    late_at: datetime | None = None
+    failing_at: datetime | None = None
+    missed_at: datetime | None = None
+    beat_silent_since: datetime | None = None
+    active: ActiveSync | None = None
+
+
+def assess(facts: Facts, *, now: datetime) -> Health:
+    """Return how healthy an identity is, and why.
+
+    Args:
+        facts: what is known of it.
+        now: the moment, UTC.
+    """
+    if not facts.is_active:
+        message = "The core doesn't use it, so nothing is synced. Activate it in the core to begin."
+        reason = Reason(code="inactive", message=message, status="unknown", state=State.INACTIVE)
+        return Health(status="unknown", state=State.INACTIVE, reasons=(reason,))
+    reasons = tuple(
+        reason
+        for rules in (_credential, _attempts, _time, _active, _schedule, _beat, _evidence)
+        for reason in rules(facts, now)
+    )
+    state = _state(reasons)
+    statuses = {reason.status for reason in reasons}
+    if state is State.ON_TRACK:
+        statuses.add("ok")
+        statuses.discard("unknown")
+    return Health(status=_worst(statuses or {"unknown"}), state=state, reasons=_by_weight(reasons))
+
+
+def overall(found: Sequence[Health]) -> Health:
+    """Return the health of all active identities together: the worst one counts, and the reasons count them."""
+    active = [health for health in found if health.state is not State.INACTIVE]
+    if not active:
+        reason = Reason(
+            code="no_active_identity",
+            message="There is no active identity, so nothing is synced.",
+            status="unknown",
+            state=State.UNKNOWN,
+        )
+        return Health(status="unknown", state=State.UNKNOWN, reasons=(reason,))
+    worst = _worst({health.status for health in active})
+    states = [health.state for health in active]
+    reasons = tuple(
+        Reason(code=state.value, message=_counted(state, states.count(state)), status=status, state=state)
+        for state, status in _OVERALL
+        if state in states
+    )
+    return Health(status=worst, state=max(states, key=lambda each: _RANK[each]), reasons=reasons)
+
+
+_RANK: Final = {
+    State.INACTIVE: 0,
+    State.ON_TRACK: 1,
+    State.UNKNOWN: 2,
+    State.PENDING: 3,
+    State.LATE: 4,
+    State.FAILING: 5,
+    State.ACTION_REQUIRED: 6,
+}
+_OVERALL: Final[tuple[tuple[State, Status], ...]] = (
+    (State.ACTION_REQUIRED, "critical"),
+    (State.FAILING, "critical"),
+    (State.LATE, "warning"),
+    (State.PENDING, "unknown"),
+    (State.UNKNOWN, "unknown"),
+)
+
+
+def _counted(state: State, number: int) -> str:
+    who = count(number, "identity", "identities")
+    be, has, needs = ("is", "has", "needs") if number == 1 else ("are", "have", "need")
+    words = {
+        State.ACTION_REQUIRED: f"{who} {needs} somebody to act",
+        State.FAILING: f"{who} {be} failing",
+        State.LATE: f"{who} {be} late",
+        State.PENDING: f"{who} {has} never synced",
+        State.UNKNOWN: f"{who} {be} not known to be on track",
+    }
+    return f"{words[state]}."
+
+
+def _credential(facts: Facts, now: datetime) -> Iterable[Reason]:
+    if facts.rejection:
+        said = first_line(facts.rejection, ERROR_LENGTH)
+        when = f", {relative(facts.rejected_at, now)}" if facts.rejected_at else ""
+        message = (
+            f"The provider refuses its credential (“{said}”{when}). Connect the account again in the core, then sync."
+        )
+        yield Reason(code="credential_rejected", message=message, status="critical", state=State.ACTION_REQUIRED)
+    elif not facts.has_credential:
+        fine = facts.last_sync_at is not None and not facts.failures and not _past(facts.late_at, now)
+        if fine and facts.scheduled == "on":
+            yield Reason(
+                code="credential_missing",
+                message="It has no credential of its own, though its syncs succeed.",
+                status="unknown",
+                state=State.ON_TRACK,
+            )
+        else:
+            yield Reason(
+                code="credential_missing",
+                message="It has no credential, so its provider lets nothing in. Connect the account in the core, "
+                "then sync.",
+                status="critical",
+                state=State.ACTION_REQUIRED,
+            )
+
+
+def _attempts(facts: Facts, now: datetime) -> Iterable[Reason]:
+    said = first_line(facts.last_error, ERROR_LENGTH)
+    quoted = f": “{said}”" if said else ""
+    if facts.failures >= settings.SYNC_FAILING_AFTER_FAILURES:
+        first = f", the first of them {relative(facts.failing_since, now)}" if facts.failing_since else ""
+        message = f"The last {count(facts.failures, 'attempt')} failed{first}{quoted}. Mend what it names, then sync."
+        yield Reason(code="failing", message=message, status="critical", state=State.FAILING)
+    elif facts.failures:
+        message = f"The last attempt failed{quoted}. It is tried again; sync now if you can't wait."
+        yield Reason(code="last_attempt_failed", message=message, status="warning", state=State.ON_TRACK)
+    elif facts.partial_error:
+        left_out = first_line(facts.partial_error, ERROR_LENGTH)
+        message = f"The last sync succeeded but left something out: “{left_out}”."
+        yield Reason(code="partial", message=message, status="warning", state=State.ON_TRACK)
+
+
+def _time(facts: Facts, now: datetime) -> Iterable[Reason]:
+    if facts.last_sync_at is None or not _past(facts.late_at, now):
+        return
+    age = rough((now - facts.last_sync_at).total_seconds())
+    expected = f", though one is expected {facts.schedule_words}" if facts.schedule_words else ""
+    todo = "Sync now, and see what becomes of it."
+    if facts.active is not None:
+        todo = "One is running now." if facts.active.running else "One is waiting now."
+    elif facts.beat_silent_since is not None:
+        todo = "Beat starts nothing; see below."
+    message = f"No sync has succeeded for {age}{expected}. {todo}"
+    if _past(facts.failing_at, now):
+        yield Reason(code="not_synced", message=message, status="critical", state=State.FAILING)
+    else:
+        yield Reason(code="late", message=message, status="warning", state=State.LATE)
+
+
+def _active(facts: Facts, now: datetime) -> Iterable[Reason]:
+    active = facts.active
+    if active is None:
+        return
+    seconds = (now - active.since).total_seconds()
+    if active.running and seconds > settings.SYNC_LONG_AFTER_SECONDS and active.what == "sync":
+        message = f"A sync has been running for {rough(seconds)}. Open its job, and cancel it if it goes no further."
+        yield Reason(code="running_long", message=message, status="warning", state=State.ON_TRACK)
+    elif not active.running and seconds > settings.SYNC_GRACE_SECONDS:
+        message = (
+            f"A {active.what} has been waiting for {rough(seconds)}. Is a worker running that listens on its queue?"
+        )
+        yield Reason(code="waiting_long", message=message, status="warning", state=State.ON_TRACK)
+
+
+def _schedule(facts: Facts, now: datetime) -> Iterable[Reason]:
+    messages = {
+        "off": (
+            "schedule_off",
+            "Its schedule is switched off, so it is synced by hand only. Switch it on to have it synced.",
+        ),
+        "paused": ("schedules_paused", "All schedules are paused, so it isn't synced. Resume them to have it synced."),
+        "broken": (
+            "schedule_broken",
+            f"Its schedule never runs: {facts.schedule_problem or 'nothing says why.'} Set another one.",
+        ),
+        "missing": ("schedule_missing", "No schedule syncs it, while others have one. Set one to have it synced."),
+    }
+    if facts.scheduled in messages:
+        code, message = messages[facts.scheduled]
+        yield Reason(code=code, message=message, status="warning", state=State.UNKNOWN)
+    elif facts.scheduled == "elsewhere":
+        yield Reason(
+            code="not_scheduled_here",
+            message="None of the schedules here syncs it. The core's own beat may; of that nothing is known. Set a "
+            "schedule, or take over the core's, to have it watched.",
+            status="unknown",
+            state=State.UNKNOWN,
+        )
+
+
+def _beat(facts: Facts, now: datetime) -> Iterable[Reason]:
+    if facts.scheduled != "on":
+        return
+    if facts.beat_silent_since is not None:
+        message = (
+            f"Beat has started nothing since {facts.beat_silent_since:%H:%M} UTC "
+            f"({relative(facts.beat_silent_since, now)}), though something was due. Is the beat process running?"
+        )
+        yield Reason(code="beat_silent", message=message, status="warning", state=State.ON_TRACK)
+    elif facts.missed_at is not None:
+        message = (
+            f"Beat has missed the sync that was due {relative(facts.missed_at, now)}, though it starts others. "
+            "Sync now; if it happens again, look at beat's log."
+        )
+        yield Reason(code="run_missed", message=message, status="warning", state=State.ON_TRACK)
+
+
+def _evidence(facts: Facts, now: datetime) -> Iterable[Reason]:
+    if facts.last_sync_at is not None or facts.failures:
+        return
+    if facts.scheduled == "on":
+        first = f" The first sync is expected {relative(facts.next_at, now)}." if facts.next_at else ""
+        message = f"It has never synced.{first}"
+        if facts.active is not None:
+            message = f"It has never synced. The first one is {'running' if facts.active.running else 'waiting'} now."
+        yield Reason(code="never_synced", message=message, status="unknown", state=State.PENDING)
+    else:
+        message = "Nothing shows that it has ever synced. Sync it, or give it a schedule."
+        state = State.UNKNOWN if facts.scheduled == "elsewhere" else State.PENDING
+        yield Reason(code="never_synced", message=message, status="unknown", state=state)
+
+
+def _state(reasons: Sequence[Reason]) -> State:
+    return max((reason.state for reason in reasons), key=lambda state: _RANK[state], default=State.ON_TRACK)
+
+
+def _by_weight(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
+    return tuple(sorted(reasons, key=lambda reason: (_WORST_FIRST.index(reason.status), -_RANK[reason.state])))
+
+
+def _worst(statuses: Iterable[Status]) -> Status:
+    return min(statuses, key=_WORST_FIRST.index)
+
+
+def _past(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and now > moment

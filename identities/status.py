@@ -1,0 +1,209 @@
+"""The sync status of identities: last, next, how many, how healthy; six queries, however many identities there are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from django.utils import timezone
+
+from identities import health, queries
+from identities.health import ActiveSync, Facts, Health
+from identities.models import Identity, IdentityCounts, LastSync
+from identities.queries import CredentialState
+from identities.sync_schedules import Coverage, SyncSchedules
+from jobs import catalog, recent
+from jobs.glance import glances
+from jobs.models import RUNNING
+from jobs.schedules.forecast import deadlines
+from jobs.schedules.queries import BeatState, beat_state, entries
+
+SyncSource = Literal["job", "result", "message"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncStatus:
+    """What is known of the syncs of one identity.
+
+    Attributes:
+        identity: with its provider.
+        credential: what is known of its credentials.
+        coverage: the schedules that sync it.
+        last_sync_at: the last sign of a sync that succeeded.
+        last_sync_source: where that is known from: a `job`, a Celery `result`, or the newest `message`.
+        last: its last success and its last attempt; None when nothing is known.
+        counts: its conversations and messages; None until they are counted.
+        conversations_count: how many conversations (not deleted) it has, also before messages are counted.
+        active: its jobs that run or wait, at a glance, the one that runs first.
+        health: how healthy it is, and why.
+    """
+
+    identity: Identity
+    credential: CredentialState
+    coverage: Coverage
+    last_sync_at: datetime | None
+    last_sync_source: SyncSource | None
+    last: LastSync | None
+    counts: IdentityCounts | None
+    conversations_count: int
+    active: tuple[dict[str, Any], ...]
+    health: Health
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncOverview:
+    """The sync status of several identities, and what holds for all of them."""
+
+    statuses: tuple[SyncStatus, ...]
+    overall: Health
+    beat: BeatState
+    schedules: SyncSchedules
+    as_of: datetime
+
+
+def overview(*, include_inactive: bool = False, now: datetime | None = None) -> SyncOverview:
+    """Return the sync status of all identities, by provider and name; six queries.
+
+    Args:
+        include_inactive: also those that the core doesn't use.
+        now: the moment as of which to judge; default now.
+    """
+    return _overview(queries.identities(include_inactive=include_inactive), now=now)
+
+
+def of_identity(identity_id: int, *, now: datetime | None = None) -> SyncOverview:
+    """Return the sync status of one identity; six queries.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    return _overview([queries.identity(identity_id)], now=now)
+
+
+def _overview(found: Sequence[Identity], *, now: datetime | None) -> SyncOverview:
+    moment = now or timezone.now()
+    ids = [identity.pk for identity in found]
+    credentials = queries.credential_states(ids)
+    all_entries = entries(now=moment)
+    beat = beat_state(all_entries)
+    schedules = SyncSchedules(all_entries)
+    active = active_jobs(ids)
+    # One query more, in the first minute of an installation.
+    uncounted = [identity.pk for identity in found if getattr(identity, "counts", None) is None]
+    conversations = queries.conversation_counts(uncounted) if uncounted else {}
+    statuses = tuple(
+        _status(
+            identity,
+            credential=credentials[identity.pk],
+            coverage=schedules.coverage(identity),
+            beat=beat,
+            active=active.get(identity.pk, ()),
+            conversations=conversations.get(identity.pk, 0),
+            now=moment,
+        )
+        for identity in found
+    )
+    return SyncOverview(
+        statuses=statuses,
+        overall=health.overall([status.health for status in statuses]),
+        beat=beat,
+        schedules=schedules,
+        as_of=moment,
+    )
+
+
+def active_jobs(identity_ids: Sequence[int]) -> Mapping[int, Sequence[dict[str, Any]]]:
+    """Return the ingest jobs of identities that run or wait, at a glance, the one that runs first; three queries."""
+    job_type = catalog.find(catalog.SYNC)
+    keys = {key: pk for pk in identity_ids if job_type and (key := job_type.serial_key(pk))}
+    found = recent.active_by_serial_key(list(keys)) if keys else {}
+    return {keys[key]: glances(rows) for key, rows in found.items()}
+
+
+def _status(
+    identity: Identity,
+    *,
+    credential: CredentialState,
+    coverage: Coverage,
+    beat: BeatState,
+    active: Sequence[dict[str, Any]],
+    conversations: int,
+    now: datetime,
+) -> SyncStatus:
+    last: LastSync | None = getattr(identity, "last_sync", None)
+    counts: IdentityCounts | None = getattr(identity, "counts", None)
+    last_sync_at, source = _last_sync(last, counts)
+    facts = _facts(
+        identity,
+        credential=credential,
+        coverage=coverage,
+        beat=beat,
+        active=active,
+        last=last,
+        last_sync_at=last_sync_at,
+    )
+    return SyncStatus(
+        identity=identity,
+        credential=credential,
+        coverage=coverage,
+        last_sync_at=last_sync_at,
+        last_sync_source=source,
+        last=last,
+        counts=counts,
+        conversations_count=counts.conversations if counts else conversations,
+        active=tuple(active),
+        health=health.assess(facts, now=now),
+    )
+
+
+def _last_sync(last: LastSync | None, counts: IdentityCounts | None) -> tuple[datetime | None, SyncSource | None]:
+    """Return the later one of the last success and the newest message, and which it is."""
+    success = last.success_at if last else None
+    message = counts.newest_message_at if counts else None
+    if success is None or (message is not None and message > success):
+        return (message, "message") if message else (None, None)
+    assert last is not None
+    return success, "result" if last.success_source.startswith("result") else "job"
+
+
+def _facts(
+    identity: Identity,
+    *,
+    credential: CredentialState,
+    coverage: Coverage,
+    beat: BeatState,
+    active: Sequence[dict[str, Any]],
+    last: LastSync | None,
+    last_sync_at: datetime | None,
+) -> Facts:
+    shown = coverage.shown
+    limits = deadlines(shown.task, last_sync_at) if shown and last_sync_at and coverage.scheduled == "on" else None
+    missed = [entry.forecast.due_at for entry in coverage.entries if entry in beat.missed]
+    return Facts(
+        is_active=identity.is_active,
+        has_credential=credential.status == "present",
+        last_sync_at=last_sync_at,
+        last_error=(last.attempt_error or "") if last else "",
+        partial_error=(last.success_error or "") if last else "",
+        failures=last.failures if last else 0,
+        failing_since=last.failing_since if last else None,
+        rejection=(last.rejection or "") if last else "",
+        rejected_at=last.rejected_at if last else None,
+        scheduled=coverage.scheduled,
+        schedule_words=shown.words if shown else "",
+        schedule_problem=shown.problem if shown else "",
+        next_at=coverage.next_at,
+        late_at=limits[0] if limits else None,
+        failing_at=limits[1] if limits else None,
+        missed_at=min((due for due in missed if due), default=None),
+        beat_silent_since=beat.since if beat.status == "silent" else None,
+        active=_active(active),
+    )
+
+
+def _active(jobs: Sequence[dict[str, Any]]) -> ActiveSync | None:
+    if not jobs:
+        return None
+    first = jobs[0]
+    what = "sync" if first["job_type"] == catalog.SYNC else "job"
+    return ActiveSync(since=first["since"], running=first["status"] == RUNNING, what=what)
