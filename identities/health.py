@@ -39,15 +39,22 @@ class Reason:
 
     Attributes:
         code: what a program goes by.
-        message: what is wrong and what to do, in a sentence or two.
+        what: what is wrong, in a sentence.
+        todo: what to do about it, in another one; empty where there is nothing to do.
         status: how bad it is; `unknown` for what is no fault.
         state: the state that it alone makes.
     """
 
     code: str
-    message: str
+    what: str
     status: Status
     state: State
+    todo: str = ""
+
+    @property
+    def message(self) -> str:
+        """What is wrong and what to do."""
+        return f"{self.what} {self.todo}".rstrip()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,9 +128,14 @@ def assess(facts: Facts, *, now: datetime) -> Health:
         now: the moment, UTC.
     """
     if not facts.is_active:
-        message = "The core doesn't use it, so nothing is synced. Activate it in the core to begin."
-        reason = Reason(code="inactive", message=message, status="unknown", state=State.INACTIVE)
-        return Health(status="unknown", state=State.INACTIVE, reasons=(reason,))
+        inactive = Reason(
+            code="inactive",
+            what="The core doesn't use it, so nothing is synced.",
+            todo="Activate it in the core to begin.",
+            status="unknown",
+            state=State.INACTIVE,
+        )
+        return Health(status="unknown", state=State.INACTIVE, reasons=(inactive,))
     reasons = tuple(
         reason
         for rules in (_credential, _attempts, _time, _active, _schedule, _beat, _evidence)
@@ -143,7 +155,7 @@ def overall(found: Sequence[Health]) -> Health:
     if not active:
         reason = Reason(
             code="no_active_identity",
-            message="There is no active identity, so nothing is synced.",
+            what="There is no active identity, so nothing is synced.",
             status="unknown",
             state=State.UNKNOWN,
         )
@@ -151,7 +163,7 @@ def overall(found: Sequence[Health]) -> Health:
     worst = _worst({health.status for health in active})
     states = [health.state for health in active]
     reasons = tuple(
-        Reason(code=state.value, message=_counted(state, states.count(state)), status=status, state=state)
+        Reason(code=state.value, what=_counted(state, states.count(state)), status=status, state=state)
         for state, status in _OVERALL
         if state in states
     )
@@ -190,27 +202,31 @@ def _counted(state: State, number: int) -> str:
 
 
 def _credential(facts: Facts, now: datetime) -> Iterable[Reason]:
+    connect = "Connect the account again in the core, then sync."
     if facts.rejection:
         said = first_line(facts.rejection, ERROR_LENGTH)
         when = f", {relative(facts.rejected_at, now)}" if facts.rejected_at else ""
-        message = (
-            f"The provider refuses its credential (“{said}”{when}). Connect the account again in the core, then sync."
+        yield Reason(
+            code="credential_rejected",
+            what=f"The provider refuses its credential (“{said}”{when}).",
+            todo=connect,
+            status="critical",
+            state=State.ACTION_REQUIRED,
         )
-        yield Reason(code="credential_rejected", message=message, status="critical", state=State.ACTION_REQUIRED)
     elif not facts.has_credential:
-        fine = facts.last_sync_at is not None and not facts.failures and not _past(facts.late_at, now)
-        if fine and facts.scheduled == "on":
+        synced = facts.last_sync_at is not None and not facts.failures and not _past(facts.late_at, now)
+        if synced and facts.scheduled == "on":
             yield Reason(
                 code="credential_missing",
-                message="It has no credential of its own, though its syncs succeed.",
+                what="It has no credential of its own, though its syncs succeed.",
                 status="unknown",
                 state=State.ON_TRACK,
             )
         else:
             yield Reason(
                 code="credential_missing",
-                message="It has no credential, so its provider lets nothing in. Connect the account in the core, "
-                "then sync.",
+                what="It has no credential, so its provider lets nothing in.",
+                todo=connect.replace(" again", ""),
                 status="critical",
                 state=State.ACTION_REQUIRED,
             )
@@ -218,35 +234,50 @@ def _credential(facts: Facts, now: datetime) -> Iterable[Reason]:
 
 def _attempts(facts: Facts, now: datetime) -> Iterable[Reason]:
     said = first_line(facts.last_error, ERROR_LENGTH)
-    quoted = f": “{said}”" if said else ""
+    quoted = f": “{said}”." if said else "."
     if facts.failures >= settings.SYNC_FAILING_AFTER_FAILURES:
         first = f", the first of them {relative(facts.failing_since, now)}" if facts.failing_since else ""
-        message = f"The last {count(facts.failures, 'attempt')} failed{first}{quoted}. Mend what it names, then sync."
-        yield Reason(code="failing", message=message, status="critical", state=State.FAILING)
+        yield Reason(
+            code="failing",
+            what=f"The last {count(facts.failures, 'attempt')} failed{first}{quoted}",
+            todo="Mend what it names, then sync.",
+            status="critical",
+            state=State.FAILING,
+        )
     elif facts.failures:
-        message = f"The last attempt failed{quoted}. It is tried again; sync now if you can't wait."
-        yield Reason(code="last_attempt_failed", message=message, status="warning", state=State.ON_TRACK)
+        yield Reason(
+            code="last_attempt_failed",
+            what=f"The last attempt failed{quoted}",
+            todo="It is tried again; sync now if you can't wait.",
+            status="warning",
+            state=State.ON_TRACK,
+        )
     elif facts.partial_error:
         left_out = first_line(facts.partial_error, ERROR_LENGTH)
-        message = f"The last sync succeeded but left something out: “{left_out}”."
-        yield Reason(code="partial", message=message, status="warning", state=State.ON_TRACK)
+        yield Reason(
+            code="partial",
+            what=f"The last sync succeeded but left something out: “{left_out}”.",
+            todo="What it brought is stored; the rest may come with the next one.",
+            status="warning",
+            state=State.ON_TRACK,
+        )
 
 
 def _time(facts: Facts, now: datetime) -> Iterable[Reason]:
     if facts.last_sync_at is None or not _past(facts.late_at, now):
         return
-    age = rough((now - facts.last_sync_at).total_seconds())
     expected = f", though one is expected {facts.schedule_words}" if facts.schedule_words else ""
-    todo = "Sync now, and see what becomes of it."
+    what = f"No sync has succeeded for {rough((now - facts.last_sync_at).total_seconds())}{expected}."
     if facts.active is not None:
-        todo = "One is running now." if facts.active.running else "One is waiting now."
+        todo = f"A {facts.active.what} is {'running' if facts.active.running else 'waiting'} now."
     elif facts.beat_silent_since is not None:
-        todo = "Beat starts nothing; see below."
-    message = f"No sync has succeeded for {age}{expected}. {todo}"
-    if _past(facts.failing_at, now):
-        yield Reason(code="not_synced", message=message, status="critical", state=State.FAILING)
+        todo = "See to it that beat runs, or sync now."
     else:
-        yield Reason(code="late", message=message, status="warning", state=State.LATE)
+        todo = "Sync now, and see what becomes of it."
+    if _past(facts.failing_at, now):
+        yield Reason(code="not_synced", what=what, todo=todo, status="critical", state=State.FAILING)
+    else:
+        yield Reason(code="late", what=what, todo=todo, status="warning", state=State.LATE)
 
 
 def _active(facts: Facts, now: datetime) -> Iterable[Reason]:
@@ -255,36 +286,39 @@ def _active(facts: Facts, now: datetime) -> Iterable[Reason]:
         return
     seconds = (now - active.since).total_seconds()
     if active.running and seconds > settings.SYNC_LONG_AFTER_SECONDS and active.what == "sync":
-        message = f"A sync has been running for {rough(seconds)}. Open its job, and cancel it if it goes no further."
-        yield Reason(code="running_long", message=message, status="warning", state=State.ON_TRACK)
-    elif not active.running and seconds > settings.SYNC_GRACE_SECONDS:
-        message = (
-            f"A {active.what} has been waiting for {rough(seconds)}. Is a worker running that listens on its queue?"
+        yield Reason(
+            code="running_long",
+            what=f"A sync has been running for {rough(seconds)}.",
+            todo="Open its job, and cancel it if it goes no further.",
+            status="warning",
+            state=State.ON_TRACK,
         )
-        yield Reason(code="waiting_long", message=message, status="warning", state=State.ON_TRACK)
+    elif not active.running and seconds > settings.SYNC_GRACE_SECONDS:
+        yield Reason(
+            code="waiting_long",
+            what=f"A {active.what} has been waiting for {rough(seconds)}.",
+            todo="See to it that a worker runs and listens on its queue.",
+            status="warning",
+            state=State.ON_TRACK,
+        )
 
 
 def _schedule(facts: Facts, now: datetime) -> Iterable[Reason]:
-    messages = {
-        "off": (
-            "schedule_off",
-            "Its schedule is switched off, so it is synced by hand only. Switch it on to have it synced.",
-        ),
-        "paused": ("schedules_paused", "All schedules are paused, so it isn't synced. Resume them to have it synced."),
-        "broken": (
-            "schedule_broken",
-            f"Its schedule never runs: {facts.schedule_problem or 'nothing says why.'} Set another one.",
-        ),
-        "missing": ("schedule_missing", "No schedule syncs it, while others have one. Set one to have it synced."),
+    problem = facts.schedule_problem or "nothing says why."
+    known = {
+        "off": ("schedule_off", "Its schedule is switched off, so it is synced by hand only.", "Switch it on."),
+        "paused": ("schedules_paused", "All schedules are paused, so it isn't synced.", "Resume them."),
+        "broken": ("schedule_broken", f"Its schedule never runs: {_lower(problem)}", "Set another one."),
+        "missing": ("schedule_missing", "No schedule syncs it, while others have one.", "Give it one."),
     }
-    if facts.scheduled in messages:
-        code, message = messages[facts.scheduled]
-        yield Reason(code=code, message=message, status="warning", state=State.UNKNOWN)
+    if facts.scheduled in known:
+        code, what, todo = known[facts.scheduled]
+        yield Reason(code=code, what=what, todo=todo, status="warning", state=State.UNKNOWN)
     elif facts.scheduled == "elsewhere":
         yield Reason(
             code="not_scheduled_here",
-            message="None of the schedules here syncs it. The core's own beat may; of that nothing is known. Set a "
-            "schedule, or take over the core's, to have it watched.",
+            what="No schedule here syncs it.",
+            todo="The core's own beat may, of which nothing is known here; give it a schedule to have it watched.",
             status="unknown",
             state=State.UNKNOWN,
         )
@@ -294,32 +328,46 @@ def _beat(facts: Facts, now: datetime) -> Iterable[Reason]:
     if facts.scheduled != "on":
         return
     if facts.beat_silent_since is not None:
-        message = (
-            f"Beat has started nothing since {facts.beat_silent_since:%H:%M} UTC "
-            f"({relative(facts.beat_silent_since, now)}), though something was due. Is the beat process running?"
+        yield Reason(
+            code="beat_silent",
+            what=f"Beat has started nothing since {facts.beat_silent_since:%H:%M} UTC "
+            f"({relative(facts.beat_silent_since, now)}), though something was due.",
+            todo="See to it that the beat process runs.",
+            status="warning",
+            state=State.ON_TRACK,
         )
-        yield Reason(code="beat_silent", message=message, status="warning", state=State.ON_TRACK)
     elif facts.missed_at is not None:
-        message = (
-            f"Beat has missed the sync that was due {relative(facts.missed_at, now)}, though it starts others. "
-            "Sync now; if it happens again, look at beat's log."
+        yield Reason(
+            code="run_missed",
+            what=f"Beat has missed the sync that was due {relative(facts.missed_at, now)}, though it starts others.",
+            todo="Sync now; if it happens again, look at beat's log.",
+            status="warning",
+            state=State.ON_TRACK,
         )
-        yield Reason(code="run_missed", message=message, status="warning", state=State.ON_TRACK)
 
 
 def _evidence(facts: Facts, now: datetime) -> Iterable[Reason]:
     if facts.last_sync_at is not None or facts.failures:
         return
-    if facts.scheduled == "on":
-        first = f" The first sync is expected {relative(facts.next_at, now)}." if facts.next_at else ""
-        message = f"It has never synced.{first}"
-        if facts.active is not None:
-            message = f"It has never synced. The first one is {'running' if facts.active.running else 'waiting'} now."
-        yield Reason(code="never_synced", message=message, status="unknown", state=State.PENDING)
-    else:
-        message = "Nothing shows that it has ever synced. Sync it, or give it a schedule."
-        state = State.UNKNOWN if facts.scheduled == "elsewhere" else State.PENDING
-        yield Reason(code="never_synced", message=message, status="unknown", state=state)
+    if facts.scheduled == "elsewhere":
+        yield Reason(
+            code="never_synced",
+            what="Nothing shows that it has ever synced.",
+            todo="Sync it now.",
+            status="unknown",
+            state=State.UNKNOWN,
+        )
+        return
+    todo = "Sync it now."
+    if facts.active is not None:
+        todo = f"A {facts.active.what} is {'running' if facts.active.running else 'waiting'} now."
+    elif facts.next_at is not None:
+        todo = f"The first sync is expected {relative(facts.next_at, now)}."
+    yield Reason(code="never_synced", what="It has never synced.", todo=todo, status="unknown", state=State.PENDING)
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
 
 
 def _state(reasons: Sequence[Reason]) -> State:

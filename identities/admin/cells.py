@@ -25,13 +25,13 @@ def health(status: SyncStatus) -> SafeString:
     if not reasons:
         return badge
     more = format_html(' <span class="oc-subtle">+{} more</span>', len(reasons) - 1) if len(reasons) > 1 else ""
-    return format_html('{}<span class="oc-reason">{}{}</span>', badge, reasons[0].message, more)
+    return format_html('{}<span class="oc-reason">{}{}</span>', badge, reasons[0].what, more)
 
 
 def last_sync(status: SyncStatus) -> SafeString:
     """When it last synced, from what that is known, and what runs against it since."""
     if status.last_sync_at is None:
-        return format_html('<span class="oc-subtle">never</span>')
+        return SafeString('<span class="oc-subtle">never</span>')
     notes = []
     if status.last_sync_source == "message":
         notes.append("newest message")
@@ -47,7 +47,7 @@ def next_sync(status: SyncStatus) -> SafeString:
     if not status.identity.is_active:
         return _NOTHING
     if status.coverage.scheduled == "elsewhere":
-        return format_html('<span class="oc-subtle">unknown</span>')
+        return SafeString('<span class="oc-subtle">unknown</span>')
     when = formatting.ago(status.coverage.next_at) if status.coverage.next_at else "not expected"
     words = ""
     if shown is not None:
@@ -96,7 +96,7 @@ def active_job(status: SyncStatus) -> SafeString:
 
 LIVE: Final[dict[str, Callable[[SyncStatus], SafeString]]] = {
     "health": health,
-    "last_sync": last_sync,
+    "synced": last_sync,
     "next_sync": next_sync,
     "messages": messages,
     "active_job": active_job,

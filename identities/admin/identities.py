@@ -44,7 +44,7 @@ names.register_identities(identity_choices)
 class IdentityAdmin(ListAdmin[Identity]):
     """The accounts that the owner acts as."""
 
-    list_display = ("name", "health", "last_sync", "next_sync", "messages", "active_job", "buttons")
+    list_display = ("name", "health", "synced", "next_sync", "messages", "active_job", "buttons")
     list_display_links = None
     actions = ("sync_selected", "backfill_selected")
     operation_permissions = {
@@ -133,9 +133,9 @@ class IdentityAdmin(ListAdmin[Identity]):
         return cells.live("health", vars(obj)["status"])
 
     @admin.display(description="Last sync")
-    def last_sync(self, obj: Identity) -> SafeString:
+    def synced(self, obj: Identity) -> SafeString:
         """When it last synced."""
-        return cells.live("last_sync", vars(obj)["status"])
+        return cells.live("synced", vars(obj)["status"])
 
     @admin.display(description="Next expected")
     def next_sync(self, obj: Identity) -> SafeString:

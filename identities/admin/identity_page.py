@@ -42,7 +42,7 @@ def context(found: SyncStatus, overview: SyncOverview, *, may_see_jobs: bool, ma
         "identity": found.identity,
         "status": found,
         "look": of_health(found.health),
-        "reasons": [(tone_of(reason), icon_of(reason), reason.message) for reason in found.health.reasons],
+        "reasons": [(tone_of(reason), icon_of(reason), reason) for reason in found.health.reasons],
         "last": found.last,
         "last_attempt_look": of_attempt(found.last.attempt_outcome) if found.last and found.last.attempt_at else None,
         "credential_look": _credential_look(found),

@@ -23,7 +23,7 @@ def active_job(identity: Any, **values: Any) -> Job:
     return job
 
 
-def test_the_list_shows_credentials_conversations_and_what_runs(page: Client) -> None:
+def test_the_list_shows_health_conversations_and_what_runs(page: Client) -> None:
     alice, bob = make_identity("Alice", is_default=True), make_identity("Bob", is_active=False)
     make_credential(alice)
     make_conversation(alice)
@@ -32,13 +32,12 @@ def test_the_list_shows_credentials_conversations_and_what_runs(page: Client) ->
     assert ids(response) == [alice.pk, bob.pk]
     words = text(response)
     assert "Alice default" in words
-    assert "Connected" in words
-    assert "Missing" in words
+    assert "Inactive" in words
     assert "120 messages so far" in words
     body = response.content.decode()
     assert f'href="{FORM}?identity={alice.pk}"' in body
     assert f'href="{FORM}?identity={bob.pk}"' not in body
-    assert f'href="/admin/identities/conversation/?identity_id={alice.pk}">1</a>' in body
+    assert f'href="/admin/identities/conversation/?identity_id={alice.pk}">1 conversation</a>' in body
 
 
 def test_a_secret_is_on_no_page(page: Client) -> None:
@@ -133,25 +132,26 @@ def test_somebody_who_may_not_see_runs_goes_back_to_the_list(db: None) -> None:
     assert messages(response) == ["1 job queued."]
 
 
-def test_the_page_shows_credentials_and_the_last_jobs(page: Client) -> None:
+def test_the_page_shows_the_credential_and_what_can_be_started(page: Client) -> None:
     alice = make_identity("Alice")
     make_credential(alice, "oauth_refresh_token")
-    job = make_job(payload={"identity_id": alice.pk}, last_error="429 Too Many Requests")
-    make_job(payload={"identity_id": alice.pk + 1})
     response = page.get(f"{LIST}{alice.pk}/change/")
     words = text(response)
     assert "oauth_refresh_token" in words
     assert "Rotated never" in words
-    assert [one["id"] for one in response.context["jobs"]] == [job.pk]
-    assert "429 Too Many Requests" in words
-    assert f"{FORM}?identity={alice.pk}" in response.content.decode()
+    body = response.content.decode()
+    assert f"{FORM}?identity={alice.pk}" in body
+    assert f'href="/admin/jobs/job/?identity_id={alice.pk}"' in body
 
 
 def test_the_page_of_an_inactive_one_offers_nothing(page: Client) -> None:
     carol = make_identity("Carol", is_active=False)
     response = page.get(f"{LIST}{carol.pk}/change/")
-    assert "nothing can be started for it" in text(response)
-    assert FORM not in response.content.decode()
+    assert "Activate it in the core to begin." in text(response)
+    body = response.content.decode()
+    assert FORM not in body
+    assert f"{LIST}sync/" not in body
+    assert "every_minutes" not in body
 
 
 @pytest.mark.parametrize("pk", ["0", "-1", "alice", str(2**70), "9" * 5_000])
