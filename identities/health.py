@@ -162,12 +162,15 @@ def overall(found: Sequence[Health]) -> Health:
         return Health(status="unknown", state=State.UNKNOWN, reasons=(reason,))
     worst = _worst({health.status for health in active})
     states = [health.state for health in active]
-    reasons = tuple(
+    reasons = [
         Reason(code=state.value, what=_counted(state, states.count(state)), status=status, state=state)
         for state, status in _OVERALL
         if state in states
-    )
-    return Health(status=worst, state=max(states, key=lambda each: _RANK[each]), reasons=reasons)
+    ]
+    if noted := [health for health in active if health.state is State.ON_TRACK and health.status != "ok"]:
+        what = _counted(State.ON_TRACK, len(noted))
+        reasons.append(Reason(code="on_track_with_warnings", what=what, status="warning", state=State.ON_TRACK))
+    return Health(status=worst, state=max(states, key=lambda each: _RANK[each]), reasons=tuple(reasons))
 
 
 _RANK: Final = {
@@ -197,6 +200,7 @@ def _counted(state: State, number: int) -> str:
         State.LATE: f"{who} {be} late",
         State.PENDING: f"{who} {has} never synced",
         State.UNKNOWN: f"{who} {be} not known to be on track",
+        State.ON_TRACK: f"{who} {be} on track, with something to look at",
     }
     return f"{words[state]}."
 
@@ -250,7 +254,7 @@ def _attempts(facts: Facts, now: datetime) -> Iterable[Reason]:
             what=f"The last attempt failed{quoted}",
             todo="It is tried again; sync now if you can't wait.",
             status="warning",
-            state=State.ON_TRACK,
+            state=State.ON_TRACK if facts.last_sync_at else State.PENDING,
         )
     elif facts.partial_error:
         left_out = first_line(facts.partial_error, ERROR_LENGTH)
