@@ -1,7 +1,7 @@
 """What is wrong with a periodic task, so that beat can't do what it says.
 
-Beat leaves out a row that makes Celery raise a ValueError, and disables one whose arguments it can't read. Whatever else
-a row makes Celery raise while beat reads its schedules ends beat itself, and with it all other schedules.
+Beat leaves out a row that makes Celery raise a ValueError, and disables one whose arguments it can't read. Whatever
+else a row makes Celery raise while beat reads its schedules ends beat itself, and with it all other schedules.
 """
 
 import json
@@ -26,7 +26,7 @@ def schedule_defect(task: PeriodicTask) -> str:
     if len(chosen) > 1:
         return "It has more than one schedule: beat can't write down that it ran, and starts it at odd times."
     if task.clocked is not None and not task.one_off:
-        return "It has a fixed time but isn't one-off: beat can't write down that it ran, and starts it again and again."
+        return "It has a fixed time but isn't one-off: beat can't write down that it ran, and starts it repeatedly."
     if task.expires is not None and task.expire_seconds is not None:
         return "It has two kinds of expiry: beat can't write down that it ran, and starts it at odd times."
     return ""

@@ -1,10 +1,10 @@
 """When beat is expected to start a periodic task, and whether it should have done so already.
 
-It follows django-celery-beat's `ModelEntry.is_due` (2.9) and Celery's `Scheduler.tick` (5.7) without calling them, since
+It follows django-celery-beat's `ModelEntry.is_due` (2.9) and Celery's `Scheduler.tick` (5.7) without calling them:
 `is_due` can save and disable the row. What they do that one might not expect:
 
-- A task that has never run counts from its last change, `date_changed`; one with a `start_time` from thirty years before
-  that, so that it is due as soon as it may start.
+- A task that has never run counts from its last change, `date_changed`; one with a `start_time` from thirty years
+  before that, so that it is due as soon as it may start.
 - What is due at its `start_time` starts then, but for a crontab: beat looks at it again at the crontab's first time
   after the start, or when it reads all schedules again, and starts it at once, whatever the crontab says.
 - `expire_seconds` is about the message, not about the schedule.

@@ -1,4 +1,4 @@
-"""When a schedule's time comes, by the schedule alone: what Celery reckons, without its objects where they cost time."""
+"""When a schedule's time comes, by the schedule alone: as Celery reckons, without its objects where they cost time."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -50,11 +50,18 @@ def crontab_of(row: CrontabSchedule) -> Any:
     Raises:
         Exception: it can't be read, or its time never comes.
     """
-    return _crontab(row.minute, row.hour, row.day_of_week, row.day_of_month, row.month_of_year, row.timezone)
+    return _crontab(
+        minute=row.minute,
+        hour=row.hour,
+        day_of_week=row.day_of_week,
+        day_of_month=row.day_of_month,
+        month_of_year=row.month_of_year,
+        zone=row.timezone,
+    )
 
 
 @lru_cache(_KEPT_CRONTABS)
-def _crontab(minute: str, hour: str, day_of_week: str, day_of_month: str, month_of_year: str, zone: tzinfo) -> Any:
+def _crontab(*, minute: str, hour: str, day_of_week: str, day_of_month: str, month_of_year: str, zone: tzinfo) -> Any:
     return CrontabSchedule(
         minute=minute,
         hour=hour,

@@ -9,7 +9,9 @@ from typing import Any, Final, Literal
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
+from jobs.schedules.defects import message_defect
 from jobs.schedules.forecast import Forecast, forecast
+from jobs.schedules.words import schedule_in_words
 from opsconsole.redaction import redact_name
 
 MAX_SCHEDULES: Final = 1_000
@@ -25,7 +27,7 @@ class Entry:
         positional: its positional arguments; None when they can't be read.
         paused: it was on when somebody paused all of them.
         forecast: what is expected of it.
-        problem: why it never does what it should, in a sentence, or empty.
+        problem: why it never does what it should, in a sentence or two, or empty.
     """
 
     task: PeriodicTask
@@ -57,10 +59,10 @@ class BeatState:
 
     Attributes:
         status: `running`; `silent`: it has started nothing since something was due; `paused`: all schedules are;
-            `idle`: nothing was due yet from which to tell.
-        since: since when it is silent or paused.
+            `idle`: nothing is on, or was due yet, from which to tell.
+        since: since when it is silent (when the first run was due that it didn't start) or paused.
         last_run_at: when it last started something.
-        missed: the entries that it should have started and didn't.
+        missed: the entries that it should have started and didn't, whatever its status.
     """
 
     status: Literal["running", "silent", "paused", "idle"]
@@ -77,45 +79,41 @@ def entries(*, now: datetime | None = None) -> list[Entry]:
 
 
 def beat_state(found: list[Entry]) -> BeatState:
-    """Return whether beat does its work, from all of its entries; no query."""
-    ran = [entry.task.last_run_at for entry in found if entry.task.last_run_at is not None]
-    last_run_at = max(ran, default=None)
-    paused = [entry.task.pause.paused_at for entry in found if entry.paused]
+    """Return whether beat does its work, from all of its entries; no query.
+
+    Beat is silent when something was due after the last time that it started anything. A run that was missed before
+    that is that entry's alone: others have run since.
+    """
+    last_run_at = max((entry.task.last_run_at for entry in found if entry.task.last_run_at), default=None)
+    missed = tuple(entry for entry in found if entry.forecast.overdue)
+    # One that somebody has switched on by itself isn't paused any more.
+    paused = [entry.task.pause.paused_at for entry in found if entry.paused and not entry.task.enabled]
     if paused:
-        return BeatState(status="paused", since=min(paused), last_run_at=last_run_at)
-    missed = tuple(entry for entry in found if entry.forecast.overdue and not entry.problem)
-    if missed:
-        since = min(due for entry in missed if (due := entry.forecast.due_at))
-        if last_run_at is None or last_run_at < since:
-            return BeatState(status="silent", since=since, last_run_at=last_run_at, missed=missed)
-    return BeatState(status="running" if last_run_at else "idle", last_run_at=last_run_at, missed=missed)
-
-
-def schedule_in_words(task: PeriodicTask) -> str:
-    """Return when a periodic task runs, in words."""
-    return str(task.scheduler) if task.scheduler is not None else "never"
+        return BeatState(status="paused", since=min(paused), last_run_at=last_run_at, missed=missed)
+    waiting = [due for entry in missed if (due := entry.forecast.due_at) and (last_run_at is None or due > last_run_at)]
+    if waiting:
+        return BeatState(status="silent", since=min(waiting), last_run_at=last_run_at, missed=missed)
+    can_tell = last_run_at is not None and any(entry.task.enabled for entry in found)
+    return BeatState(status="running" if can_tell else "idle", last_run_at=last_run_at, missed=missed)
 
 
 def _entry(row: PeriodicTask, now: datetime) -> Entry:
     arguments, positional = _json(row.kwargs or "{}", dict), _json(row.args or "[]", list)
-    expected = forecast(row, now=now)
-    problem = expected.problem
-    if arguments is None or positional is None:
-        problem = "Its arguments are no valid JSON, so beat can't start it."
-        expected = Forecast(problem=problem)
+    unsendable = message_defect(row)
+    expected = Forecast(problem=unsendable) if unsendable else forecast(row, now=now)
     return Entry(
         task=row,
         arguments=arguments,
         positional=tuple(positional) if positional is not None else None,
         paused=hasattr(row, "pause"),
         forecast=expected,
-        problem=problem,
+        problem=expected.problem,
     )
 
 
 def _json(text: str, kind: type) -> Any:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, kind) else None
