@@ -60,8 +60,12 @@ def _next_of_crontab(*fields: Any, after: datetime) -> datetime:
     # What Celery adds counts in the crontab's own time zone, and decides what becomes of times that a change of the
     # clocks skips or repeats.
     start, step, _ = _crontab(*fields).remaining_delta(after)
-    found: datetime = (start + step).astimezone(UTC)
-    return found
+    found: datetime = start + step
+    if found.astimezone(UTC) <= after:
+        # In the second of the hours that come twice Celery takes what comes next for a time in the first one, and
+        # starts the task without a pause until the hour is over. What was meant is the second one.
+        found = found.replace(fold=1)
+    return found.astimezone(UTC)
 
 
 @lru_cache(_KEPT)
