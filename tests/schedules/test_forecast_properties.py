@@ -87,7 +87,7 @@ def first_due(task: PeriodicTask, last_run_at: datetime) -> datetime:
 @given(schedule=intervals | crontabs(), last_run_at=moments)
 @example(schedule=cron("30 2 * * *", "Europe/Berlin"), last_run_at=utc("2026-03-28 12:00"))
 @example(schedule=cron("*/30 * * * *", "Europe/Berlin"), last_run_at=utc("2026-10-25 00:45"))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_the_forecast_is_the_first_moment_at_which_celery_says_that_it_is_due(
     schedule: dict[str, Any], last_run_at: datetime
 ) -> None:
@@ -205,25 +205,23 @@ def entry_is_due(task: PeriodicTask, now: datetime) -> bool:
 @pytest.mark.django_db
 def test_what_is_in_beats_memory_is_what_beats_own_query_reads() -> None:
     tasks = []
-    for zone in ZONES:
-        for hour in ("0", "03", "4", "9", "17", "23", "*", "3,15"):
+    for zone in ("UTC", "America/St_Johns", "Asia/Kathmandu", "Pacific/Chatham", "Antarctica/Troll"):
+        for hour in ("0", "03", "4", "17", "*", "3,15"):
             crontab = CrontabSchedule.objects.create(minute="0", hour=hour, timezone=ZoneInfo(zone))
             tasks.append(PeriodicTask.objects.create(name=f"{hour} in {zone}", task="tests.none", crontab=crontab))
     scheduler = DatabaseScheduler(app, lazy=True)
     scheduler._finalize.cancel()
+    midnight = utc("2026-01-31 00:00")
+    read: list[set[str]] = []
+    for hour in range(24):
+        with patch.object(schedulers, "aware_now", lambda hour=hour: midnight + timedelta(hours=hour, minutes=59)):
+            read.append({task.name for task in scheduler.enabled_models()})
 
-    for now in (utc("2026-01-31 00:00") + timedelta(hours=hour, minutes=hour) for hour in range(24)):
-        with patch.object(schedulers, "aware_now", lambda now=now: now):
-            read = {task.name for task in scheduler.enabled_models()} & {task.name for task in tasks}
-
-        assert {task.name for task in tasks if in_memory_from(task, now) == now} == read
-        opened = {task.name: in_memory_from(task, now) for task in tasks if task.name not in read}
-        for moment in set(opened.values()):
-            with patch.object(schedulers, "aware_now", lambda moment=moment: moment):
-                read_then = {task.name for task in scheduler.enabled_models()}
-            with patch.object(schedulers, "aware_now", lambda moment=moment: moment - JUST):
-                read_before = {task.name for task in scheduler.enabled_models()}
-            assert {name for name, at in opened.items() if at == moment} <= read_then - read_before
+    for hour in range(24):
+        now = midnight + timedelta(hours=hour, minutes=hour)
+        for task in tasks:
+            opens = next(later for later in range(hour, hour + 24) if task.name in read[later % 24])
+            assert in_memory_from(task, now) == (now if opens == hour else midnight + timedelta(hours=opens))
 
 
 @given(schedule=crontabs(), moment=moments)
