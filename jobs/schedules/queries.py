@@ -14,6 +14,8 @@ from jobs.schedules.forecast import Forecast, forecast
 from jobs.schedules.words import schedule_in_words
 from opsconsole.redaction import redact_name
 
+__all__ = ["MAX_SCHEDULES", "BeatState", "Entry", "beat_state", "entries", "schedule_in_words"]
+
 MAX_SCHEDULES: Final = 1_000
 
 

@@ -206,9 +206,9 @@ def entry_is_due(task: PeriodicTask, now: datetime) -> bool:
 def test_what_is_in_beats_memory_is_what_beats_own_query_reads() -> None:
     tasks = []
     for zone in ("UTC", "America/St_Johns", "Asia/Kathmandu", "Pacific/Chatham", "Antarctica/Troll"):
-        for hour in ("0", "03", "4", "17", "*", "3,15"):
-            crontab = CrontabSchedule.objects.create(minute="0", hour=hour, timezone=ZoneInfo(zone))
-            tasks.append(PeriodicTask.objects.create(name=f"{hour} in {zone}", task="tests.none", crontab=crontab))
+        for plain in ("0", "03", "4", "17", "*", "3,15"):
+            crontab = CrontabSchedule.objects.create(minute="0", hour=plain, timezone=ZoneInfo(zone))
+            tasks.append(PeriodicTask.objects.create(name=f"{plain} in {zone}", task="tests.none", crontab=crontab))
     scheduler = DatabaseScheduler(app, lazy=True)
     scheduler._finalize.cancel()
     midnight = utc("2026-01-31 00:00")
