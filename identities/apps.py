@@ -9,10 +9,14 @@ class IdentitiesConfig(AppConfig):
     name = "identities"
 
     def ready(self) -> None:
-        """Register what a payload's `identity_id` and `conversation_id` mean."""
+        """Say what a payload's ids mean, what beat may start, and what the sweeper does for us."""
         from identities import operations, sync_schedules
+        from identities.counting.advance import advance
+        from identities.counting.recount import recount
+        from identities.counting.totals import refresh
         from identities.subjects import IdentitySubjects
-        from jobs import subjects
+        from jobs import background, subjects
+        from jobs.background import BackgroundStep
         from jobs.schedules import entry_tasks
 
         subjects.register(IdentitySubjects())
@@ -24,3 +28,6 @@ class IdentitiesConfig(AppConfig):
                 start=operations.sync_on_schedule,
             )
         )
+        background.register(BackgroundStep(name="counting.advance", run=advance, every_seconds=2.0))
+        background.register(BackgroundStep(name="counting.recount", run=recount, every_seconds=2.0))
+        background.register(BackgroundStep(name="counting.totals", run=refresh, every_seconds=1.0))
