@@ -4,10 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from identities.models import Conversation, Identity, Message, ProviderCredential
+from identities.models import (
+    Conversation,
+    ConversationCount,
+    CountingState,
+    Identity,
+    IdentityCounts,
+    Message,
+    ProviderCredential,
+)
 from opsconsole.errors import NotFound
 from opsconsole.redaction import redact_name
 from opsconsole.row_ids import row_id
@@ -82,12 +90,17 @@ def credential_states(identity_ids: list[int]) -> dict[int, CredentialState]:
 
 
 def conversation_counts(identity_ids: list[int]) -> dict[int, int]:
-    """Return how many conversations (not deleted) each identity has; one query over the index on the identity."""
+    """Return how many conversations (not deleted) each identity has, as of the last minute; one query.
+
+    Those of an identity that has not been added up yet are counted, by the index on the identity.
+    """
+    known = IdentityCounts.objects.filter(identity_id=OuterRef("pk")).values("conversations")
+    counted = Conversation.objects.filter(identity_id=OuterRef("pk"), deleted_at=None).order_by().values("identity_id")
     rows = (
-        Conversation.objects.filter(identity_id__in=identity_ids, deleted_at=None)
+        Identity.objects.filter(pk__in=identity_ids)
         .order_by()
-        .values_list("identity_id")
-        .annotate(count=Count("pk"))
+        .annotate(count=Coalesce(Subquery(known), Subquery(counted.annotate(count=Count("pk")).values("count")), 0))
+        .values_list("pk", "count")
     )
     return dict(rows)
 
@@ -128,14 +141,24 @@ def conversation_page(
 
 
 def message_counts(conversation_ids: list[int]) -> dict[int, int]:
-    """Return how many messages (not deleted) each conversation has; one query."""
+    """Return how many messages (not deleted) each conversation has; one query.
+
+    They were counted in the background (`identities.counting` says what that means). Those of a conversation that has
+    none yet, and all until the first count is done, are counted by the index on the conversation.
+    """
+    first_count_done = CountingState.objects.exclude(counted_as_of=None)
+    known = ConversationCount.objects.filter(Exists(first_count_done), conversation_id=OuterRef("pk"))
     counted = (
         Message.objects.filter(conversation_id=OuterRef("pk"), deleted_at=None).order_by().values("conversation_id")
     )
     rows = (
         Conversation.objects.filter(pk__in=conversation_ids)
         .order_by()
-        .annotate(message_count=Coalesce(Subquery(counted.annotate(count=Count("pk")).values("count")), 0))
+        .annotate(
+            message_count=Coalesce(
+                Subquery(known.values("messages")), Subquery(counted.annotate(count=Count("pk")).values("count")), 0
+            )
+        )
         .values_list("pk", "message_count")
     )
     return dict(rows)

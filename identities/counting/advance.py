@@ -6,6 +6,7 @@ as a horizon, and is counted up to once all transactions have ended that may hol
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -15,14 +16,31 @@ from django.db.models.functions import Greatest
 from identities.counting import totals
 from identities.counting.position import STATE_ID, Position, alone, look, note
 
-BUDGET_SECONDS: Final = 0.35
-SLICE: Final = 10_000
-"""Ids that are counted in one transaction."""
+BUDGET_SECONDS: Final = 0.25
+SLICE_SECONDS: Final = 0.25
+"""How long one transaction should take."""
+LEAST_SLICE: Final = 5_000
+LARGEST_SLICE: Final = 200_000
 GRACE: Final = timedelta(seconds=2)
 """How long a transaction may take from its id to its number: it has none before it writes."""
 ARRIVALS_KEPT_HOURS: Final = 25
 
 Step = Callable[[Position], None]
+
+
+@dataclass
+class _Pace:
+    """How many messages this process counts in one transaction; a larger one changes each conversation less often."""
+
+    slice: int = 10_000
+
+    def adapt(self, seconds: float) -> None:
+        """Have the next slice take about SLICE_SECONDS, knowing how long a whole one has taken."""
+        wanted = int(self.slice * min(SLICE_SECONDS / max(seconds, 0.001), 2.0))
+        self.slice = min(max(wanted, LEAST_SLICE), LARGEST_SLICE)
+
+
+_pace = _Pace()
 
 
 def advance() -> int:
@@ -32,18 +50,18 @@ def advance() -> int:
         How many slices were counted.
     """
     ends = time.monotonic() + BUDGET_SECONDS
-    if _next_step(look()) is None:
-        return 0
     slices = 0
-    while time.monotonic() < ends:
+    more = _next_step(look()) is not None
+    while more:
         with alone() as position:
-            step = None if position is None else _next_step(position)
+            step = _next_step(position) if position else None
             if position is None or step is None:
                 break
             step(position)
         if step is _count_slice:
             slices += 1
             totals.changed()
+        more = time.monotonic() < ends
     return slices
 
 
@@ -108,12 +126,15 @@ def _note_transactions(_: Position) -> None:
 
 def _count_slice(at: Position) -> None:
     """Count the next ids below the horizon."""
+    began = time.monotonic()
     last_id = _slice_end(at)
     _add(at.counted_id, last_id)
     note(counted_id=last_id)
-    if last_id == at.horizon_id:
-        as_of = Greatest("counted_as_of", "horizon_at")
-        note(counted_as_of=as_of, horizon_id=None, horizon_xid=None, horizon_at=None)
+    if last_id != at.horizon_id:
+        _pace.adapt(time.monotonic() - began)
+        return
+    as_of = Greatest("counted_as_of", "horizon_at")
+    note(counted_as_of=as_of, horizon_id=None, horizon_xid=None, horizon_at=None)
 
 
 def _slice_end(at: Position) -> int:
@@ -124,7 +145,7 @@ def _slice_end(at: Position) -> int:
             SELECT COALESCE((SELECT id FROM messages WHERE id > %(above)s AND id <= %(horizon)s
                               ORDER BY id OFFSET %(others)s LIMIT 1), %(horizon)s)
             """,
-            {"above": at.counted_id, "horizon": at.horizon_id, "others": SLICE - 1},
+            {"above": at.counted_id, "horizon": at.horizon_id, "others": _pace.slice - 1},
         )
         (last_id,) = cursor.fetchone()
     return int(last_id)

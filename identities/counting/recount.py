@@ -17,7 +17,7 @@ from identities.counting.position import Position, alone, look, note
 BUDGET_SECONDS: Final = 0.1
 """Of each two seconds: a twentieth of one process's time."""
 SLICE_CONVERSATIONS: Final = 500
-SLICE_MESSAGES: Final = 10_000
+SLICE_MESSAGES: Final = 5_000
 MIN_INTERVAL: Final = timedelta(minutes=1)
 # Where nobody keeps a tally.
 INTERVAL_WITHOUT_TALLY: Final = timedelta(hours=1)
@@ -33,15 +33,15 @@ def recount() -> int:
         How many slices were recounted.
     """
     ends = time.monotonic() + BUDGET_SECONDS
-    if not _is_wanted(look()):
-        return 0
     slices = 0
-    while time.monotonic() < ends:
+    more = _is_wanted(look())
+    while more:
         with alone() as position:
             if position is None or not _is_wanted(position):
                 break
             _recount_slice(position)
         slices += 1
+        more = time.monotonic() < ends
     return slices
 
 
