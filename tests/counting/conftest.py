@@ -1,5 +1,7 @@
 """Small slices, so that a few rows are many of them; each test begins as a new process does."""
 
+from collections.abc import Iterator
+
 import psycopg
 import pytest
 from django.db import connection
@@ -18,7 +20,7 @@ def _small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def other(transactional_db: None, postgres: Postgres) -> psycopg.Connection:
+def other(transactional_db: None, postgres: Postgres) -> Iterator[psycopg.Connection]:
     """A session of the core's, in a transaction of its own from its first statement on."""
     url = postgres.url(connection.settings_dict["NAME"])
     with psycopg.connect(url, options="-c search_path=public -c timezone=UTC") as session:

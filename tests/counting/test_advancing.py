@@ -223,14 +223,14 @@ def test_dying_between_the_count_and_its_note_loses_nothing(monkeypatch: pytest.
     conversation = make_conversation(make_identity())
     for _ in range(10):
         make_message(conversation)
-    note, slices = advancing.note, []
+    slices: list[object] = []
 
     def die(**changes: object) -> None:
         if "counted_id" in changes:
             slices.append(changes)
             if len(slices) == 3:
                 raise ConnectionError
-        note(**changes)
+        position.note(**changes)
 
     with monkeypatch.context() as patch:
         patch.setattr(advancing, "note", die)

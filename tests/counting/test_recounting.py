@@ -9,6 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from identities import queries
+from identities.counting import position
 from identities.counting import recount as recounting
 from identities.counting.recount import recount
 from identities.models import Conversation, ConversationCount, CountingState, Identity, Message
@@ -59,9 +60,8 @@ class Life:
         for _ in range(steps):
             self.random.choice(self.things)()
 
-    def message(self) -> int | None:
-        ids = Message.objects.order_by("pk").values_list("pk", flat=True)
-        return self.random.choice(ids) if ids else None
+    def message(self) -> int:
+        return self.random.choice(list(Message.objects.order_by("pk").values_list("pk", flat=True)) or [0])
 
     def conversation(self) -> Conversation:
         return self.random.choice(list(Conversation.objects.order_by("pk")) or [self.new_conversation()])
@@ -165,14 +165,14 @@ def test_dying_in_the_middle_goes_on_from_there(monkeypatch: pytest.MonkeyPatch)
     count_new()
     Message.objects.all().delete()
     CountingState.objects.update(recount_tally=-1, recount_began_at=timezone.now() - timedelta(days=2))
-    note, slices = recounting.note, []
+    slices: list[object] = []
 
     def die(**changes: object) -> None:
         if "recount_position" in changes:
             slices.append(changes)
             if len(slices) == 2:
                 raise ConnectionError
-        note(**changes)
+        position.note(**changes)
 
     with monkeypatch.context() as patch:
         patch.setattr(recounting, "note", die)
