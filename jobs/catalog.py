@@ -47,6 +47,7 @@ class JobType:
         core_writes_row: the core's worker writes the ledger row of this type itself.
         serial_group: of the types of one group, only one job of an identity is handed over at a time.
         not_cancellable: why a job of this type can't be cancelled, or empty.
+        syncs_identity: it fetches what is new for an identity, so that its success is a sync of it.
     """
 
     name: str
@@ -62,6 +63,7 @@ class JobType:
     core_writes_row: bool = False
     serial_group: str = ""
     not_cancellable: str = ""
+    syncs_identity: bool = False
 
     @property
     def title(self) -> str:
@@ -106,6 +108,7 @@ _SHIPPED: tuple[JobType, ...] = (
         label="Backfill conversations",
         task="ingest.backfill_conversations",
         arguments=("provider_id", "identity_id"),
+        syncs_identity=True,
         **_INGEST,
     ),
     JobType(
@@ -113,9 +116,17 @@ _SHIPPED: tuple[JobType, ...] = (
         label="Backfill messages",
         task="ingest.backfill_messages",
         arguments=("provider_id", "conversation_id", "identity_id"),
+        syncs_identity=True,
         **_INGEST,
     ),
-    JobType(name=SYNC, label="Sync", task="ingest.sync_delta", arguments=("provider_id", "identity_id"), **_INGEST),
+    JobType(
+        name=SYNC,
+        label="Sync",
+        task="ingest.sync_delta",
+        arguments=("provider_id", "identity_id"),
+        syncs_identity=True,
+        **_INGEST,
+    ),
     JobType(
         name=REDOWNLOAD_ATTACHMENTS,
         label="Fetch attachments again",
@@ -154,6 +165,16 @@ def find(job_type: str) -> JobType | None:
 def own_type_of(task: str) -> JobType | None:
     """Return the job type that an own task runs, or None when the catalog has none."""
     return next((found for found in _catalog().values() if found.task == task and not found.in_core), None)
+
+
+def type_of(task: str) -> JobType | None:
+    """Return the first job type that a task runs, or None when the catalog has none."""
+    return next((found for found in _catalog().values() if found.task == task), None)
+
+
+def syncing() -> tuple[JobType, ...]:
+    """Return the types whose jobs sync an identity."""
+    return tuple(found for found in _catalog().values() if found.syncs_identity)
 
 
 def unlisted(job_type: str, queue: str) -> JobType:

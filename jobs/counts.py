@@ -76,6 +76,17 @@ def current() -> Counts:
     return counts
 
 
+def tally() -> int | None:
+    """Return how many rows of the ledger were ever written, as PostgreSQL keeps the tally; one query.
+
+    A write shows in it ten seconds later at the latest. None or 0 where nobody keeps one.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {_TALLY}")
+        (found,) = cursor.fetchone()
+    return None if found is None else int(found)
+
+
 def refresh(*, max_age_seconds: float = MIN_INTERVAL_SECONDS) -> bool:
     """Count the ledger again unless the snapshot is younger; of several who try at once, one counts.
 

@@ -1,13 +1,14 @@
 """Cheap reads for pages that show a few jobs at a glance; bounded whatever the ledger's size."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from django.db import connection
+from django.db.models import Exists, Max, OuterRef, QuerySet
 
 from jobs import queries
 from jobs.filters import JobFilter
-from jobs.models import ACTIVE_STATUSES, Dispatch
+from jobs.models import ACTIVE_STATUSES, DONE, FAILED, Dispatch, Job
 from jobs.queries import Row
 
 # How many of the newest ids are looked through; what lies further back is found in the list.
@@ -34,6 +35,18 @@ def newest(job_filter: JobFilter, *, limit: int) -> list[Row]:
     """Return the newest jobs that a filter lets through, among the newest LOOKED_THROUGH; two queries."""
     ids = newest_ids(job_filter, limit=limit)
     return queries.by_id(ids, error_length=ERROR_LENGTH) if ids else []
+
+
+def ended_by_others(job_types: Collection[str]) -> QuerySet[Job]:
+    """Return the jobs of some types that are done or failed without an attempt of the console's.
+
+    Only those among the newest LOOKED_THROUGH; finding out where these begin takes a query at once.
+    """
+    newest = Job.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    ours = Dispatch.objects.filter(job_id=OuterRef("pk"))
+    return Job.objects.filter(
+        ~Exists(ours), pk__gt=newest - LOOKED_THROUGH, job_type__in=job_types, status__in=(DONE, FAILED)
+    )
 
 
 def active_by_serial_key(keys: Sequence[str]) -> Mapping[str, list[Row]]:

@@ -102,11 +102,13 @@ def settle(dispatch: Dispatch, state: TaskState) -> bool:
 def keep_late_result(dispatch: Dispatch, state: TaskState) -> bool:
     """Keep what became of the task of an attempt that had ended before it; its job stays as it is.
 
+    The attempt is told once more: what it was may look different now.
+
     Returns:
         Whether this call kept it.
     """
     verdict = judge(replace(state, result=redact(state.result)))
-    kept: dict[str, Any] = {"returned_at": _ended_at(state), "late_check_at": None}
+    kept: dict[str, Any] = {"returned_at": _ended_at(state), "late_check_at": None, "told": False}
     if state.state == "SUCCESS":
         kept["result"] = bounded_result(state.result)
     elif dispatch.error is None and state.state != "REVOKED":

@@ -24,6 +24,7 @@ from jobs import (
     background,
     catalog,
     counts,
+    ended,
     gateway,
     handover,
     ledger,
@@ -46,6 +47,8 @@ BATCH_SIZE: Final = 500
 ASK_WORKERS_EVERY_SECONDS: Final = 3.0
 ASK_TASKS_EVERY_SECONDS: Final = 30.0
 TIDY_EVERY_SECONDS: Final = 15.0
+# How long a tick goes on telling of attempts that have ended, where there are many.
+TELL_FOR_SECONDS: Final = 0.5
 # How long after the database was away no lease ends: its holders try to renew it every few seconds.
 LEASES_HELD_FOR_SECONDS: Final = 10.0
 FORGET_WORKERS_AFTER: Final = timedelta(minutes=10)
@@ -80,6 +83,7 @@ class Sweeper:
             self._read_workers,
             _settle_and_publish,
             keep_late_results,
+            tell_ended,
             self._tidy,
             counts.refresh,
         )
@@ -236,6 +240,16 @@ def keep_late_results() -> int:
     waiting.filter(ended_at__lt=Now() - RESULTS_EXPIRE_AFTER).update(late_check_at=None)
     waiting.exclude(late_check_at=None).update(late_check_at=lease_end(LATE_CHECK_EVERY))
     return kept
+
+
+def tell_ended() -> int:
+    """Tell whoever keeps a history of the attempts that have ended; return how many were told."""
+    until, told = time.monotonic() + TELL_FOR_SECONDS, 0
+    while count := ended.tell(BATCH_SIZE):
+        told += count
+        if count < BATCH_SIZE or time.monotonic() > until:
+            break
+    return told
 
 
 @contextmanager
