@@ -16,6 +16,9 @@ _RETRYING: Final = "tests/operations/test_retrying.py::"
 _CANCEL: Final = "tests/api/test_job_cancel.py::"
 _ACCESS: Final = "tests/api/test_access.py::"
 _IDEMPOTENCY: Final = "tests/api/test_idempotency.py::"
+_TELLING: Final = "tests/sync_history/test_telling.py::"
+_OUTCOMES: Final = "tests/sync_history/test_outcomes.py::"
+_FOREIGN: Final = "tests/sync_history/test_foreign_rows.py::"
 
 _SAME_WORK: Final = _SUBMITTING + "test_the_same_work_while_it_is_active_joins_the_job_instead_of_doubling_it"
 _FORGED: Final = _CLAIMING + "test_a_message_that_does_not_belong_to_an_attempt_claims_nothing"
@@ -753,6 +756,57 @@ DOORS: Final = (
     ),
 )
 
+HISTORY: Final = (
+    Guard(
+        name="told by one",
+        keeps="Of several sweepers that tell of ended attempts at once, each tells of others.",
+        edits=(
+            Edit(
+                "jobs/ended.py",
+                "untold.select_for_update(skip_locked=True).values(*_TOLD_OF)",
+                "untold.values(*_TOLD_OF)",
+            ),
+        ),
+        tests=(_TELLING + "test_two_who_tell_at_once_tell_each_attempt_once",),
+    ),
+    Guard(
+        name="told wholly",
+        keeps="What receivers make of an attempt stays only when all of them have.",
+        edits=(
+            Edit(
+                "jobs/ended.py",
+                "        with transaction.atomic():\n            for receiver in _receivers:",
+                "        if True:\n            for receiver in _receivers:",
+            ),
+        ),
+        tests=(_TELLING + "test_a_receiver_that_fails_once_loses_nothing",),
+    ),
+    Guard(
+        name="told once more",
+        keeps="A result that comes after its attempt had ended is told too.",
+        edits=(Edit("jobs/settling.py", '"late_check_at": None, "told": False}', '"late_check_at": None}'),),
+        tests=(_TELLING + "test_a_late_result_is_told_once_more",),
+    ),
+    Guard(
+        name="newest success",
+        keeps="The last sync is the newest success that is kept, in whichever order attempts are told.",
+        edits=(
+            Edit(
+                "identities/sync_history.py",
+                '.order_by("-ended_at", "-id").values("pk")',
+                '.order_by("-id").values("pk")',
+            ),
+        ),
+        tests=(_OUTCOMES + "test_in_which_order_attempts_are_told_makes_no_difference",),
+    ),
+    Guard(
+        name="what the last sync rests on",
+        keeps="However long an identity has been failing, its last success is not forgotten.",
+        edits=(Edit("identities/sync_history.py", "AND a.ended_at IS DISTINCT FROM l.success_at", ""),),
+        tests=(_FOREIGN + "test_what_the_last_sync_rests_on_outlives_its_time",),
+    ),
+)
+
 SECTIONS: Final = {
     "The ledger": LEDGER,
     "Claiming": CLAIM,
@@ -761,6 +815,7 @@ SECTIONS: Final = {
     "Lost messages": LOST_MESSAGES,
     "Places": PLACES,
     "Settling": SETTLING,
+    "The history of syncs": HISTORY,
     "Operations": OPERATIONS,
     "Doors": DOORS,
 }
