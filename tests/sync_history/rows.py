@@ -66,7 +66,7 @@ def last(identity: Identity) -> LastSync:
 
 def facts(identity: Identity) -> dict[str, Any]:
     """All that is known of an identity's last sync."""
-    return LastSync.objects.filter(identity_id=identity.pk).values().get()
+    return dict(LastSync.objects.filter(identity_id=identity.pk).values().get())
 
 
 def ended_job(payload: Any, status: str = DONE, *, at: datetime = NOON, **values: Any) -> Job:

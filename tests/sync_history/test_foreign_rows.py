@@ -1,6 +1,7 @@
 """Syncs from rows of the ledger that the console never dispatched, and what is kept of a long history."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -81,7 +82,8 @@ def test_a_failure_of_others_that_an_operator_retries_stays_history() -> None:
 
 def test_rows_of_nobody_who_exists_or_of_other_types_are_none() -> None:
     alice = make_identity("Alice")
-    for payload in ({"identity_id": 404}, {"identity_id": float(alice.pk)}, {"identity_id": 2**70}, [], "x", {}):
+    payloads: list[Any] = [{"identity_id": found} for found in (404, float(alice.pk), 2**70, -1)]
+    for payload in (*payloads, [], "x", {}):
         ended_job(payload)
     ended_job({"identity_id": alice.pk}, job_type="message.send_manual")
     assert SyncsOfOthers().look() == 0
