@@ -9,21 +9,15 @@ class IdentitiesConfig(AppConfig):
     name = "identities"
 
     def ready(self) -> None:
-        """Say what a payload's ids mean, what beat may start, and what the sweeper does for us."""
-        from identities import operations, sync_schedules
+        """Say what a payload's ids mean, what beat may start and what of it is shipped, and what the sweeper does."""
+        from identities import tasks  # noqa: F401 -- registers the entry tasks
+        from identities.shipped import ship_syncs
         from identities.subjects import IdentitySubjects
         from jobs import subjects
-        from jobs.schedules import entry_tasks
+        from jobs.schedules import shipped
 
         subjects.register(IdentitySubjects())
-        entry_tasks.register(
-            entry_tasks.EntryTask(
-                task=sync_schedules.SYNC_TASK,
-                title="Sync",
-                parameters=sync_schedules.PARAMETERS,
-                start=operations.sync_on_schedule,
-            )
-        )
+        shipped.register(ship_syncs)
         self._keep_counts()
         self._keep_history()
 

@@ -19,9 +19,14 @@ from django.core.signals import setting_changed
 BACKFILL_CONVERSATIONS = "ingest.backfill_conversations"
 BACKFILL_MESSAGES = "ingest.backfill_messages"
 SYNC = "ingest.sync_delta"
+SYNC_INBOX_FAST = "ingest.sync_inbox_fast"
 REDOWNLOAD_ATTACHMENTS = "ingest.redownload_attachments"
 SEND_MESSAGE = "message.send_manual"
 HOUSEKEEPING = "opsconsole.housekeeping"
+# The core's own backups.
+CORE_DATABASE_BACKUP = "maintenance.mysql_dump_local"
+CORE_ATTACHMENTS_SNAPSHOT = "maintenance.attachments_snapshot_local"
+CORE_RESTORE_TEST = "maintenance.restore_test_local"
 
 # What no retry can mend: the provider does not let us in any more.
 PERMANENT_ERROR = re.compile(r"\b(?:401|403)\b|invalid_grant|\brevoked\b", re.IGNORECASE)
@@ -127,6 +132,15 @@ _SHIPPED: tuple[JobType, ...] = (
         syncs_identity=True,
         **_INGEST,
     ),
+    # Of the default identity; the core's beat starts it without arguments.
+    JobType(
+        name=SYNC_INBOX_FAST,
+        label="Sync inbox",
+        task="ingest.sync_inbox_fast",
+        arguments=(),
+        syncs_identity=True,
+        **_INGEST,
+    ),
     JobType(
         name=REDOWNLOAD_ATTACHMENTS,
         label="Fetch attachments again",
@@ -149,9 +163,9 @@ _SHIPPED: tuple[JobType, ...] = (
     *(
         JobType(name=name, label=label, task=name, queue="maintenance", arguments=(), max_attempts=1)
         for name, label in (
-            ("maintenance.mysql_dump_local", "Database backup (core)"),
-            ("maintenance.attachments_snapshot_local", "Attachments snapshot (core)"),
-            ("maintenance.restore_test_local", "Restore test (core)"),
+            (CORE_DATABASE_BACKUP, "Database backup (core)"),
+            (CORE_ATTACHMENTS_SNAPSHOT, "Attachments snapshot (core)"),
+            (CORE_RESTORE_TEST, "Restore test (core)"),
         )
     ),
 )
@@ -168,8 +182,10 @@ def own_type_of(task: str) -> JobType | None:
 
 
 def type_of(task: str) -> JobType | None:
-    """Return the first job type that a task runs, or None when the catalog has none."""
-    return next((found for found in _catalog().values() if found.task == task), None)
+    """Return the job type that a task runs, the one of the same name first, or None when the catalog has none."""
+    known = _catalog()
+    same = known.get(task)
+    return same if same and same.task == task else next((found for found in known.values() if found.task == task), None)
 
 
 def syncing() -> tuple[JobType, ...]:

@@ -42,9 +42,7 @@ class OpsconsoleConfig(AppConfig):
         self.known_permissions = frozenset(known_permissions() if "auth_permission" in tables else ())
 
     def after_migrations(self, **kwargs: Any) -> None:
-        """Make the groups and the housekeeping task; permissions exist only once all applications have migrated."""
-        from opsconsole.housekeeping import create_periodic_tasks
+        """Make the groups; permissions exist only once all applications have migrated."""
         from opsconsole.permissions import create_groups
 
         create_groups(known_before=set(self.known_permissions))
-        create_periodic_tasks()

@@ -4,7 +4,7 @@ from rest_framework.routers import APIRootView, DefaultRouter
 
 
 class OpsRootView(APIRootView):
-    """Operations console: jobs, runs, backfills, identities, conversations, audit log."""
+    """Operations console: jobs, runs, backfills, identities, conversations, schedules, audit log."""
 
     permission_classes = ()
     name = "Operations"

@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 from identities.api import BackfillViewSet, ConversationViewSet, RedownloadViewSet
 from identities.api_syncs import IdentityViewSet, SyncStatusViewSet, SyncViewSet
 from jobs.api import JobViewSet, RunViewSet
+from jobs.api_schedules import ScheduleViewSet
 from opsconsole import views
 from opsconsole.api.audit import AuditViewSet
 from opsconsole.routers import OpsRouter
@@ -19,6 +20,7 @@ router.register("redownload", RedownloadViewSet, basename="ops-redownload")
 router.register("identities", IdentityViewSet, basename="ops-identity")
 router.register("conversations", ConversationViewSet, basename="ops-conversation")
 router.register("sync", SyncStatusViewSet, basename="ops-sync")
+router.register("schedules", ScheduleViewSet, basename="ops-schedule")
 router.register("audit", AuditViewSet, basename="ops-audit")
 
 # Where the core's own front end starts syncs.

@@ -12,7 +12,9 @@ from django_celery_beat.models import PeriodicTask
 from jobs.schedules.defects import message_defect
 from jobs.schedules.forecast import Forecast, forecast
 from jobs.schedules.words import schedule_in_words
+from opsconsole.errors import NotFound
 from opsconsole.redaction import redact_name
+from opsconsole.row_ids import row_id
 
 __all__ = ["MAX_SCHEDULES", "BeatState", "Entry", "beat_state", "entries", "schedule_in_words"]
 
@@ -119,3 +121,17 @@ def _json(text: str, kind: type) -> Any:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, kind) else None
+
+
+def get(periodic_task_id: Any, *, now: datetime | None = None) -> Entry:
+    """Return one periodic task; one query.
+
+    Raises:
+        NotFound: no such task.
+    """
+    pk = row_id(periodic_task_id)
+    rows = PeriodicTask.objects.select_related("interval", "crontab", "solar", "clocked", "pause")
+    row = rows.filter(pk=pk).first() if pk is not None else None
+    if row is None:
+        raise NotFound(f"There is no schedule {str(periodic_task_id)[:50]}.", code="schedule_not_found")
+    return _entry(row, now or timezone.now())

@@ -1,0 +1,144 @@
+"""Taking over the schedule that the core's own beat keeps in code: the same entries, each of whose runs is a job."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+from django.db import transaction
+from django_celery_beat.models import PeriodicTask
+
+from jobs import catalog
+from jobs.models import PausedSchedule
+from jobs.schedules import shipped
+from jobs.schedules.starting import SUBMIT_JOB
+from opsconsole.audit import Actor, Entity, record, record_refusal
+from opsconsole.errors import Conflict
+
+IMPORT: Final = "schedules.import"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoreEntry:
+    """An entry of the core's schedule; the attributes are those of `jobs.schedules.shipped.ship`."""
+
+    name: str
+    task: str
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    every: timedelta | None = None
+    crontab: str = ""
+    description: str
+
+
+def _job(job_type: str) -> dict[str, Any]:
+    return {"job_type": job_type, "payload": {}}
+
+
+ENTRIES: Final = (
+    CoreEntry(
+        name="Core: sync",
+        task="opsconsole.sync_identities",
+        kwargs={"default": True},
+        every=timedelta(seconds=120),
+        description="Fetches what is new for the default identity.",
+    ),
+    CoreEntry(
+        name="Core: sync inbox",
+        task=SUBMIT_JOB,
+        kwargs=_job(catalog.SYNC_INBOX_FAST),
+        every=timedelta(seconds=60),
+        description="Looks into the default identity's inbox.",
+    ),
+    CoreEntry(
+        name="Core: database backup",
+        task=SUBMIT_JOB,
+        kwargs=_job(catalog.CORE_DATABASE_BACKUP),
+        crontab="0 3 * * *",
+        description="The core's own backup of its database.",
+    ),
+    CoreEntry(
+        name="Core: attachments snapshot",
+        task=SUBMIT_JOB,
+        kwargs=_job(catalog.CORE_ATTACHMENTS_SNAPSHOT),
+        crontab="0 4 * * *",
+        description="The core's own snapshot of its attachments.",
+    ),
+    CoreEntry(
+        name="Core: restore test",
+        task=SUBMIT_JOB,
+        kwargs=_job(catalog.CORE_RESTORE_TEST),
+        crontab="0 5 * * 0",
+        description="The core's own test of whether its backups can be restored.",
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """What was made, and what was there already, by name."""
+
+    made: list[str]
+    there: list[str]
+
+
+def import_core_schedule(*, enabled: bool = True, dry_run: bool = False, actor: Actor, reason: str = "") -> Imported:
+    """Make the entries of the core's schedule that are missing; what is there stays as it is.
+
+    An entry is there when a periodic task has its name, or starts the same with the same arguments.
+
+    Args:
+        enabled: whether the new ones are on.
+        dry_run: only say what would be made.
+        actor: who asks, and through what.
+        reason: what the person gave as the reason.
+
+    Raises:
+        Conflict: all schedules are paused, and the new ones would run.
+    """
+    with transaction.atomic():
+        there = [entry for entry in ENTRIES if _exists(entry)]
+        missing = [entry for entry in ENTRIES if entry not in there]
+        result = Imported(made=[entry.name for entry in missing], there=[entry.name for entry in there])
+        if dry_run or not missing:
+            return result
+        if not enabled or not PausedSchedule.objects.exists():
+            for entry in missing:
+                shipped.make(
+                    name=entry.name,
+                    task=entry.task,
+                    kwargs=entry.kwargs,
+                    every=entry.every,
+                    crontab=entry.crontab,
+                    queue="opsconsole",
+                    description=entry.description,
+                    enabled=enabled,
+                )
+            record(
+                actor=actor,
+                action=IMPORT,
+                entity=Entity(type="periodictask"),
+                reason=reason,
+                request={"enabled": enabled},
+                response={"made": result.made, "there": result.there},
+            )
+            return result
+    refusal = Conflict(
+        "All schedules are paused, and the new ones would run at once; resume first, or make them switched off.",
+        code="paused",
+    )
+    record_refusal(refusal, actor=actor, action=IMPORT, entity=Entity(type="periodictask"), reason=reason)
+    raise refusal
+
+
+def _exists(entry: CoreEntry) -> bool:
+    same_task = PeriodicTask.objects.filter(task=entry.task).values_list("kwargs", flat=True)
+    return PeriodicTask.objects.filter(name=entry.name).exists() or any(
+        _json(kwargs) == entry.kwargs for kwargs in same_task
+    )
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text or "{}")
+    except ValueError:
+        return None

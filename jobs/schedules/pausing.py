@@ -1,0 +1,45 @@
+"""How periodic tasks are switched on and off, as beat sees it.
+
+Beat counts from the last run, or from the last change of a task that has none. What has been off for a while would be
+due at once, and all such tasks together; so a task that is switched on counts from that moment.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Case, Value, When
+from django_celery_beat.models import PeriodicTask, PeriodicTasks
+
+from jobs.models import PausedSchedule
+
+
+def switch_on(ids: Iterable[int], *, now: datetime) -> None:
+    """Switch tasks on, so that they count from now."""
+    # One with a start that is past would be due at once if it had no last run.
+    last_run_at = Case(When(start_time__lte=now, total_run_count__gt=0, then=Value(now)), default=None)
+    PeriodicTask.objects.filter(pk__in=ids).update(enabled=True, date_changed=now, last_run_at=last_run_at)
+    tell_beat()
+
+
+def switch_off(ids: Iterable[int], *, now: datetime) -> None:
+    """Switch tasks off; when they ran last stays known."""
+    PeriodicTask.objects.filter(pk__in=ids).update(enabled=False, date_changed=now)
+    tell_beat()
+
+
+def tell_beat() -> None:
+    """Have beat read its tasks again, once what was changed is committed."""
+    # After the commit: another change's time could be later and seen first, and beat would not look again.
+    transaction.on_commit(partial(PeriodicTasks.update_changed))
+
+
+def forget_pause(*, instance: Any, **kwargs: Any) -> None:
+    """Forget that a task was paused once somebody has switched it on by hand; called before it is saved."""
+    # Beat's own notes about a run are no decision of anybody.
+    if instance.pk is None or not instance.enabled or instance.no_changes:
+        return
+    if PausedSchedule.objects.filter(task_id=instance.pk).delete()[0]:
+        instance.last_run_at = None
