@@ -128,6 +128,9 @@ class Stack:
             steps["archive"] = [sys.executable, "-m", "demo.archive", "--folder", environment["DEMO_ARCHIVE_DIR"]]
         if self.supervisor.run_to_end(steps):
             self._prepared.write_text(current)
+            if "sample" in steps:
+                # The providers came beside Django's migrations, or after them.
+                self.supervisor.run_to_end({"schedules": [sys.executable, "manage.py", "ship_schedules"]})
         for name in ("OPS_ADMIN_PASSWORD", "OPS_ADMIN_RESET"):
             environment.pop(name, None)  # nobody else needs it
         folder.keep_environment(environment)

@@ -26,9 +26,7 @@ def start_backfill(*, identity_id: Any = None, actor: Actor, reason: str = "") -
     named = row_id(identity_id)
     if named is None and identity_id is not None:
         refusal = Refused("Its argument identity_id must be the id of an identity, or null.", code="bad_arguments")
-        record_refusal(
-            refusal, actor=actor, action=operations.BACKFILL, entity=Entity(type="identity"), reason=reason
-        )
+        record_refusal(refusal, actor=actor, action=operations.BACKFILL, entity=Entity(type="identity"), reason=reason)
         raise refusal
     return operations.backfill_conversations(
         identity_ids=None if named is None else [named], actor=actor, reason=reason

@@ -50,7 +50,7 @@ class ScheduleViewSet(OpsViewSet):
 
     def retrieve(self, request: Request, pk: str) -> Response:
         """One periodic task."""
-        return Response(schedule_as_json(queries.get(pk)))
+        return Response(schedule_as_json(queries.get(queries.schedule_id_of(pk))))
 
     @action(detail=True, methods=["post"])
     def run(self, request: Request, pk: str) -> Response:
@@ -58,7 +58,7 @@ class ScheduleViewSet(OpsViewSet):
         reason = _reason(request)
         return self.once(
             request,
-            lambda: operations.run_now(queries.get(pk).id, actor=actor_of(request), reason=reason),
+            lambda: operations.run_now(queries.schedule_id_of(pk), actor=actor_of(request), reason=reason),
             accepted,
         )
 
@@ -87,7 +87,7 @@ class ScheduleViewSet(OpsViewSet):
         return self.once(
             request,
             lambda: operations.set_enabled(
-                [queries.get(pk).id], enabled=enabled, actor=actor_of(request), reason=reason
+                [queries.schedule_id_of(pk)], enabled=enabled, actor=actor_of(request), reason=reason
             ),
             lambda switched: Response(
                 {"message": switched.message, "schedule": schedule_as_json(queries.get(next(iter(switched.done))))}

@@ -12,9 +12,7 @@ from jobs.schedules.starting import submit_job as submit_job_operation
 from opsconsole.housekeeping import clear_expired
 
 entry_tasks.register(
-    EntryTask(
-        task=SUBMIT_JOB, title="Submit a job", parameters=("job_type", "payload"), start=submit_job_operation
-    )
+    EntryTask(task=SUBMIT_JOB, title="Submit a job", parameters=("job_type", "payload"), start=submit_job_operation)
 )
 
 

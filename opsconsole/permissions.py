@@ -29,8 +29,8 @@ OPERATE_PERMISSIONS = (
     "identities.sync_identity",
     "identities.backfill_identity",
     "identities.schedule_identity",
-    # To run schedules now, to switch them on and off, to pause and resume all. What they start, and when, is edited only
-    # by those who may also add some, which no group may by itself: any Celery task could be started.
+    # To run schedules now, to switch them on and off, to pause and resume all. What they start, and when, is edited
+    # only by those who may also add some, which no group may by itself: any Celery task could be started.
     "django_celery_beat.change_periodictask",
 )
 

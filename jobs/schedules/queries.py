@@ -123,15 +123,31 @@ def _json(text: str, kind: type) -> Any:
     return value if isinstance(value, kind) else None
 
 
-def get(periodic_task_id: Any, *, now: datetime | None = None) -> Entry:
+def schedule_id_of(value: Any) -> int:
+    """Return the id that an address names.
+
+    Raises:
+        NotFound: it can be none.
+    """
+    pk = row_id(value)
+    if pk is None:
+        raise NotFound(f"There is no schedule {str(value)[:50]}.", code="schedule_not_found")
+    return pk
+
+
+def get(periodic_task_id: int, *, now: datetime | None = None) -> Entry:
     """Return one periodic task; one query.
 
     Raises:
         NotFound: no such task.
     """
-    pk = row_id(periodic_task_id)
     rows = PeriodicTask.objects.select_related("interval", "crontab", "solar", "clocked", "pause")
-    row = rows.filter(pk=pk).first() if pk is not None else None
+    row = rows.filter(pk=schedule_id_of(periodic_task_id)).first()
     if row is None:
-        raise NotFound(f"There is no schedule {str(periodic_task_id)[:50]}.", code="schedule_not_found")
-    return _entry(row, now or timezone.now())
+        raise NotFound(f"There is no schedule {periodic_task_id}.", code="schedule_not_found")
+    return entry_of(row, now=now or timezone.now())
+
+
+def entry_of(row: PeriodicTask, *, now: datetime) -> Entry:
+    """Return a periodic task that was read with its schedules and its pause; no query."""
+    return _entry(row, now)

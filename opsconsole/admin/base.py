@@ -59,30 +59,13 @@ def tell_done(request: HttpRequest, text: str, *, url: str = "", link: str = "",
     messages.add_message(request, messages.WARNING if warn else messages.SUCCESS, message)
 
 
-class ReadOnlyAdmin(ModelAdmin[M]):
-    """Pages of a model that nobody edits.
+class PagesAdmin(ModelAdmin[M]):
+    """An admin with pages and operations of its own.
 
-    A subclass says in `operation_permissions` which permission each of its operations takes, lists its own addresses in
-    `extra_views`, and shows one row by overriding `change_view`.
+    A subclass says in `operation_permissions` which permission each of its operations takes.
     """
 
-    actions_on_bottom = False
-    list_fullwidth = True
-    list_disable_select_all = True
-    show_facets = ShowFacets.NEVER
     operation_permissions: dict[str, str] = {}
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nothing is added here."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nothing is edited here."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nothing is deleted here."""
-        return False
 
     def may(self, request: HttpRequest, operation: str) -> bool:
         """Say whether the caller may use one of the operations."""
@@ -92,23 +75,6 @@ class ReadOnlyAdmin(ModelAdmin[M]):
         """Raise PermissionDenied unless the caller may see these pages and use the operation."""
         if not self.has_view_permission(request) or (operation != "view" and not self.may(request, operation)):
             raise PermissionDenied
-
-    def extra_views(self) -> Sequence[tuple[str, View, str]]:
-        """Return the addresses beside list and page: path, view, and what follows the model in the address's name."""
-        return ()
-
-    def get_urls(self) -> list[URLPattern]:
-        """Serve the list, the pages and `extra_views`, and nothing that edits."""
-        prefix = f"{self.opts.app_label}_{self.opts.model_name}"
-
-        def named(route: str, view: View, name: str) -> URLPattern:
-            return path(route, self.admin_site.admin_view(view), name=f"{prefix}_{name}")
-
-        return [
-            named("", self.changelist_view, "changelist"),
-            *(named(route, view, name) for route, view, name in self.extra_views()),
-            named("<path:object_id>/change/", self.change_view, "change"),
-        ]
 
     def url(self, name: str, *args: Any, query: str = "") -> str:
         """Return the address of one of this model's pages."""
@@ -146,6 +112,56 @@ class ReadOnlyAdmin(ModelAdmin[M]):
         }
         return TemplateResponse(request, template, frame | context, status=status)
 
+    def list_url(self, request: HttpRequest) -> str:
+        """Return the address of the list with the filter that the caller came from."""
+        return self.url("changelist", query=request.GET.get("_changelist_filters", ""))
+
+    def missing(self, request: HttpRequest, error: OpsError) -> TemplateResponse:
+        """Return the page that says that there is no such thing."""
+        return self.page(request, "opsconsole/missing.html", {"sentence": error.message}, title="Not found", status=404)
+
+
+class ReadOnlyAdmin(PagesAdmin[M]):
+    """Pages of a model that nobody edits.
+
+    A subclass says in `operation_permissions` which permission each of its operations takes, lists its own addresses in
+    `extra_views`, and shows one row by overriding `change_view`.
+    """
+
+    actions_on_bottom = False
+    list_fullwidth = True
+    list_disable_select_all = True
+    show_facets = ShowFacets.NEVER
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nothing is added here."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nothing is edited here."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nothing is deleted here."""
+        return False
+
+    def extra_views(self) -> Sequence[tuple[str, View, str]]:
+        """Return the addresses beside list and page: path, view, and what follows the model in the address's name."""
+        return ()
+
+    def get_urls(self) -> list[URLPattern]:
+        """Serve the list, the pages and `extra_views`, and nothing that edits."""
+        prefix = f"{self.opts.app_label}_{self.opts.model_name}"
+
+        def named(route: str, view: View, name: str) -> URLPattern:
+            return path(route, self.admin_site.admin_view(view), name=f"{prefix}_{name}")
+
+        return [
+            named("", self.changelist_view, "changelist"),
+            *(named(route, view, name) for route, view, name in self.extra_views()),
+            named("<path:object_id>/change/", self.change_view, "change"),
+        ]
+
     def details(self, shown: M) -> list[tuple[str, Any]]:
         """Return what the page of a row shows: labels and values, all of its columns unless a subclass knows better."""
         return [
@@ -170,14 +186,6 @@ class ReadOnlyAdmin(ModelAdmin[M]):
     def fragment(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
         """Return a part of a page, for htmx to put in place."""
         return TemplateResponse(request, template, context).render()
-
-    def list_url(self, request: HttpRequest) -> str:
-        """Return the address of the list with the filter that the caller came from."""
-        return self.url("changelist", query=request.GET.get("_changelist_filters", ""))
-
-    def missing(self, request: HttpRequest, error: OpsError) -> TemplateResponse:
-        """Return the page that says that there is no such thing."""
-        return self.page(request, "opsconsole/missing.html", {"sentence": error.message}, title="Not found", status=404)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Only those see the application who may see this model."""
