@@ -87,7 +87,7 @@ class PeriodicTaskAdmin(ScheduleColumns, AuditedScheduleAdmin, PagesAdmin[Any], 
         """Return the task; for those who may not change it, without what is private: they see it past the form."""
         found = super().get_object(request, *args, **kwargs)
         if found is not None and not self.has_change_permission(request, found):
-            redact_names(vars(found), list(vars(found)))
+            redact_names(found.__dict__, list(found.__dict__))
         return found
 
     # --- the list -------------------------------------------------------------------------------------------------
