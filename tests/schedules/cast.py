@@ -17,12 +17,14 @@ def make_schedule(task: str = "opsconsole.housekeeping", kwargs: Any = None, /, 
         values.setdefault("interval", IntervalSchedule.objects.create(every=10, period="minutes"))
     name = values.pop("name", f"Schedule {next(_serial)}")
     given = kwargs if isinstance(kwargs, str) else json.dumps(kwargs or {})
-    # Past beat's own save, which clears what a disabled task has.
-    last_run_at = values.pop("last_run_at", None)
+    # Past beat's own save, which clears the last run of a disabled task and takes none without a schedule.
+    after: dict[str, Any] = {"last_run_at": values.pop("last_run_at", None)}
+    if values.get("interval", ...) is None:
+        after["interval"] = None
+        values["interval"] = IntervalSchedule.objects.create(every=10, period="minutes")
     made = PeriodicTask.objects.create(name=name, task=task, kwargs=given, **values)
-    if last_run_at:
-        PeriodicTask.objects.filter(pk=made.pk).update(last_run_at=last_run_at)
-        made.refresh_from_db()
+    PeriodicTask.objects.filter(pk=made.pk).update(**after)
+    made.refresh_from_db()
     return made
 
 

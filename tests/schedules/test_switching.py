@@ -117,7 +117,7 @@ def test_what_ran_last_stays_known_during_a_pause_and_nothing_is_due_at_once_aft
 
 def test_pausing_twice_is_a_conflict_that_says_since_when_and_by_whom() -> None:
     pause_all(actor=OPERATOR)
-    with pytest.raises(Conflict, match="paused already, since .* UTC by olivia"):
+    with pytest.raises(Conflict, match=r"paused already, since .* UTC by olivia"):
         pause_all(actor=OPERATOR)
     assert len(audited("schedules.pause", result="error")) == 1
 

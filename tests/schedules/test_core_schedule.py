@@ -1,0 +1,115 @@
+"""`manage.py import_core_schedule`: taking over what the core's own beat starts."""
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django_celery_beat.models import PeriodicTask
+
+from jobs.schedules.core_schedule import ENTRIES
+from jobs.schedules.operations import pause_all
+from jobs.schedules.queries import get
+from jobs.schedules.starting import startable, title_of_entry
+from opsconsole.audit import AuditLog
+from tests.cast import OPERATOR
+from tests.schedules.cast import audited, make_schedule
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*options: str) -> str:
+    out = StringIO()
+    call_command("import_core_schedule", *options, stdout=out)
+    return out.getvalue()
+
+
+def imported() -> dict[str, tuple[str, str, Any, bool]]:
+    rows = PeriodicTask.objects.filter(name__startswith="Core: ")
+    return {row.name: (row.task, str(row.scheduler), json.loads(row.kwargs), row.enabled) for row in rows}
+
+
+def test_the_cores_entries_are_made() -> None:
+    out = run("--reason", "We take over.")
+    submit = "opsconsole.submit_job"
+    found = imported()
+    assert found["Core: sync"] == ("opsconsole.sync_identities", "every 2 minutes", {"default": True}, True)
+    assert found["Core: sync inbox"] == (
+        submit,
+        "every minute",
+        {"job_type": "ingest.sync_inbox_fast", "payload": {}},
+        True,
+    )
+    for name, task, when in (
+        ("database backup", "mysql_dump_local", "0 3 * * *"),
+        ("attachments snapshot", "attachments_snapshot_local", "0 4 * * *"),
+        ("restore test", "restore_test_local", "0 5 * * 0"),
+    ):
+        row = PeriodicTask.objects.get(name=f"Core: {name}")
+        crontab = row.crontab
+        assert json.loads(row.kwargs) == {"job_type": f"maintenance.{task}", "payload": {}}
+        fields = (crontab.minute, crontab.hour, crontab.day_of_month, crontab.month_of_year, crontab.day_of_week)
+        assert " ".join(fields) == when
+        assert str(crontab.timezone) == "UTC"
+        assert row.queue == "opsconsole"
+    assert "Stop the core's own beat now" in out
+    (entry,) = audited("schedules.import")
+    assert entry["request"]["reason"] == "We take over."
+    assert len(entry["response"]["made"]) == len(ENTRIES) == 5
+
+
+def test_those_that_submit_jobs_can_be_run_now_and_say_what_they_start() -> None:
+    run()
+    for row in PeriodicTask.objects.filter(task="opsconsole.submit_job"):
+        assert startable(get(row.pk)).title
+        assert title_of_entry(get(row.pk)) in {
+            "Sync inbox",
+            "Database backup (core)",
+            "Attachments snapshot (core)",
+            "Restore test (core)",
+        }
+
+
+def test_a_second_time_nothing_is_made_and_nothing_written_down() -> None:
+    run()
+    before, rows = imported(), AuditLog.objects.count()
+    PeriodicTask.objects.filter(name="Core: sync").update(enabled=False)
+    out = run()
+    assert "left as it is: Core: sync\n" in out
+    assert "Nothing to do" in out
+    assert imported() == before | {"Core: sync": (*before["Core: sync"][:3], False)}
+    assert AuditLog.objects.count() == rows
+
+
+def test_one_that_somebody_renamed_or_made_by_hand_counts_as_there() -> None:
+    make_schedule("opsconsole.sync_identities", '{ "default": true }', name="Mine")
+    make_schedule("opsconsole.sync_identities", "{broken", name="Broken")
+    out = run()
+    assert "left as it is: Core: sync\n" in out
+    assert "Core: sync" not in imported()
+    assert len(imported()) == 4
+
+
+def test_they_can_be_made_switched_off() -> None:
+    out = run("--disabled")
+    assert {enabled for *_, enabled in imported().values()} == {False}
+    assert "Made, off: Core: sync\n" in out
+    assert "Stop the core's own beat before you switch them on" in out
+
+
+def test_a_dry_run_makes_nothing() -> None:
+    out = run("--dry-run")
+    assert "Would be made, on: Core: sync\n" in out
+    assert imported() == {}
+    assert not AuditLog.objects.exists()
+
+
+def test_during_a_pause_nothing_that_would_run_is_made() -> None:
+    pause_all(actor=OPERATOR)
+    with pytest.raises(CommandError, match="All schedules are paused"):
+        run()
+    assert imported() == {}
+    assert len(audited("schedules.import", result="error")) == 1
+    run("--disabled")
+    assert len(imported()) == 5
