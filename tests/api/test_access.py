@@ -24,6 +24,8 @@ GETS = (
     "/ops/identities",
     "/ops/identities/1",
     "/ops/conversations",
+    "/ops/schedules",
+    "/ops/schedules/1",
     "/ops/audit",
 )
 POSTS = (

@@ -1,5 +1,6 @@
 """Switching periodic tasks on and off, pausing and resuming all of them."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -182,12 +183,13 @@ def test_names_are_written_down_without_what_is_private() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_beat_is_told_of_every_change() -> None:
     task = make_schedule()
-    for change in (
+    changes: tuple[Callable[[], object], ...] = (
         lambda: pause_all(actor=OPERATOR),
         lambda: resume_all(actor=OPERATOR),
         lambda: set_enabled([task.pk], enabled=False, actor=OPERATOR),
         lambda: set_enabled([task.pk], enabled=True, actor=OPERATOR),
-    ):
+    )
+    for change in changes:
         before = PeriodicTasks.last_change()
         change()
         assert PeriodicTasks.last_change() > before
