@@ -12,7 +12,6 @@ from identities.sync_schedules import SYNC_TASK
 from jobs.schedules import shipped
 from opsconsole.redaction import redact_name
 
-
 EVERY: Final = timedelta(minutes=10)
 # So that somebody who is being shown the console sees it happen.
 EVERY_IN_DEMO: Final = timedelta(minutes=2)

@@ -41,9 +41,7 @@ entry_tasks.register(
         start=start_backfill,
     )
 )
-entry_tasks.register(
-    EntryTask(task=SYNC_TASK, title="Sync", parameters=PARAMETERS, start=operations.sync_on_schedule)
-)
+entry_tasks.register(EntryTask(task=SYNC_TASK, title="Sync", parameters=PARAMETERS, start=operations.sync_on_schedule))
 
 
 @shared_task(bind=True, name=BACKFILL_CONVERSATIONS, ignore_result=True)
@@ -54,5 +52,5 @@ def backfill_conversations(self: Any, /, *args: Any, **kwargs: Any) -> None:
 
 @shared_task(bind=True, name=SYNC_TASK, ignore_result=True)
 def sync_identities(self: Any, /, *args: Any, **kwargs: Any) -> None:
-    """Sync one identity, or the active ones that follow the general schedule: `provider_id`, `identity_id`, `default`."""
+    """Sync one identity, or those that follow the general schedule: `provider_id`, `identity_id`, `default`."""
     entry_tasks.begin(self.request, args, kwargs)
