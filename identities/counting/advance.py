@@ -16,8 +16,8 @@ from django.db.models.functions import Greatest
 from identities.counting import totals
 from identities.counting.position import STATE_ID, Position, alone, look, note
 
-BUDGET_SECONDS: Final = 0.25
-SLICE_SECONDS: Final = 0.25
+BUDGET_SECONDS: Final = 0.2
+SLICE_SECONDS: Final = 0.2
 """How long one transaction should take."""
 LEAST_SLICE: Final = 5_000
 LARGEST_SLICE: Final = 200_000

@@ -4,6 +4,7 @@ Needed only when PostgreSQL's tally of messages changed and deleted has moved si
 """
 
 import time
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -15,7 +16,8 @@ from identities.counting import totals
 from identities.counting.position import Position, alone, look, note
 
 BUDGET_SECONDS: Final = 0.1
-"""Of each two seconds: a twentieth of one process's time."""
+# A recount may take a twentieth of one process's time at the most.
+REST_PER_SECOND: Final = 19.0
 SLICE_CONVERSATIONS: Final = 500
 SLICE_MESSAGES: Final = 5_000
 MIN_INTERVAL: Final = timedelta(minutes=1)
@@ -26,13 +28,25 @@ MAX_INTERVAL: Final = timedelta(days=1)
 _LAST_ID: Final = 2**63 - 1
 
 
+@dataclass
+class _Pace:
+    """Until when this process leaves the recount alone."""
+
+    rests_until: float = float("-inf")
+
+
+_pace = _Pace()
+
+
 def recount() -> int:
     """Begin a whole recount if one is due, or go on with it, as far as one step's time goes; one at a time.
 
     Returns:
         How many slices were recounted.
     """
-    ends = time.monotonic() + BUDGET_SECONDS
+    began = time.monotonic()
+    if began < _pace.rests_until:
+        return 0
     slices = 0
     more = _is_wanted(look())
     while more:
@@ -41,7 +55,9 @@ def recount() -> int:
                 break
             _recount_slice(position)
         slices += 1
-        more = time.monotonic() < ends
+        took = time.monotonic() - began
+        _pace.rests_until = began + took + took * REST_PER_SECOND
+        more = took < BUDGET_SECONDS
     return slices
 
 

@@ -17,6 +17,8 @@ def _small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(advance, "_pace", pace)
     monkeypatch.setattr(totals, "_pace", totals._Pace())
     monkeypatch.setattr(recount, "SLICE_CONVERSATIONS", 2)
+    monkeypatch.setattr(recount, "_pace", recount._Pace())
+    monkeypatch.setattr(recount, "REST_PER_SECOND", 0.0)
 
 
 @pytest.fixture

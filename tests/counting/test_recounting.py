@@ -271,3 +271,18 @@ def test_where_nobody_keeps_a_tally_everything_is_recounted_hourly() -> None:
 def test_before_the_first_count_is_done_nothing_is_recounted() -> None:
     make_message(make_conversation(make_identity()))
     assert recount() == 0
+
+
+def test_it_rests_for_many_times_as_long_as_it_has_worked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recounting, "REST_PER_SECOND", 1_000_000.0)
+    monkeypatch.setattr(recounting, "BUDGET_SECONDS", 0)
+    identity = make_identity()
+    for _ in range(6):
+        make_message(make_conversation(identity))
+    count_new()
+    CountingState.objects.update(recount_tally=-1)
+    an_hour_passes()
+
+    assert recount() == 1
+    assert recount() == 0
+    assert CountingState.objects.get().recount_position is not None
