@@ -15,10 +15,10 @@ class JobsConfig(AppConfig):
         """Register the entry task, what is shipped, and what happens to a periodic task that is switched on by hand."""
         from jobs import tasks  # noqa: F401 -- registers the entry task
         from jobs.schedules import shipped
-        from jobs.schedules.pausing import forget_pause
+        from jobs.schedules.pausing import heed_switches
 
         shipped.register(shipped.ship_housekeeping)
-        pre_save.connect(forget_pause, sender="django_celery_beat.PeriodicTask", dispatch_uid="jobs.forget_pause")
+        pre_save.connect(heed_switches, sender="django_celery_beat.PeriodicTask", dispatch_uid="jobs.heed_switches")
         # The last application to migrate: by then every application's tables are there.
         last = [config for config in apps.get_app_configs() if config.models_module][-1]
         post_migrate.connect(self.after_migrations, sender=last, dispatch_uid="jobs.after_migrations")

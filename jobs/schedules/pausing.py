@@ -36,10 +36,16 @@ def tell_beat() -> None:
     transaction.on_commit(partial(PeriodicTasks.update_changed))
 
 
-def forget_pause(*, instance: Any, **kwargs: Any) -> None:
-    """Forget that a task was paused once somebody has switched it on by hand; called before it is saved."""
-    # Beat's own notes about a run are no decision of anybody.
-    if instance.pk is None or not instance.enabled or instance.no_changes:
+def heed_switches(*, instance: Any, **kwargs: Any) -> None:
+    """Have a save of a whole row respect who switches tasks on and off; called before it.
+
+    Beat writes down each run by saving the row as it read it: what was switched off in between stays off. What somebody
+    switches on by hand is not paused any more, and counts from now.
+    """
+    if instance.pk is None or not instance.enabled:
         return
-    if PausedSchedule.objects.filter(task_id=instance.pk).delete()[0]:
+    # So beat marks its own notes.
+    if instance.no_changes:
+        instance.enabled = not PeriodicTask.objects.filter(pk=instance.pk, enabled=False).exists()
+    elif PausedSchedule.objects.filter(task_id=instance.pk).delete()[0]:
         instance.last_run_at = None

@@ -163,14 +163,17 @@ def test_what_is_added_during_a_pause_can_be_paused_too() -> None:
     assert names_on() == {"Housekeeping", "Made meanwhile"}
 
 
-def test_beats_own_note_of_a_run_does_not_end_a_pause() -> None:
+def test_beats_own_note_of_a_run_switches_nothing_on_again() -> None:
     task = make_schedule()
-    pause_all(actor=OPERATOR)
     # As beat saves a row that it read before the pause.
     stale = PeriodicTask.objects.get(pk=task.pk)
-    stale.enabled = True
+    pause_all(actor=OPERATOR)
+    stale.last_run_at = timezone.now()
+    stale.total_run_count += 1
     stale.no_changes = True
     stale.save()
+    task.refresh_from_db()
+    assert (task.enabled, task.total_run_count) == (False, 1)
     assert PausedSchedule.objects.filter(task=task).exists()
 
 
