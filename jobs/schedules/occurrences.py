@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any, Final
 
-from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 
-# Crontabs, and what came next after a moment: a page asks for hundreds, and the same ones again a few seconds later.
+# Crontabs, and what comes next after a moment: a page asks for hundreds, and for the same ones a few seconds later.
 _KEPT: Final = 4_096
 
 
@@ -27,7 +27,7 @@ def next_run(task: PeriodicTask, after: datetime) -> datetime | None:
         # Seconds make no difference to a crontab; without them the same answer serves for longer.
         return _next_of_crontab(*_fields(task.crontab), after=after.replace(second=0, microsecond=0))
     if task.solar is not None:
-        return _next_solar(task, after)
+        return _next_solar(task.solar.event, task.solar.latitude, task.solar.longitude, after=after)
     clocked: datetime = task.clocked.clocked_time
     return clocked if clocked > after else None
 
@@ -81,8 +81,9 @@ def _crontab(*fields: Any) -> Any:
     ).schedule
 
 
-def _next_solar(task: PeriodicTask, after: datetime) -> datetime:
-    schedule = task.solar.schedule
+@lru_cache(_KEPT)
+def _next_solar(event: str, latitude: Any, longitude: Any, *, after: datetime) -> datetime:
+    schedule = SolarSchedule(event=event, latitude=latitude, longitude=longitude).schedule
     # Celery says how long it takes from “now” on.
     schedule.nowfun = lambda: after
     found: datetime = after + schedule.remaining_estimate(after)

@@ -4,11 +4,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.utils import timezone
-from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+from django_celery_beat.models import (
+    ClockedSchedule,
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    SolarSchedule,
+)
+from django_celery_beat.schedulers import ModelEntry
 
 from jobs.models import PausedSchedule
 from jobs.schedules.queries import BeatState, beat_state, entries
+from opsconsole.celery import app
 from tests.schedules.rows import NOW, ago, utc
 
 pytestmark = pytest.mark.django_db
@@ -163,6 +172,28 @@ def test_rows_that_nothing_can_be_made_of_break_nothing() -> None:
 
     assert all(entry.problem and entry.words for entry in found)
     assert beat_state(found).status == "idle"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"clocked": True},
+        {"solar": True},
+        {"expires": NOW + timedelta(days=1), "expire_seconds": 5},
+    ],
+)
+def test_beat_cant_write_down_runs_where_that_is_said(values: dict[str, Any]) -> None:
+    if "clocked" in values:
+        values = {"interval": None, "clocked": ClockedSchedule.objects.create(clocked_time=ago(days=1))}
+    if "solar" in values:
+        values = {"solar": SolarSchedule.objects.create(event="sunset", latitude=1, longitude=2)}
+    task = make("a")
+    PeriodicTask.objects.filter(pk=task.pk).update(**values)
+    (entry,) = entries(now=NOW)
+    assert "beat can't write down that it ran" in entry.problem
+
+    with pytest.raises(ValidationError):
+        next(ModelEntry(PeriodicTask.objects.get(pk=task.pk), app=app)).save()
 
 
 def test_all_entries_are_one_query(django_assert_num_queries: Any) -> None:
