@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from opsconsole.redaction import redact_name
+from opsconsole.redaction import redact_name, redact_text
 
 # What may be assigned to a field, and what is read from it: the type checker's plugin fills them in.
 Set = TypeVar("Set")
@@ -55,6 +55,14 @@ class ShownCharField(models.CharField[Set, Get]):
     def from_db_value(self, value: str | None, expression: Any, connection: BaseDatabaseWrapper) -> str | None:
         """Return the redacted name."""
         return None if value is None else redact_name(value)
+
+
+class ShownTextField(models.TextField[Set, Get]):
+    """An error or the like that is only shown; what looks like a credential in it is redacted on reading."""
+
+    def from_db_value(self, value: str | None, expression: Any, connection: BaseDatabaseWrapper) -> str | None:
+        """Return the redacted text."""
+        return None if value is None else redact_text(value)
 
 
 class UTCDateTimeField(models.DateTimeField[Any, Any]):

@@ -3,6 +3,7 @@
 from django.db import models
 
 from identities.models.core import Identity
+from opsconsole.fields import ShownCharField, ShownTextField
 
 
 class SyncAttempt(models.Model):
@@ -17,19 +18,19 @@ class SyncAttempt(models.Model):
     )
     # Where it comes from, such as `dispatch:17`, `result:<task id>` or `job:17`; each is kept once.
     source = models.CharField(max_length=300, unique=True)
-    job_type = models.CharField(max_length=64)
+    job_type = ShownCharField(max_length=64)
     job_id = models.BigIntegerField(null=True)
     # One of jobs.models.Outcome.
-    outcome = models.CharField(max_length=16)
+    outcome = ShownCharField(max_length=16)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField()
     messages_synced = models.BigIntegerField(null=True)
     new_messages = models.BigIntegerField(null=True)
     new_conversations = models.BigIntegerField(null=True)
     # Redacted, and cut.
-    error = models.TextField(null=True)
-    requested_by = models.CharField(max_length=150, default="")
-    via = models.CharField(max_length=16, default="")
+    error = ShownTextField(null=True)
+    requested_by = ShownCharField(max_length=150, default="")
+    via = ShownCharField(max_length=16, default="")
 
     class Meta:
         default_permissions = ()
@@ -47,23 +48,23 @@ class LastSync(models.Model):
     )
     # The last one that succeeded, wholly or in part.
     success_at = models.DateTimeField(null=True)
-    success_source = models.CharField(max_length=16, default="")
-    success_job_type = models.CharField(max_length=64, default="")
+    success_source = ShownCharField(max_length=16, default="")
+    success_job_type = ShownCharField(max_length=64, default="")
     success_job_id = models.BigIntegerField(null=True)
     success_messages = models.BigIntegerField(null=True)
     # The errors of a success in part.
-    success_error = models.TextField(null=True)
+    success_error = ShownTextField(null=True)
     # The last one that ended, however it did.
     attempt_at = models.DateTimeField(null=True)
-    attempt_outcome = models.CharField(max_length=16, default="")
-    attempt_job_type = models.CharField(max_length=64, default="")
+    attempt_outcome = ShownCharField(max_length=16, default="")
+    attempt_job_type = ShownCharField(max_length=64, default="")
     attempt_job_id = models.BigIntegerField(null=True)
-    attempt_error = models.TextField(null=True)
+    attempt_error = ShownTextField(null=True)
     # Those since the last success that failed, and since when.
     failures = models.IntegerField(default=0)
     failing_since = models.DateTimeField(null=True)
     # The newest error since the last success that says that the provider refuses the credential.
-    rejection = models.TextField(null=True)
+    rejection = ShownTextField(null=True)
     rejected_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -633,7 +633,7 @@ OPERATIONS: Final = (
         edits=(
             Edit(
                 "identities/operations.py",
-                "record_refusal(refusal, actor=actor, action=BACKFILL, entity=entity, reason=reason, request=request)",
+                "record_refusal(refusal, actor=actor, action=action, entity=entity, reason=reason, request=request)",
                 "pass",
             ),
         ),
