@@ -66,6 +66,11 @@ def messages(status: SyncStatus) -> SafeString:
     )
     if status.counts is None:
         return format_html('<span class="oc-subtle">counting…</span><span class="oc-line">{}</span>', link)
+    if status.counts.as_of is None:
+        so_far = formatting.number(status.counts.messages)
+        return format_html(
+            '<span class="oc-subtle">{} so far, counting…</span><span class="oc-line">{}</span>', so_far, link
+        )
     new = status.counts.new_messages_24h
     fresh = format_html(' <span class="oc-fresh" title="In the last 24 hours">+{}</span>', formatting.number(new))
     return format_html(

@@ -59,7 +59,7 @@ def write() -> None:
     """Bring the rows of all identities up to date, inside a transaction that counts alone.
 
     While no message lies above those that are counted, they are all counted as of now. Until the first count is done
-    there is no such moment, and `as_of` is when this was added up.
+    there is no such moment.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -85,7 +85,7 @@ def write() -> None:
                  WHERE NOT EXISTS (SELECT FROM identities i WHERE i.id = known.identity_id))
             INSERT INTO identities_identitycounts (identity_id, conversations, messages, new_messages_24h, as_of)
             SELECT i.id, COALESCE(added.conversations, 0), COALESCE(added.messages, 0), COALESCE(arrived.messages, 0),
-                   COALESCE((SELECT counted_as_of FROM identities_countingstate WHERE id = %s), now())
+                   (SELECT counted_as_of FROM identities_countingstate WHERE id = %s)
               FROM identities i LEFT JOIN added ON added.identity_id = i.id
                                 LEFT JOIN arrived ON arrived.identity_id = i.id
             ON CONFLICT (identity_id) DO UPDATE

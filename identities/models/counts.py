@@ -47,7 +47,8 @@ class IdentityCounts(models.Model):
     messages = models.BigIntegerField(default=0)
     new_messages_24h = models.BigIntegerField(default=0)
     newest_message_at = models.DateTimeField(null=True)
-    as_of = models.DateTimeField()
+    # None until all messages have been counted once: the numbers are too low.
+    as_of = models.DateTimeField(null=True)
 
     class Meta:
         default_permissions = ()
