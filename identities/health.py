@@ -65,6 +65,11 @@ class Health:
     state: State
     reasons: tuple[Reason, ...] = ()
 
+    @property
+    def weight(self) -> tuple[int, int]:
+        """What to sort by: the higher, the more it asks for somebody to act."""
+        return _RANK[self.state], -_WORST_FIRST.index(self.status)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ActiveSync:

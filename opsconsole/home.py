@@ -29,6 +29,9 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     may_see_runs = request.user.has_perm("jobs.view_run")
     context["title"] = "Home"
     context["nothing_to_see"] = not context.get("app_list")
+    if request.user.has_perm("identities.view_identity"):
+        # It comes after the page, and keeps itself up to date.
+        context["identities_url"] = reverse("admin:identities_identity_summary")
     if may_see_jobs:
         context["counts"] = _part(_counts)
         context["jobs"] = _part(_jobs)

@@ -63,6 +63,7 @@ class IdentityAdmin(ListAdmin[Identity]):
             ("backfill/", self.backfill_view, "backfill"),
             ("sync/", self.sync_view, "sync"),
             ("live/", self.live_view, "live"),
+            ("summary/", self.summary_view, "summary"),
             ("<path:object_id>/live/", self.live_page_view, "live_page"),
             ("<path:object_id>/schedule/", self.schedule_view, "schedule"),
         )
@@ -112,6 +113,11 @@ class IdentityAdmin(ListAdmin[Identity]):
         found = [cells.live(name, one, again=True) for one in overview.statuses for name in cells.LIVE]
         context = identity_page.overall(overview) | {"cells": found, "live_url": self.url("live"), "again": True}
         return self.fragment(request, "identities/_overall.html", context)
+
+    def summary_view(self, request: HttpRequest) -> HttpResponse:
+        """Return the part of the first page that is about identities."""
+        self.demand(request)
+        return self.fragment(request, "identities/_summary.html", identity_page.summary(status.overview()))
 
     @admin.display(description="Identity")
     def name(self, obj: Identity) -> SafeString:

@@ -1,6 +1,6 @@
 """What an identity's page, and what stands above the list of all of them, shows."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -15,6 +15,8 @@ from jobs import catalog
 from jobs.admin.looks import of_job
 from opsconsole.formatting import Look
 
+SUMMED_UP: Final = 6
+
 
 def overall(overview: SyncOverview) -> dict[str, Any]:
     """Return what stands above the list: what is wrong with all of them together, and with beat."""
@@ -24,6 +26,17 @@ def overall(overview: SyncOverview) -> dict[str, Any]:
         "beat": overview.beat,
         "beat_missed": len(overview.beat.missed),
     }
+
+
+def summary(overview: SyncOverview) -> dict[str, Any]:
+    """Return what the first page shows: the identities that need somebody most, and all of them together."""
+    # Within one state as in the list.
+    worst_first = sorted(overview.statuses, key=lambda status: status.health.weight, reverse=True)
+    rows = [
+        {"status": status, "look": of_health(status.health), "reason": next(iter(status.health.reasons), None)}
+        for status in worst_first[:SUMMED_UP]
+    ]
+    return overall(overview) | {"rows": rows, "others": max(len(worst_first) - SUMMED_UP, 0)}
 
 
 def context(found: SyncStatus, overview: SyncOverview, *, may_see_jobs: bool, may: dict[str, bool]) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from django.db import DatabaseError
 from django.test import Client
 
 from jobs import counts
+from tests.admin.conftest import browser_of
 from tests.admin.reading import text
-from tests.api.cast import make_run
-from tests.cast import make_identity, make_job
+from tests.api.cast import make_run, make_staff
+from tests.cast import make_credential, make_identity, make_job
 
 
 def test_it_shows_counts_as_links_and_the_latest_of_each(page: Client) -> None:
@@ -47,3 +48,20 @@ def test_a_part_that_fails_does_not_take_the_page_down(
     response = page.get("/admin/")
     assert response.status_code == 200
     assert "This part can't be shown at the moment" in text(response)
+
+
+def test_the_identities_that_need_somebody_most_come_first(page: Client) -> None:
+    for name in ("Alice", "Bob"):
+        make_credential(make_identity(name))
+    make_identity("Carol")
+    assert 'hx-get="/admin/identities/identity/summary/"' in page.get("/admin/").content.decode()
+    words = text(page.get("/admin/identities/identity/summary/"))
+    assert "1 identity needs somebody to act. 2 identities are not known to be on track." in words
+    assert words.index("Carol") < words.index("Alice") < words.index("Bob")
+    assert "It has no credential" in words
+
+
+def test_who_may_not_see_identities_gets_no_part_about_them(db: None) -> None:
+    browser = browser_of(make_staff("nobody"))
+    assert "identities/identity/summary" not in browser.get("/admin/").content.decode()
+    assert browser.get("/admin/identities/identity/summary/").status_code == 403
