@@ -41,7 +41,7 @@ def status_as_json(status: SyncStatus) -> dict[str, Any]:
         "last_error": ((last.attempt_error if last.failures else last.success_error) or None) if last else None,
         "failures": last.failures if last else 0,
         "failing_since": last.failing_since if last else None,
-        "next_sync_at": coverage.next_at,
+        "next_sync_at": coverage.next_at if identity.is_active else None,
         "schedule": shown.words if shown else None,
         "scheduled": coverage.scheduled,
         "schedule_id": shown.id if shown else None,

@@ -19,12 +19,15 @@ from jobs.ended import EndedAttempt
 from jobs.gateway import TaskState
 from jobs.models import Outcome
 from jobs.outcomes import judge
+from opsconsole.formatting import first_line
 from opsconsole.redaction import CUT_MARGIN, redact_start
 from opsconsole.row_ids import MAX_ID, row_id
 
 logger = structlog.get_logger(__name__)
 
 MAX_ERROR_LENGTH: Final = 1_000
+# As long as the core's own.
+MAX_ERROR_READ: Final = 5_000
 KEPT_PER_IDENTITY: Final = 500
 PRUNE_EVERY_SECONDS: Final = 3_600.0
 # More than an hour brings of them.
@@ -137,7 +140,13 @@ def prune() -> int:
 
 def shown_error(error: str | None) -> str | None:
     """Return an error as the history keeps it: redacted and cut."""
-    return redact_start(error[: MAX_ERROR_LENGTH + CUT_MARGIN], MAX_ERROR_LENGTH) if error else None
+    if not error:
+        return None
+    shown = redact_start(error[: MAX_ERROR_READ + CUT_MARGIN], MAX_ERROR_READ)
+    if len(shown) > MAX_ERROR_LENGTH and "Traceback (" in shown:
+        # What a traceback is about stands at its end, which would be cut off.
+        shown = f"{first_line(shown, MAX_ERROR_LENGTH // 2)}\n{shown}"
+    return shown[:MAX_ERROR_LENGTH]
 
 
 def numbers(result: Any) -> dict[str, int | None]:

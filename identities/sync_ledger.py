@@ -14,7 +14,7 @@ from django.db.models.functions import Left
 from django.utils import timezone
 
 from identities.models import SyncAttempt
-from identities.sync_history import MAX_ERROR_LENGTH, keep_what_can_be, shown_error
+from identities.sync_history import MAX_ERROR_READ, keep_what_can_be, shown_error
 from jobs import catalog, counts, recent, subjects
 from jobs.models import DONE, Job, Outcome
 from opsconsole.redaction import CUT_MARGIN
@@ -86,7 +86,7 @@ def _attempts(chosen: dict[int, int], now: datetime) -> Collection[SyncAttempt]:
     """Return the attempts that are new or have changed since they were kept; two queries."""
     rows = (
         Job.objects.filter(pk__in=chosen)
-        .annotate(error=Left("last_error", MAX_ERROR_LENGTH + CUT_MARGIN))
+        .annotate(error=Left("last_error", MAX_ERROR_READ + CUT_MARGIN))
         .values_list("pk", "job_type", "status", "updated_at", "error")
     )
     sources = {pk: f"job:{pk}" for pk in chosen}

@@ -13,7 +13,8 @@ from jobs.queries import Row
 
 # How many of the newest ids are looked through; what lies further back is found in the list.
 LOOKED_THROUGH: Final = queries.RECENT_IDS
-ERROR_LENGTH: Final = 1_000
+# Enough for what a traceback says at its end.
+ERROR_LENGTH: Final = 5_000
 ACTIVE_SHOWN: Final = 1_000
 
 _NEWEST: Final = "SELECT jobs.id FROM jobs WHERE {conditions} ORDER BY jobs.id DESC LIMIT %s"

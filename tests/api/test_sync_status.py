@@ -82,9 +82,13 @@ def test_it_holds_what_the_front_end_reads(api: APIClient) -> None:
 
 def test_inactive_ones_show_only_when_they_are_asked_for(api: APIClient) -> None:
     alice, carol = make_identity(), make_identity(is_active=False)
+    general_schedule()
     assert [one["identity_id"] for one in api.get(STATUS).json()["identities"]] == [alice.pk]
     everybody = api.get(f"{STATUS}?include_inactive=true").json()["identities"]
-    assert {one["identity_id"]: one["health"]["state"] for one in everybody}[carol.pk] == "inactive"
+    shown = {one["identity_id"]: one for one in everybody}
+    assert shown[carol.pk]["health"]["state"] == "inactive"
+    assert shown[carol.pk]["next_sync_at"] is None
+    assert shown[alice.pk]["next_sync_at"] is not None
     refusal(api.get(f"{STATUS}?include_inactive=perhaps"), 400, "invalid")
     assert api.get(f"{STATUS}?include_inactive=").status_code == 200
 

@@ -9,6 +9,7 @@ from identities import sync_history
 from identities.models import LastSync, SyncAttempt
 from jobs import ended
 from jobs.models import Dispatch
+from opsconsole.formatting import first_line
 from tests.cast import make_conversation, make_identity
 from tests.sync_history.rows import attempt, facts, history, last, minutes
 
@@ -229,6 +230,17 @@ def test_an_attempt_whose_job_is_gone_is_still_kept() -> None:
     one.job.delete()
     assert ended.tell() == 1
     assert (last(alice).success_job_type, last(alice).success_job_id) == ("ingest.sync_delta", one.job_id)
+
+
+def test_of_a_long_traceback_the_exception_is_kept() -> None:
+    alice = make_identity()
+    frames = '  File "/srv/core/ingest.py", line 7, in fetch\n    return page\n' * 40
+    attempt(alice, "failed", error=f"Traceback (most recent call last):\n{frames}TimeoutError: the provider is away")
+    ended.tell()
+    kept = SyncAttempt.objects.get()
+    assert kept.error is not None
+    assert len(kept.error) <= 1_000
+    assert first_line(kept.error) == "TimeoutError: the provider is away"
 
 
 def test_an_error_is_redacted_and_cut() -> None:
