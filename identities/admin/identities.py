@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -24,6 +25,8 @@ from opsconsole.errors import NotFound, OpsError, Refused
 from opsconsole.filter_forms import FilterForm
 from opsconsole.redaction import redact_name
 from opsconsole.row_ids import row_id
+
+_SCHEDULES: Final = "admin:django_celery_beat_periodictask_changelist"
 
 
 def identity_choices() -> list[tuple[int, str]]:
@@ -103,7 +106,7 @@ class IdentityAdmin(ListAdmin[Identity]):
         context = getattr(response, "context_data", None)
         overview: SyncOverview | None = vars(request).get("sync_overview")
         if context is not None and overview is not None:
-            context |= identity_page.overall(overview) | {"live_url": self.url("live")}
+            context |= identity_page.overall(overview) | self._links(request, live_url=self.url("live"))
         return response
 
     def live_view(self, request: HttpRequest) -> HttpResponse:
@@ -111,7 +114,8 @@ class IdentityAdmin(ListAdmin[Identity]):
         self.demand(request)
         overview = status.overview(include_inactive=True)
         found = [cells.live(name, one, again=True) for one in overview.statuses for name in cells.LIVE]
-        context = identity_page.overall(overview) | {"cells": found, "live_url": self.url("live"), "again": True}
+        context = identity_page.overall(overview) | {"cells": found, "again": True}
+        context |= self._links(request, live_url=self.url("live"))
         return self.fragment(request, "identities/_overall.html", context)
 
     def summary_view(self, request: HttpRequest) -> HttpResponse:
@@ -250,8 +254,8 @@ class IdentityAdmin(ListAdmin[Identity]):
         context = identity_page.context(
             found, overview, may_see_jobs=request.user.has_perm("jobs.view_job"), may=self._may(request, identity)
         )
+        context |= self._links(request, live_url=self.url("live_page", identity.pk))
         context |= {
-            "live_url": self.url("live_page", identity.pk),
             "sync_url": self.url("sync"),
             "backfill_url": self.url("backfill", query=urlencode({"identity": identity.pk})),
             "schedule_url": self.url("schedule", identity.pk),
@@ -270,11 +274,16 @@ class IdentityAdmin(ListAdmin[Identity]):
         context = identity_page.context(
             found, overview, may_see_jobs=request.user.has_perm("jobs.view_job"), may=self._may(request, found.identity)
         )
-        context["live_url"] = self.url("live_page", found.identity.pk)
+        context |= self._links(request, live_url=self.url("live_page", found.identity.pk))
         return self.fragment(request, "identities/_identity_live.html", context)
 
     def _may(self, request: HttpRequest, identity: Identity) -> dict[str, bool]:
         return {name: identity.is_active and self.may(request, name) for name in self.operation_permissions}
+
+    def _links(self, request: HttpRequest, *, live_url: str) -> dict[str, str]:
+        """Return where a part that keeps itself up to date comes from, and where schedules are resumed."""
+        may_see = request.user.has_perm("django_celery_beat.view_periodictask")
+        return {"live_url": live_url, "schedules_url": reverse(_SCHEDULES) if may_see else ""}
 
     def _sync(self, request: HttpRequest, chosen: list[int], *, back: str, stay: bool) -> HttpResponse:
         operation = partial(

@@ -1,5 +1,7 @@
 """What an identity's page, and what stands above the list of all of them, shows."""
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Final
 
 from django.utils.html import format_html_join
@@ -13,7 +15,10 @@ from identities.schedule_operations import MAX_MINUTES, MIN_MINUTES
 from identities.status import SyncOverview, SyncStatus
 from jobs import catalog
 from jobs.admin.looks import of_job
-from opsconsole.formatting import Look
+from opsconsole.formatting import Look, number
+
+# The reasons of an identity's health that say themselves what beat does.
+_OF_BEAT: Final = frozenset({"beat_silent", "schedules_paused"})
 
 SUMMED_UP: Final = 6
 
@@ -49,6 +54,7 @@ def context(found: SyncStatus, overview: SyncOverview, *, may_see_jobs: bool, ma
         may: which operations the caller may use for it.
     """
     attempts = timeline.tracked(found.identity.pk)
+    tracker = [_tracked(attempt) for attempt in reversed(attempts)]
     shown = found.coverage.shown
     interval = shown.task.interval if shown else None
     return {
@@ -61,7 +67,8 @@ def context(found: SyncStatus, overview: SyncOverview, *, may_see_jobs: bool, ma
         "credential_look": _credential_look(found),
         "credential_types": _types(found),
         "active": [job | {"look": of_job(job)} for job in found.active],
-        "tracker": [_tracked(attempt) for attempt in reversed(attempts)],
+        "tracker": tracker,
+        "tally": _tally(each["look"] for each in tracker),
         "timeline": [
             {"happening": each, "look": of_attempt(each.attempt.outcome) if each.attempt else None}
             for each in timeline.timeline(found.identity.pk, attempts)
@@ -72,6 +79,8 @@ def context(found: SyncStatus, overview: SyncOverview, *, may_see_jobs: bool, ma
         "min_minutes": MIN_MINUTES,
         "max_minutes": MAX_MINUTES,
         "beat": overview.beat,
+        "beat_missed": len(overview.beat.missed),
+        "beat_apart": _OF_BEAT.isdisjoint(reason.code for reason in found.health.reasons),
         "may": may,
         "may_see_jobs": may_see_jobs,
     }
@@ -100,6 +109,12 @@ def _tracked(attempt: SyncAttempt) -> dict[str, Any]:
     title = catalog.titles().get(attempt.job_type, attempt.job_type)
     look = of_attempt(attempt.outcome)
     return {"attempt": attempt, "look": look, "title": title}
+
+
+def _tally(looks: Iterable[Look]) -> str:
+    """Return how often each came, in words: “47 synced · 3 failed”."""
+    words = Counter(look.word.lower() for look in looks)
+    return " · ".join(f"{number(times)} {word}" for word, times in words.most_common())
 
 
 def _minutes(interval: Any) -> int | None:
