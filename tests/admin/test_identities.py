@@ -1,7 +1,5 @@
 """Identities: the list, the page, and the form that starts a backfill."""
 
-from typing import Any
-
 import pytest
 from django.test import Client
 
@@ -9,18 +7,12 @@ from jobs.models import Job, Run
 from opsconsole.audit import AuditLog
 from tests.admin.conftest import browser_of
 from tests.admin.reading import ids, messages, text
-from tests.api.cast import make_attempt, make_staff
-from tests.cast import NOW, make_conversation, make_credential, make_identity, make_job
+from tests.admin.syncs import active_job
+from tests.api.cast import make_staff
+from tests.cast import NOW, make_conversation, make_credential, make_identity
 
 LIST = "/admin/identities/identity/"
 FORM = "/admin/identities/identity/backfill/"
-
-
-def active_job(identity: Any, **values: Any) -> Job:
-    payload = {"provider_id": identity.provider_id, "identity_id": identity.pk}
-    job = make_job("ingest.backfill_conversations", status=values.pop("status", "running"), payload=payload)
-    make_attempt(job.pk, serial_key=f"ingest:{identity.pk}", started_at=NOW, **values)
-    return job
 
 
 def test_the_list_shows_health_conversations_and_what_runs(page: Client) -> None:

@@ -9,6 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from jobs import counts
+from tests.admin.syncs import attempted, counted, synced
 from tests.api.cast import insert_audit, make_attempt, make_run
 from tests.cast import NOW, make_conversation, make_credential, make_identity, make_job, make_message
 
@@ -41,6 +42,9 @@ class Rows:
             self.running = jobs[-1]
             self.job, self.identity, self.conversation = jobs[-5], identity.pk, conversation.pk
             self.audit = insert_audit(entity_type="identity", entity_id=identity.pk)
+            synced(identity)
+            counted(identity)
+            attempted(identity, job_id=self.job)
         self.run = make_run(*jobs).pk
 
 
@@ -74,7 +78,10 @@ PAGES = [
     "/admin/jobs/run/{run}/fail/",
     "/admin/identities/identity/",
     "/admin/identities/identity/backfill/?all=1",
+    "/admin/identities/identity/live/",
+    "/admin/identities/identity/sync/?all=1",
     "/admin/identities/identity/{identity}/change/",
+    "/admin/identities/identity/{identity}/live/",
     "/admin/identities/conversation/",
     "/admin/identities/conversation/backfill/?conversation={conversation}",
     "/admin/identities/conversation/{conversation}/change/",
