@@ -26,6 +26,8 @@ from opsconsole.filter_forms import FilterForm
 from opsconsole.redaction import redact_name
 from opsconsole.row_ids import row_id
 
+# As many ids as fit into an address with room to spare: servers take some 4,000 characters.
+_MAX_IN_ADDRESS: Final = 200
 _SCHEDULES: Final = "admin:django_celery_beat_periodictask_changelist"
 
 
@@ -198,8 +200,12 @@ class IdentityAdmin(ListAdmin[Identity]):
     @admin.action(description="Backfill selected…", permissions=["backfill"])
     def backfill_selected(self, request: HttpRequest, queryset: QuerySet[Identity]) -> HttpResponse:
         """Go to the form; nothing is started yet."""
-        query = urlencode([("identity", pk) for pk in chosen_ids(request)])
-        return HttpResponseRedirect(self.url("backfill", query=query))
+        chosen = chosen_ids(request)
+        if len(chosen) > _MAX_IN_ADDRESS:
+            sentence = f"At most {_MAX_IN_ADDRESS} identities can be chosen here at once; “Backfill all…” takes all."
+            tell(request, Refused(sentence))
+            return HttpResponseRedirect(request.get_full_path())
+        return HttpResponseRedirect(self.url("backfill", query=_named(chosen)))
 
     def sync_view(self, request: HttpRequest) -> HttpResponse:
         """Say what a sync will do and what is running already; start it."""
@@ -207,7 +213,7 @@ class IdentityAdmin(ListAdmin[Identity]):
         if request.method == "POST":
             chosen = ids_in(request.POST.getlist("identity"))
             stay = "stay" in request.GET
-            back = self.url("sync", query=urlencode([("identity", pk) for pk in chosen]))
+            back = self.url("sync", query=_named(chosen))
             return self._sync(request, chosen, back=self.url("changelist") if stay else back, stay=stay)
         return self._form(request, "identities/sync.html", title="Sync identities")
 
@@ -216,7 +222,7 @@ class IdentityAdmin(ListAdmin[Identity]):
         self.demand(request, "backfill")
         if request.method == "POST":
             chosen = ids_in(request.POST.getlist("identity"))
-            back = self.url("backfill", query=urlencode([("identity", pk) for pk in chosen]))
+            back = self.url("backfill", query=_named(chosen))
             operation = partial(
                 operations.backfill_conversations,
                 identity_ids=chosen,
@@ -325,10 +331,15 @@ class IdentityAdmin(ListAdmin[Identity]):
         if wanted in {"on", "off"}:
             return partial(change, enabled=wanted == "on")
         given = request.POST.get("every_minutes", "").strip()
-        if not (given.isascii() and given.isdigit() and len(given) < 10):
+        minutes = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
+        if not schedule_operations.MIN_MINUTES <= minutes <= schedule_operations.MAX_MINUTES:
             raise Refused(
                 f"The interval must be a whole number of minutes from {schedule_operations.MIN_MINUTES} to "
                 f"{schedule_operations.MAX_MINUTES:,} (a week).",
                 code="invalid_interval",
             )
-        return partial(change, every_minutes=int(given), enabled=True)
+        return partial(change, every_minutes=minutes, enabled=True)
+
+
+def _named(identity_ids: Sequence[int]) -> str:
+    return urlencode([("identity", pk) for pk in identity_ids[:_MAX_IN_ADDRESS]])

@@ -24,6 +24,8 @@ else:
 M = TypeVar("M", bound=Model)
 
 ROWS_PER_PAGE = 50
+# As many as the longest list shows at once.
+MAX_CHOSEN = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,8 +191,8 @@ class ListAdmin(ReadOnlyAdmin[M]):
 
 
 def chosen_ids(request: HttpRequest) -> list[int]:
-    """Return the ids of the rows that were ticked, those that can be ids, one page at most."""
-    given = request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)[: 2 * ROWS_PER_PAGE]
+    """Return the ids of the rows that were ticked, those that can be ids, bounded."""
+    given = request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)[:MAX_CHOSEN]
     return list(dict.fromkeys(pk for value in given if (pk := row_id(value))))
 
 
