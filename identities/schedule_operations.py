@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
@@ -11,14 +12,18 @@ from identities.choosing import active_identities
 from identities.models import Identity
 from identities.sync_schedules import SYNC_TASK, SyncSchedules
 from jobs.models import PausedSchedule
+from jobs.schedules import pausing
+from jobs.schedules.occurrences import period_of
 from jobs.schedules.queries import entries
 from opsconsole.audit import Actor, Entity, record, record_refusal
 from opsconsole.errors import Conflict, NotFound, OpsError, Refused
+from opsconsole.redaction import redact_name
 from opsconsole.row_ids import row_id
 
 QUEUE: Final = "opsconsole"
 MIN_MINUTES: Final = 1
 MAX_MINUTES: Final = 7 * 24 * 60
+USUAL_SECONDS: Final = 600.0
 CHANGE: Final = "schedule.change"
 
 
@@ -40,12 +45,13 @@ def set_schedule(
     Raises:
         NotFound: no such identity, or it is inactive (switching a schedule off is possible all the same).
         Refused: nothing is to be changed, the interval is out of its range, or there is no schedule to switch on.
-        Conflict: several periodic tasks name the identity.
+        Conflict: several periodic tasks name the identity, or the one that does is beyond changing.
     """
     request = {"every_minutes": every_minutes, "enabled": enabled}
     entity = Entity(type="identity", id=row_id(identity_id))
     try:
         with transaction.atomic():
+            pausing.one_at_a_time()
             return _set_schedule(identity_id, every_minutes, enabled=enabled, actor=actor, reason=reason)
     except OpsError as refusal:
         record_refusal(refusal, actor=actor, action=CHANGE, entity=entity, reason=reason, request=request)
@@ -70,6 +76,7 @@ def clear_schedule(*, identity_id: int, actor: Actor, reason: str = "") -> str:
     entity = Entity(type="identity", id=row_id(identity_id))
     try:
         with transaction.atomic():
+            pausing.one_at_a_time()
             identity = Identity.objects.filter(pk=identity_id).first() if row_id(identity_id) else None
             if identity is None:
                 raise NotFound(f"There is no identity {identity_id}.", code="identity_not_found")
@@ -78,6 +85,7 @@ def clear_schedule(*, identity_id: int, actor: Actor, reason: str = "") -> str:
                 raise NotFound(f"{identity.display_name} has no schedule of its own.", code="no_own_schedule")
             before = _state(task)
             task.delete()
+            pausing.tell_beat()
             _record(identity, before, None, actor=actor, reason=reason)
     except OpsError as refusal:
         record_refusal(refusal, actor=actor, action=CHANGE, entity=entity, reason=reason, request={"own": False})
@@ -109,31 +117,58 @@ def _set_schedule(
         # One of its own that is off keeps it from being synced by the general ones.
         every_minutes = _usual_minutes(identity)
     before = _state(task)
-    if task is None:
-        task = PeriodicTask(
-            name=_free_name(identity),
-            task=SYNC_TASK,
-            queue=QUEUE,
-            kwargs=f'{{"identity_id": {identity.pk}}}',
-            description="This identity's own sync schedule.",
-        )
-    if every_minutes is not None:
-        task.interval, task.crontab, task.solar, task.clocked = _interval(every_minutes), None, None, None
-        task.one_off = False
+    # Also its own, where that is the only one; one that is on isn't paused, whatever is remembered of it.
+    all_paused = PausedSchedule.objects.filter(task__enabled=False).exists()
     wanted = _wanted(task, enabled)
-    all_paused = PausedSchedule.objects.exclude(task_id=task.pk).exists()
-    task.enabled = wanted and not all_paused
-    task.save()
+    if every_minutes is not None:
+        task = _saved(task or _new_task(identity), every_minutes, enabled=wanted and not all_paused)
+    else:
+        assert task is not None
+        _switch(task, enabled=wanted and not all_paused)
+    pausing.tell_beat()
     PausedSchedule.objects.filter(task=task).delete()
     if wanted and all_paused:
-        PausedSchedule.objects.create(task=task, paused_at=timezone.now(), paused_by=actor.name)
+        PausedSchedule.objects.create(task=task, paused_at=timezone.now(), paused_by=actor.name[:150])
     _record(identity, before, _state(task), actor=actor, reason=reason)
     return _sentence(identity, task, wanted=wanted, all_paused=all_paused)
 
 
-def _wanted(task: PeriodicTask, enabled: bool | None) -> bool:
-    if enabled is not None:
-        return enabled
+def _new_task(identity: Identity) -> PeriodicTask:
+    return PeriodicTask(
+        name=_free_name(identity),
+        task=SYNC_TASK,
+        queue=QUEUE,
+        kwargs=f'{{"identity_id": {identity.pk}}}',
+        description="This identity's own sync schedule.",
+    )
+
+
+def _saved(task: PeriodicTask, minutes: int, *, enabled: bool) -> PeriodicTask:
+    task.interval, task.crontab, task.solar, task.clocked = _interval(minutes), None, None, None
+    task.one_off = False
+    task.enabled = enabled
+    try:
+        task.save()
+    except ValidationError as error:
+        raise Conflict(
+            f"“{redact_name(task.name)}” can't be changed as it is: {' '.join(error.messages)} Correct it among the "
+            "periodic tasks, or delete it.",
+            code="broken_schedule",
+        ) from error
+    return task
+
+
+def _switch(task: PeriodicTask, *, enabled: bool) -> None:
+    """Switch a task on or off past its model, which refuses what beat couldn't save; off, it does no harm."""
+    if task.enabled != enabled:
+        switch = pausing.switch_on if enabled else pausing.switch_off
+        switch([task.pk], now=timezone.now())
+        task.enabled = enabled
+
+
+def _wanted(task: PeriodicTask | None, enabled: bool | None) -> bool:
+    if enabled is not None or task is None:
+        return enabled is not False
     return bool(task.enabled) or PausedSchedule.objects.filter(task_id=task.pk).exists()
 
 
@@ -156,7 +191,10 @@ def _usual_minutes(identity: Identity) -> int:
     """Return the interval that a schedule gets which is only made to be off: that of the general one."""
     shown = SyncSchedules(entries()).coverage(identity).shown
     schedule = shown.task.interval if shown else None
-    seconds = schedule.schedule.run_every.total_seconds() if schedule else 600
+    try:
+        seconds = period_of(schedule).total_seconds() if schedule else USUAL_SECONDS
+    except (OverflowError, TypeError):
+        seconds = USUAL_SECONDS
     return int(min(max(seconds // 60, MIN_MINUTES), MAX_MINUTES))
 
 

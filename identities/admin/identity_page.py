@@ -15,6 +15,7 @@ from identities.schedule_operations import MAX_MINUTES, MIN_MINUTES
 from identities.status import SyncOverview, SyncStatus
 from jobs import catalog
 from jobs.admin.looks import of_job
+from jobs.schedules.occurrences import period_of
 from opsconsole.formatting import Look, number
 
 # The reasons of an identity's health that say themselves what beat does.
@@ -120,5 +121,8 @@ def _tally(looks: Iterable[Look]) -> str:
 def _minutes(interval: Any) -> int | None:
     if interval is None:
         return None
-    seconds = interval.schedule.run_every.total_seconds()
+    try:
+        seconds = period_of(interval).total_seconds()
+    except (OverflowError, TypeError):
+        return None
     return max(int(seconds // 60), MIN_MINUTES) if seconds > 0 else None

@@ -140,6 +140,7 @@ def pause_all(*, actor: Actor, reason: str = "") -> Switched:
         Conflict: none is on.
     """
     with _audited(PAUSE, actor=actor, entity=_entity(None), reason=reason):
+        pausing.one_at_a_time()
         now = timezone.now()
         rows = list(_locked().filter(enabled=True))
         if not rows:
@@ -177,6 +178,7 @@ def resume_all(*, actor: Actor, reason: str = "") -> Switched:
         Conflict: nothing is paused.
     """
     with _audited(RESUME, actor=actor, entity=_entity(None), reason=reason):
+        pausing.one_at_a_time()
         rows = list(_locked().filter(pause__isnull=False))
         if not rows:
             raise Conflict("Nothing is paused, so there is nothing to resume.", code="not_paused")

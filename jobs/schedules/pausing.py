@@ -7,13 +7,21 @@ due at once, and all such tasks together; so a task that is switched on counts f
 from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Case, Value, When
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from jobs.models import PausedSchedule
+
+_LOCK_KEY: Final = 0x6F7073_21
+
+
+def one_at_a_time() -> None:
+    """Have whoever pauses, resumes, or goes by whether all are paused wait for one another; until the commit."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK_KEY])
 
 
 def switch_on(ids: Iterable[int], *, now: datetime) -> None:
