@@ -144,7 +144,11 @@ def _new_task(identity: Identity) -> PeriodicTask:
 
 
 def _saved(task: PeriodicTask, minutes: int, *, enabled: bool) -> PeriodicTask:
-    task.interval, task.crontab, task.solar, task.clocked = _interval(minutes), None, None, None
+    interval = _interval(minutes)
+    if task.interval_id != interval.pk:
+        # As when it is switched on.
+        task.total_run_count = 0
+    task.interval, task.crontab, task.solar, task.clocked = interval, None, None, None
     task.one_off = False
     task.enabled = enabled
     try:

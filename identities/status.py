@@ -15,7 +15,7 @@ from identities.sync_schedules import Coverage, SyncSchedules
 from jobs import catalog, recent
 from jobs.glance import glances
 from jobs.models import RUNNING
-from jobs.schedules.forecast import deadlines
+from jobs.schedules.forecast import deadlines, in_force_since
 from jobs.schedules.queries import BeatState, beat_state, entries
 
 SyncSource = Literal["job", "result", "message"]
@@ -177,7 +177,7 @@ def _facts(
     last_sync_at: datetime | None,
 ) -> Facts:
     shown = coverage.shown
-    limits = deadlines(shown.task, last_sync_at) if shown and last_sync_at and coverage.scheduled == "on" else None
+    expected = _expected(coverage, last_sync_at)
     missed = [entry.forecast.due_at for entry in coverage.entries if entry in beat.missed]
     return Facts(
         is_active=identity.is_active,
@@ -190,15 +190,39 @@ def _facts(
         rejection=(last.rejection or "") if last else "",
         rejected_at=last.rejected_at if last else None,
         scheduled=coverage.scheduled,
-        schedule_words=shown.words if shown else "",
+        schedule_words=expected.words if expected else shown.words if shown else "",
         schedule_problem=shown.problem if shown else "",
         next_at=coverage.next_at,
-        late_at=limits[0] if limits else None,
-        failing_at=limits[1] if limits else None,
+        late_at=expected.late_at if expected else None,
+        failing_at=expected.failing_at if expected else None,
         missed_at=min((due for due in missed if due), default=None),
         beat_silent_since=beat.since if beat.status == "silent" else None,
         active=_active(active),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Expected:
+    """From when on an identity is late, and failing, and by what schedule."""
+
+    late_at: datetime
+    failing_at: datetime
+    words: str
+
+
+def _expected(coverage: Coverage, last_sync_at: datetime | None) -> _Expected | None:
+    """Return what the strictest of the schedules that sync it expects; None where none does, or nothing is known."""
+    if last_sync_at is None or coverage.scheduled != "on":
+        return None
+    found = []
+    for entry in coverage.entries:
+        if not entry.forecast.next_at and not entry.forecast.overdue:
+            continue
+        since = in_force_since(entry.task)
+        limits = deadlines(entry.task, max(last_sync_at, since) if since else last_sync_at)
+        if limits:
+            found.append(_Expected(late_at=limits[0], failing_at=limits[1], words=entry.words))
+    return min(found, key=lambda each: each.late_at, default=None)
 
 
 def _active(jobs: Sequence[dict[str, Any]]) -> ActiveSync | None:

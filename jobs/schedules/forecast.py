@@ -126,6 +126,24 @@ def deadlines(task: PeriodicTask, since: datetime) -> tuple[datetime, datetime] 
     return late_at, failing_at
 
 
+def in_force_since(task: PeriodicTask) -> datetime | None:
+    """Return since when a task has been run by the schedule that it has now; None: for so long that nobody can tell.
+
+    What was changed, or switched on, promises nothing for the time before that, however long ago its work was done
+    last. Beat changes the row whenever it writes down a run; a change that is later than that is somebody's.
+    """
+    changed, ran, runs = task.date_changed, task.last_run_at, task.total_run_count
+    if ran is None or changed - ran > grace():
+        return changed
+    if runs == 1:
+        return ran
+    try:
+        # At intervals, the first of so few runs can't have been earlier unless beat was away.
+        return ran - (runs - 1) * period_of(task.interval) if runs and task.interval is not None else None
+    except (OverflowError, TypeError):
+        return None
+
+
 def _due(task: PeriodicTask) -> datetime:
     """Return when beat was, or will be, to start a task next."""
     start, changed = task.start_time, task.date_changed

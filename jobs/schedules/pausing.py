@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 from django.db import connection, transaction
-from django.db.models import Case, Value, When
+from django.db.models import Case, F, PositiveIntegerField, Value, When
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from jobs.models import PausedSchedule
@@ -28,7 +28,16 @@ def switch_on(ids: Iterable[int], *, now: datetime) -> None:
     """Switch tasks on, so that they count from now."""
     # One with a start that is past would be due at once if it had no last run.
     last_run_at = Case(When(start_time__lte=now, total_run_count__gt=0, then=Value(now)), default=None)
-    PeriodicTask.objects.filter(pk__in=ids).update(enabled=True, date_changed=now, last_run_at=last_run_at)
+    # Its runs count from now too: so it can be told that a first one isn't over yet. Of one-off tasks and those with a
+    # start, beat goes by whether they have run.
+    runs = Case(
+        When(one_off=False, start_time=None, then=Value(0)),
+        default=F("total_run_count"),
+        output_field=PositiveIntegerField(),
+    )
+    PeriodicTask.objects.filter(pk__in=ids).update(
+        enabled=True, date_changed=now, last_run_at=last_run_at, total_run_count=runs
+    )
     tell_beat()
 
 

@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
-from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from django_celery_beat.models import ClockedSchedule, IntervalSchedule, PeriodicTask
 from rest_framework.test import APIClient
 
 from identities.models import IdentityCounts, LastSync
@@ -142,6 +143,86 @@ def test_an_identity_is_late_by_its_schedule_and_then_failing(api: APIClient) ->
     one = shown(api)
     assert (one["health"]["state"], one["health"]["status"]) == ("failing", "critical")
     assert "expected every 10 minutes" in one["health"]["reasons"][0]["message"]
+
+
+def own_schedule(identity: Any, name: str, minutes: int, **values: Any) -> PeriodicTask:
+    arguments = json.dumps({"identity_id": identity.pk})
+    return general_schedule(minutes, name=name, kwargs=arguments, total_run_count=100, **values)
+
+
+def state(api: APIClient) -> str:
+    return str(shown(api)["health"]["state"])
+
+
+def connected_and_synced(*, minutes_ago: float) -> Any:
+    alice = make_identity()
+    make_credential(alice)
+    synced(alice, minutes_ago=minutes_ago)
+    return alice
+
+
+def test_of_several_schedules_the_strictest_says_what_is_late(api: APIClient) -> None:
+    alice = connected_and_synced(minutes_ago=30)
+    now = timezone.now()
+    own_schedule(alice, "often", 10, last_run_at=now - timedelta(minutes=1))
+    # The daily one runs next.
+    own_schedule(alice, "daily", 1_440, last_run_at=now - timedelta(minutes=1_439))
+    (reason,) = shown(api)["health"]["reasons"]
+    assert reason["code"] == "not_synced"
+    assert "expected every 10 minutes" in reason["message"]
+
+
+def test_a_run_that_is_to_happen_only_once_hides_no_lateness(api: APIClient) -> None:
+    alice = connected_and_synced(minutes_ago=14)
+    now = timezone.now()
+    own_schedule(alice, "often", 10, last_run_at=now - timedelta(minutes=4))
+    once = ClockedSchedule.objects.create(clocked_time=now + timedelta(minutes=1))
+    PeriodicTask.objects.create(
+        name="once",
+        task="opsconsole.sync_identities",
+        kwargs=json.dumps({"identity_id": alice.pk}),
+        clocked=once,
+        one_off=True,
+    )
+    assert state(api) == "late"
+
+
+def test_a_schedule_that_was_made_stricter_just_now_makes_nobody_late(api: APIClient) -> None:
+    alice = connected_and_synced(minutes_ago=20 * 60)
+    daily = own_schedule(alice, "own", 1_440, last_run_at=timezone.now() - timedelta(hours=20))
+    assert state(api) == "on_track"
+    api.put(f"/ops/identities/{alice.pk}/schedule", {"every_minutes": 5})
+    assert state(api) == "on_track"
+    # Beat has started its first sync, which isn't over yet.
+    now = timezone.now()
+    PeriodicTask.objects.filter(pk=daily.pk).update(last_run_at=now, date_changed=now, total_run_count=1)
+    assert state(api) == "on_track"
+    # And a third one, of which none has succeeded.
+    PeriodicTask.objects.filter(pk=daily.pk).update(total_run_count=3)
+    assert state(api) == "late"
+
+
+def test_a_schedule_that_is_new_makes_nobody_late_before_its_first_sync_could_be_over(api: APIClient) -> None:
+    alice = connected_and_synced(minutes_ago=9 * 60)
+    api.put(f"/ops/identities/{alice.pk}/schedule", {"every_minutes": 5})
+    assert state(api) == "on_track"
+    task = PeriodicTask.objects.filter(kwargs__contains=str(alice.pk))
+    long_ago = timezone.now() - timedelta(minutes=7)
+    task.update(date_changed=long_ago)
+    assert state(api) == "late"
+
+
+def test_resuming_makes_nobody_late(api: APIClient) -> None:
+    alice = connected_and_synced(minutes_ago=9 * 60)
+    task = own_schedule(alice, "own", 10)
+    assert state(api) == "failing"
+    api.post("/ops/schedules/pause")
+    api.post("/ops/schedules/resume")
+    assert state(api) == "on_track"
+    now = timezone.now()
+    row = PeriodicTask.objects.filter(pk=task.pk)
+    row.update(last_run_at=now, date_changed=now, total_run_count=F("total_run_count") + 1)
+    assert state(api) == "on_track"
 
 
 def test_a_credential_that_the_provider_refuses_asks_for_somebody_to_act(api: APIClient) -> None:
