@@ -88,7 +88,7 @@ class Facts:
         is_active: the core uses it.
         has_credential: there is one of its own.
         last_sync_at: the last sign of a sync that succeeded, the newest message included.
-        last_error: what it said.
+        last_error: what the newest failed attempt since then said.
         partial_error: what the last success left out.
         failures: how many attempts have failed since the last success.
         failing_since: when the first of them ended.
@@ -224,7 +224,16 @@ def _credential(facts: Facts, now: datetime) -> Iterable[Reason]:
         )
     elif not facts.has_credential:
         synced = facts.last_sync_at is not None and not facts.failures and not _past(facts.late_at, now)
-        if synced and facts.scheduled == "on":
+        if synced and facts.scheduled != "on":
+            # Without a schedule nobody can tell whether the next one would.
+            yield Reason(
+                code="credential_missing",
+                what="It has no credential of its own, though its last sync succeeded.",
+                todo=connect.replace(" again", ""),
+                status="warning",
+                state=State.ON_TRACK,
+            )
+        elif synced:
             yield Reason(
                 code="credential_missing",
                 what="It has no credential of its own, though its syncs succeed.",

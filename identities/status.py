@@ -230,4 +230,7 @@ def _active(jobs: Sequence[dict[str, Any]]) -> ActiveSync | None:
         return None
     first = jobs[0]
     what = "sync" if first["job_type"] == catalog.SYNC else "job"
-    return ActiveSync(since=first["since"], running=first["status"] == RUNNING, what=what)
+    running = first["status"] == RUNNING
+    # One that is tried again waits for nobody before its time has come.
+    since = first["since"] if running else max(first["since"], first["next_run_at"] or first["since"])
+    return ActiveSync(since=since, running=running, what=what)

@@ -234,5 +234,8 @@ def _note_failures(known: Mapping[int, LastSync]) -> None:
         failed = failures.get(identity_id, [])
         last.failures = len(failed)
         last.failing_since = failed[-1][0] if failed else None
+        if failed:
+            # Not what one that was cancelled or skipped since had to say.
+            last.attempt_error = failed[0][1]
         refused = ((ended_at, error) for ended_at, error in failed if error and says_refused(error))
         last.rejected_at, last.rejection = next(refused, (None, None))

@@ -33,6 +33,7 @@ def glances(
             "error": redact_start(row["last_error"] or "", error_length),
             "since": row["started_at"] or row["updated_at"],
             "updated_at": row["updated_at"],
+            "next_run_at": row["next_run_at"],
             "progress": progress.as_json(row) if row["status"] in ACTIVE_STATUSES else None,
             "waits_for": row["waits_for"],
             "run_id": row["run_id"],

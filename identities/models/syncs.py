@@ -59,6 +59,7 @@ class LastSync(models.Model):
     attempt_outcome = ShownCharField(max_length=16, default="")
     attempt_job_type = ShownCharField(max_length=64, default="")
     attempt_job_id = models.BigIntegerField(null=True)
+    # What it said; where some have failed since the last success, what the newest of these said.
     attempt_error = ShownTextField(null=True)
     # Those since the last success that failed, and since when.
     failures = models.IntegerField(default=0)

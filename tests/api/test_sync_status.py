@@ -12,6 +12,7 @@ from django_celery_beat.models import ClockedSchedule, IntervalSchedule, Periodi
 from rest_framework.test import APIClient
 
 from identities.models import IdentityCounts, LastSync
+from jobs.models import Job
 from tests.api.cast import make_attempt, refusal
 from tests.cast import make_conversation, make_credential, make_identity, make_job
 
@@ -130,6 +131,33 @@ def test_last_success_last_attempt_and_what_runs_are_three_facts(api: APIClient)
     assert one["last_success_at"] < one["last_attempt_at"]
     assert (one["last_sync_status"], one["last_error"], one["failures"]) == ("failed", "429 Too Many Requests", 1)
     assert (one["active_job"]["id"], one["active_job"]["status"]) == (job.pk, "running")
+
+
+def test_one_that_waits_for_its_next_attempt_does_not_wait_for_a_worker(api: APIClient) -> None:
+    alice = make_identity()
+    make_credential(alice)
+    now = timezone.now()
+    synced(alice, attempt_outcome="retrying", attempt_error="502", failures=1)
+    general_schedule()
+    payload = {"provider_id": "reddit", "identity_id": alice.pk}
+    next_run_at, began = now + timedelta(minutes=1), now - timedelta(minutes=3)
+    job = make_job(status="retrying", payload=payload, next_run_at=next_run_at, updated_at=began)
+    ended = {"ended_at": began, "outcome": "retrying", "next_attempt_at": next_run_at}
+    make_attempt(job.pk, serial_key=f"ingest:{alice.pk}", **ended)
+    assert codes(api) == ["last_attempt_failed"]
+    Job.objects.filter(pk=job.pk).update(next_run_at=now - timedelta(minutes=2))
+    assert codes(api) == ["last_attempt_failed", "waiting_long"]
+
+
+def codes(api: APIClient) -> list[str]:
+    return [reason["code"] for reason in shown(api)["health"]["reasons"]]
+
+
+def test_nothing_is_expected_of_an_inactive_one(api: APIClient) -> None:
+    make_identity(is_active=False)
+    general_schedule()
+    (one,) = api.get(f"{STATUS}?include_inactive=true").json()["identities"]
+    assert (one["next_sync_at"], one["health"]["state"]) == (None, "inactive")
 
 
 def test_an_identity_is_late_by_its_schedule_and_then_failing(api: APIClient) -> None:

@@ -49,7 +49,12 @@ REFUSED = {"rejection": "401 invalid_grant: token expired", "rejected_at": ago(3
         (on_track(has_credential=False, **LATE), "action_required", "critical", ["credential_missing", "late"]),
         (on_track(has_credential=False, failures=1), "action_required", "critical", None),
         (on_track(has_credential=False, **NEVER), "action_required", "critical", None),
-        (on_track(has_credential=False, scheduled="elsewhere"), "action_required", "critical", None),
+        # Nobody can tell what a core's own beat does with it.
+        (on_track(has_credential=False, scheduled="elsewhere"), "unknown", "warning", None),
+        (on_track(has_credential=False, scheduled="elsewhere", **NEVER), "action_required", "critical", None),
+        (on_track(has_credential=False, scheduled="paused"), "unknown", "warning", None),
+        (on_track(has_credential=False, scheduled="off"), "unknown", "warning", None),
+        (on_track(has_credential=False, scheduled="missing"), "unknown", "warning", None),
         # time
         (on_track(**LATE), "late", "warning", ["late"]),
         (on_track(**VERY_LATE), "failing", "critical", ["not_synced"]),

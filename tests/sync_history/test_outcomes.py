@@ -74,6 +74,19 @@ def test_what_did_not_try_is_neither_a_sync_nor_a_failure(outcome: str) -> None:
     assert (known.attempt_at, known.attempt_outcome) == (minutes(0), outcome)
 
 
+@pytest.mark.parametrize("outcome", ["skipped", "cancelled", "superseded"])
+@pytest.mark.parametrize("error", [None, "Somebody was tired of waiting."])
+def test_what_failed_is_still_known_when_the_next_one_did_not_even_try(outcome: str, error: str | None) -> None:
+    alice = make_identity("Alice")
+    attempt(alice, "failed", at=minutes(1), error="429 Too Many Requests")
+    attempt(alice, outcome, at=minutes(2), error=error)
+    ended.tell()
+
+    known = last(alice)
+    assert (known.failures, known.attempt_outcome) == (1, outcome)
+    assert known.attempt_error == "429 Too Many Requests"
+
+
 def test_a_success_clears_failures_and_the_refusal() -> None:
     alice = make_identity("Alice")
     attempt(alice, "failed", at=minutes(0), error="401 Unauthorized")
