@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from cron_descriptor import ExpressionDescriptor, Options
@@ -19,6 +20,8 @@ _MICROSECONDS: Final = {
 }
 _DAYS: Final = ("Sundays", "Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays")
 _MAX_TIMES: Final = 4
+# Descriptions of crontabs: each reads a file of translations, and a page asks for hundreds.
+_KEPT: Final = 4_096
 
 
 def schedule_in_words(task: PeriodicTask) -> str:
@@ -47,7 +50,7 @@ def _interval(interval: IntervalSchedule) -> str:
 
 def _crontab(crontab: CrontabSchedule) -> str:
     try:
-        return _plainly(crontab) or f"{_described(crontab)}, {crontab.timezone}"
+        return _plainly(crontab) or f"{_described(_expression(crontab))}, {crontab.timezone}"
     except Exception:  # noqa: BLE001 -- neither Celery nor the descriptor says what a broken one makes it raise
         return f"crontab {_expression(crontab)}, {crontab.timezone}"
 
@@ -93,12 +96,13 @@ def _listed(words: Iterable[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def _described(crontab: CrontabSchedule) -> str:
+@lru_cache(_KEPT)
+def _described(expression: str) -> str:
     # Otherwise it would go by the machine's language.
     options = Options()
     options.use_24hour_time_format = True
     options.locale_code = "en_US"
-    text = str(ExpressionDescriptor(_expression(crontab), options).get_description())
+    text = str(ExpressionDescriptor(expression, options).get_description())
     return text[:1].lower() + text[1:]
 
 
