@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs import catalog
+from jobs import catalog, subjects
 from jobs.catalog import JobType
 from jobs.operations import JobRequest, submit_run
 from jobs.receipts import Submitted
@@ -12,7 +12,7 @@ from jobs.schedules import entry_tasks
 from jobs.schedules.arguments import bind, check_storable
 from jobs.schedules.queries import Entry
 from opsconsole.audit import Actor, Entity, record_refusal
-from opsconsole.errors import OpsError, Refused
+from opsconsole.errors import NotFound, OpsError, Refused
 from opsconsole.redaction import redact_name
 
 SUBMIT_JOB = "opsconsole.submit_job"
@@ -75,6 +75,7 @@ def startable(entry: Entry) -> Startable:
     payload = _payload(job_type, entry.positional, entry.arguments)
 
     def submit(*, actor: Actor, reason: str) -> Submitted:
+        check_subject(job_type, payload)
         return _submit(job_type, payload, actor=actor, reason=reason)
 
     return Startable(title=job_type.title, start=submit)
@@ -99,6 +100,20 @@ def check_schedulable(job_type: JobType) -> None:
         )
 
 
+def check_subject(job_type: JobType, payload: Mapping[str, Any]) -> None:
+    """Raise Refused or NotFound for a payload by which a job would be about an identity that it can't be about."""
+    given = payload.get("identity_id")
+    if given is None or "identity_id" not in (job_type.arguments or ()):
+        return
+    if subjects.identity_id_of(payload) is None:
+        raise Refused("Its argument identity_id must be the id of an identity.", code="bad_arguments")
+    subject = subjects.registered().of({0: payload}).get(0)
+    if subject is None:
+        raise NotFound(f"There is no identity {given}.", code="identity_not_found")
+    if not subject.is_active:
+        raise NotFound(f"The identity {subject.display_name} is inactive; activate it first.", code="identity_inactive")
+
+
 def submit_job(*, job_type: Any, payload: Any = None, actor: Actor, reason: str = "") -> Submitted:
     """Submit a job of a type that the catalog knows, as a periodic task's arguments name it.
 
@@ -110,6 +125,7 @@ def submit_job(*, job_type: Any, payload: Any = None, actor: Actor, reason: str 
 
     Raises:
         Refused: the catalog lacks the type, its jobs run at most once, or the payload is no object.
+        NotFound: the identity that it names does not exist or is inactive.
     """
     try:
         found = catalog.find(job_type) if isinstance(job_type, str) else None
@@ -124,6 +140,7 @@ def submit_job(*, job_type: Any, payload: Any = None, actor: Actor, reason: str 
         if not isinstance(given, dict):
             raise Refused("The payload must be a JSON object, such as {}.", code="bad_arguments")
         check_storable(given)
+        check_subject(found, given)
     except OpsError as refusal:
         # What can't be stored can't be written down either.
         asked = {"job_type": str(job_type)[:100]}

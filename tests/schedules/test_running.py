@@ -50,12 +50,27 @@ def test_a_task_of_the_console_becomes_a_job_of_its_type() -> None:
 
 
 def test_a_task_of_the_core_becomes_a_job_of_its_type_with_the_arguments_as_payload() -> None:
-    task = make_schedule("ingest.sync_delta", {"identity_id": 7}, args='["reddit"]')
+    alice = make_identity()
+    task = make_schedule("ingest.sync_delta", {"identity_id": alice.pk}, args='["reddit"]')
     run_now(task.pk, actor=OPERATOR)
     assert (the_job().job_type, the_job().payload_json) == (
         "ingest.sync_delta",
-        {"provider_id": "reddit", "identity_id": 7},
+        {"provider_id": "reddit", "identity_id": alice.pk},
     )
+
+
+@pytest.mark.parametrize("submits", [True, False])
+def test_a_job_is_made_of_no_identity_that_is_inactive_or_gone(submits: bool) -> None:
+    carol = make_identity("Carol", is_active=False)
+    for identity_id, sentence in ((carol.pk, "The identity Carol is inactive"), (999_999, "There is no identity")):
+        payload = {"provider_id": "reddit", "identity_id": identity_id}
+        name, arguments = "ingest.sync_delta", payload
+        if submits:
+            name, arguments = "opsconsole.submit_job", {"job_type": name, "payload": payload}
+        with pytest.raises(NotFound, match=sentence):
+            run_now(make_schedule(name, arguments).pk, actor=OPERATOR)
+    assert not Job.objects.exists()
+    assert len(audited("schedule.run", result="error")) == 2
 
 
 def test_a_job_of_any_type_of_the_catalog_is_submitted() -> None:
