@@ -178,7 +178,7 @@ def _facts(
 ) -> Facts:
     shown = coverage.shown
     expected = _expected(coverage, last_sync_at)
-    missed = [entry.forecast.due_at for entry in coverage.entries if entry in beat.missed]
+    missed = [entry.forecast.due_at for entry in coverage.entries if entry.forecast.overdue]
     return Facts(
         is_active=identity.is_active,
         has_credential=credential.status == "present",

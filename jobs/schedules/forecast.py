@@ -132,7 +132,9 @@ def in_force_since(task: PeriodicTask) -> datetime | None:
     What was changed, or switched on, promises nothing for the time before that, however long ago its work was done
     last. Beat changes the row whenever it writes down a run; a change that is later than that is somebody's.
     """
-    changed, ran, runs = task.date_changed, task.last_run_at, task.total_run_count
+    changed: datetime = task.date_changed
+    ran: datetime | None = task.last_run_at
+    runs: int = task.total_run_count
     if ran is None or changed - ran > grace():
         return changed
     if runs == 1:

@@ -1,6 +1,7 @@
 """Changing identities' own schedules: by several people at once, while all are paused, and beside odd rows."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -138,11 +139,12 @@ def test_beat_is_told_of_a_change_once_it_is_committed(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     alice = make_identity()
-    for what in (
+    changes: tuple[Callable[[], str], ...] = (
         lambda: change(alice, every_minutes=10),
         lambda: change(alice, enabled=False),
         lambda: clear_schedule(identity_id=alice.pk, actor=OPERATOR),
-    ):
+    )
+    for what in changes:
         with django_capture_on_commit_callbacks() as after_commit:
             what()
         before = PeriodicTasks.last_change()

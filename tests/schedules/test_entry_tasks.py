@@ -52,6 +52,11 @@ def test_what_somebody_sends_by_hand_is_asked_for_by_a_task() -> None:
         ("opsconsole.backfill_conversations", [], {"identity": 1}, "bad_arguments"),
         ("opsconsole.backfill_conversations", [{}], {}, "bad_arguments"),
         ("opsconsole.backfill_conversations", [77], {}, "identity_not_found"),
+        ("opsconsole.sync_identities", [], {"identity_id": float("inf")}, "bad_arguments"),
+        ("opsconsole.sync_identities", ["\ud800"], {}, "bad_arguments"),
+        ("opsconsole.sync_identities", [], {"\ud800": "\x00"}, "bad_arguments"),
+        ("opsconsole.sync_identities", [], {"identity_id": 10**40}, "invalid_arguments"),
+        ("opsconsole.submit_job", ["ingest.sync_delta", {"identity_id": 77}], {}, "identity_not_found"),
     ],
 )
 def test_a_refusal_is_logged_and_written_down_and_nothing_is_raised(

@@ -2,6 +2,7 @@
 
 import pytest
 from django.test import Client
+from django_celery_beat.models import IntervalSchedule
 from rest_framework.test import APIClient
 
 from jobs.models import Job
@@ -57,3 +58,14 @@ def test_the_pages_show_them(page: Client, arguments: str) -> None:
         f"/admin/identities/identity/{alice.pk}/live/",
     ):
         assert page.get(address).status_code == 200, address
+
+
+@pytest.mark.parametrize(("every", "period"), [(10**9, "days"), (10, "fortnights"), (0, "minutes"), (-5, "hours")])
+def test_an_identitys_page_shows_an_interval_that_cannot_be_reckoned_with(
+    page: Client, every: int, period: str
+) -> None:
+    alice = make_identity()
+    interval = IntervalSchedule.objects.create(every=every, period=period)
+    make_schedule("opsconsole.sync_identities", {"identity_id": alice.pk}, interval=interval)
+    for address in ("", f"{alice.pk}/change/", f"{alice.pk}/live/", "live/"):
+        assert page.get(f"/admin/identities/identity/{address}").status_code == 200
