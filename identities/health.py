@@ -87,6 +87,7 @@ class Facts:
     Attributes:
         is_active: the core uses it.
         has_credential: there is one of its own.
+        credential_at: when the newest one was connected or renewed.
         last_sync_at: the last sign of a sync that succeeded, the newest message included.
         last_error: what the newest failed attempt since then said.
         partial_error: what the last success left out.
@@ -107,6 +108,7 @@ class Facts:
 
     is_active: bool = True
     has_credential: bool = True
+    credential_at: datetime | None = None
     last_sync_at: datetime | None = None
     last_error: str = ""
     partial_error: str = ""
@@ -215,10 +217,13 @@ def _credential(facts: Facts, now: datetime) -> Iterable[Reason]:
     if facts.rejection:
         said = first_line(facts.rejection, ERROR_LENGTH)
         when = f", {relative(facts.rejected_at, now)}" if facts.rejected_at else ""
+        todo = connect
+        if facts.credential_at and facts.rejected_at and facts.credential_at > facts.rejected_at:
+            todo = "It has another one since then; sync now to see whether that is accepted."
         yield Reason(
             code="credential_rejected",
             what=f"The provider refuses its credential (“{said}”{when}).",
-            todo=connect,
+            todo=todo,
             status="critical",
             state=State.ACTION_REQUIRED,
         )

@@ -182,6 +182,7 @@ def _facts(
     return Facts(
         is_active=identity.is_active,
         has_credential=credential.status == "present",
+        credential_at=max((at for at in (credential.connected_at, credential.rotated_at) if at), default=None),
         last_sync_at=last_sync_at,
         last_error=(last.attempt_error or "") if last else "",
         partial_error=(last.success_error or "") if last else "",

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 from identities.models import IdentityCounts, LastSync
 from jobs.models import Job
 from tests.api.cast import make_attempt, refusal
-from tests.cast import make_conversation, make_credential, make_identity, make_job
+from tests.cast import NOW, make_conversation, make_credential, make_identity, make_job
 
 pytestmark = pytest.mark.django_db
 
@@ -261,6 +261,16 @@ def test_a_credential_that_the_provider_refuses_asks_for_somebody_to_act(api: AP
     assert shown(api)["health"]["state"] == "action_required"
     overall = api.get(STATUS).json()["overall"]
     assert (overall["status"], overall["reasons"][0]["message"]) == ("critical", "1 identity needs somebody to act.")
+
+
+def test_who_has_connected_the_account_again_is_told_to_sync(api: APIClient) -> None:
+    alice = make_identity()
+    make_credential(alice)
+    synced(alice, failures=1, rejection="401 invalid_grant", rejected_at=NOW - timedelta(hours=1))
+    general_schedule()
+    assert "sync now to see whether that is accepted" in shown(api)["health"]["reasons"][0]["message"]
+    LastSync.objects.update(rejected_at=timezone.now())
+    assert "Connect the account again" in shown(api)["health"]["reasons"][0]["message"]
 
 
 def test_a_beat_that_has_gone_silent_is_said(api: APIClient) -> None:

@@ -98,6 +98,8 @@ def test_facts_make_a_state_and_its_reasons(facts: Facts, state: str, status: st
         (on_track(**LATE, active=ActiveSync(since=ago(1), running=False, what="job")), "A job is waiting now."),
         (on_track(**LATE, beat_silent_since=ago(5)), "See to it that beat runs"),
         (on_track(**REFUSED), "(“401 invalid_grant: token expired”, 3 min ago). Connect the account again in the core"),
+        (on_track(**REFUSED, credential_at=ago(9)), "Connect the account again in the core"),
+        (on_track(**REFUSED, credential_at=ago(1)), "It has another one since then; sync now to see"),
         (
             on_track(failures=3, failing_since=ago(50), last_error="429\nmore"),
             "The last 3 attempts failed, the first of",
