@@ -130,9 +130,10 @@ class IdentityAdmin(ListAdmin[Identity]):
         """What it is called, its provider, and its name there."""
         default = SafeString(' <span class="oc-tag">default</span>') if obj.is_default else SafeString("")
         return format_html(
-            '<span class="oc-job"><span><a class="oc-strong" href="{}">{}</a>{}</span>'
-            '<span class="oc-subtle">{} · {}</span></span>',
+            '<span class="oc-job"><span><a class="oc-strong oc-lines" href="{}" title="{}">{}</a>{}</span>'
+            '<span class="oc-subtle oc-lines">{} · {}</span></span>',
             self.url("change", obj.pk),
+            obj.display_name,
             obj.display_name,
             default,
             obj.provider.display_name,

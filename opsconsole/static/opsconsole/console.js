@@ -46,6 +46,15 @@
   for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
     document.addEventListener(name, (event) => event.target.closest("[data-poll]")?.classList.add("oc-stale"));
   }
+  // Cells that came along are put in place here, and only those that say something else: htmx takes seconds for a
+  // thousand of them, and what has the focus would lose it. Times tick by themselves.
+  const said = (element) => element.innerHTML.replace(/(<time[^>]*>)[^<]*/g, "$1");
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const fresh = event.detail.fragment.firstElementChild;
+    if (!fresh || !event.target.matches(".oc-cell")) return;
+    event.preventDefault();
+    if (said(fresh) !== said(event.target)) event.target.replaceChildren(...fresh.childNodes);
+  });
   // A session that has ended answers with the login page; it belongs into the window, not into a part of this page.
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (new URL(event.detail.xhr.responseURL || location.href).pathname.endsWith("/login/")) {
