@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final, Literal
 
 from identities.models import Identity
@@ -50,7 +51,7 @@ class Coverage:
     entries: tuple[Entry, ...] = ()
     own: bool = False
 
-    @property
+    @cached_property
     def next(self) -> Entry | None:
         """The task that is expected to run next."""
         known = [(at, entry.id, entry) for entry in self.entries if (at := entry.forecast.next_at) is not None]
