@@ -66,7 +66,8 @@ def test_no_spelling_is_redirected_behind_https(db: None) -> None:
 import django, json
 django.setup()
 from django.test import Client
-urls = ["/ops", "/ops/", "/ops/jobs", "/ops/jobs/", "/ops/nowhere", "/healthz", "/healthz/", "/conversations/sync/1"]
+urls = ["/ops", "/ops/", "/ops/jobs", "/ops/jobs/", "/ops/nowhere", "/healthz", "/healthz/", "/conversations/sync/1",
+        "/conversations/nowhere"]
 answers = {url: Client().get(url).status_code for url in urls}
 answers |= {"POST " + url: Client().post(url).status_code for url in ("/ops/jobs/1/retry", "/ops/jobs/1/retry/")}
 print(json.dumps(answers | {"/admin/": Client().get("/admin/").status_code}))
@@ -84,7 +85,8 @@ print(json.dumps(answers | {"/admin/": Client().get("/admin/").status_code}))
         "/ops/nowhere": 404,
         "/healthz": 200,
         "/healthz/": 200,
-        "/conversations/sync/1": 404,
+        "/conversations/sync/1": 401,
+        "/conversations/nowhere": 404,
         "POST /ops/jobs/1/retry": 401,
         "POST /ops/jobs/1/retry/": 401,
         "/admin/": 301,

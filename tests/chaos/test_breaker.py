@@ -55,7 +55,8 @@ def child_of(output: io.StringIO) -> int:
 def state_of(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").split()[2]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
+        # It may go between the opening of the file and the reading.
         return "gone"
 
 
