@@ -115,7 +115,12 @@ def test_what_is_not_counted_yet_is_being_counted_not_zero(page: Client) -> None
 
 def test_the_active_job_shows_its_progress_and_how_many_wait(page: Client) -> None:
     alice = make_identity()
-    progress = {"progress_current": 120, "progress_unit": "messages", "progress_source": "observed", "progress_at": NOW}
+    progress: dict[str, Any] = {
+        "progress_current": 120,
+        "progress_unit": "messages",
+        "progress_source": "observed",
+        "progress_at": NOW,
+    }
     job = active_job(alice, **progress)
     active_job(alice, "ingest.sync_delta", status="queued", started_at=None)
     assert cell(page, alice, "active_job") == "Backfill conversations +1 waiting 120 messages so far"
@@ -214,7 +219,7 @@ def test_all_of_two_hundred_that_are_ticked_are_synced(page: Client) -> None:
 
 def test_more_than_an_address_holds_are_not_taken_to_the_form_in_part(page: Client) -> None:
     chosen = [make_identity().pk for _ in range(201)]
-    data = {"action": "backfill_selected", "index": 0, "_selected_action": chosen}
+    data: dict[str, Any] = {"action": "backfill_selected", "index": 0, "_selected_action": chosen}
     (said,) = messages(page.post(LIST, data, follow=True))
     assert said == "At most 200 identities can be chosen here at once; “Backfill all…” takes all."
     del data["_selected_action"][200:]
