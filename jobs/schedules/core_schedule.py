@@ -10,7 +10,7 @@ from django_celery_beat.models import PeriodicTask
 
 from jobs import catalog
 from jobs.models import PausedSchedule
-from jobs.schedules import shipped
+from jobs.schedules import pausing, shipped
 from jobs.schedules.starting import SUBMIT_JOB
 from opsconsole.audit import Actor, Entity, record, record_refusal
 from opsconsole.errors import Conflict
@@ -96,6 +96,7 @@ def import_core_schedule(*, enabled: bool = True, dry_run: bool = False, actor: 
         Conflict: all schedules are paused, and the new ones would run.
     """
     with transaction.atomic():
+        pausing.one_at_a_time()
         there = [entry for entry in ENTRIES if _exists(entry)]
         missing = [entry for entry in ENTRIES if entry not in there]
         result = Imported(made=[entry.name for entry in missing], there=[entry.name for entry in there])

@@ -8,13 +8,14 @@ import pytest
 from django.core.management import CommandError, call_command
 from django_celery_beat.models import PeriodicTask
 
-from jobs.schedules.core_schedule import ENTRIES
+from jobs.schedules.core_schedule import ENTRIES, import_core_schedule
 from jobs.schedules.operations import pause_all
 from jobs.schedules.queries import get
 from jobs.schedules.starting import startable, title_of_entry
 from opsconsole.audit import AuditLog
 from tests.cast import OPERATOR
 from tests.schedules.cast import audited, make_schedule
+from tests.worker.at_once import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -113,3 +114,12 @@ def test_during_a_pause_nothing_that_would_run_is_made() -> None:
     assert len(audited("schedules.import", result="error")) == 1
     run("--disabled")
     assert len(imported()) == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_several_who_import_at_once_one_makes_the_entries_and_the_others_find_them() -> None:
+    for _ in range(3):
+        PeriodicTask.objects.filter(name__startswith="Core: ").delete()
+        answers = at_once([lambda: import_core_schedule(actor=OPERATOR)] * 4)
+        assert [answer for answer in answers if isinstance(answer, Exception)] == []
+        assert sorted(len(answer.made) for answer in answers) == [0, 0, 0, 5]
