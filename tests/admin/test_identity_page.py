@@ -152,12 +152,15 @@ def test_paused_schedules_are_said(page: Client, alice: Identity) -> None:
     carol = make_identity("Carol", is_active=False)
     synced(alice)
     pause(general_schedule())
-    words = words_of(page, alice)
-    assert words.count("All schedules are paused, so it isn't synced. Resume them.") == 1
+    link = 'href="/admin/django_celery_beat/periodictask/">To the schedules</a>'
+    response = page.get(url_of(alice))
+    words = text(response)
+    assert words.count("All schedules are paused, so it isn't synced. Resume them. To the schedules") == 1
+    assert link in response.content.decode()
     assert "Every 10 minutes paused" in words
     response = page.get(url_of(carol))
     assert "All schedules have been paused for 5 min" in text(response)
-    assert 'href="/admin/django_celery_beat/periodictask/">To the schedules</a>' in response.content.decode()
+    assert link in response.content.decode()
 
 
 # --- what has happened --------------------------------------------------------------------------------------------
