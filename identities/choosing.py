@@ -9,6 +9,8 @@ from opsconsole.errors import Conflict, NotFound, Refused
 from opsconsole.row_ids import row_id
 
 MAX_CONVERSATIONS: Final = 100
+# As many as a run has jobs.
+MAX_IDENTITIES: Final = 1_000
 
 
 def active_identities(identity_ids: Sequence[int] | None) -> list[Identity]:
@@ -16,17 +18,24 @@ def active_identities(identity_ids: Sequence[int] | None) -> list[Identity]:
 
     Raises:
         NotFound: one of them does not exist or is inactive.
-        Conflict: there is no active identity at all.
-        Refused: the list is empty.
+        Conflict: there is no active identity at all, or there are more than MAX_IDENTITIES.
+        Refused: the list is empty or too long.
     """
     if identity_ids is None:
         identities = list(Identity.objects.filter(is_active=True).order_by("pk"))
         if not identities:
             raise Conflict("There is no active identity; activate one first.", code="no_active_identity")
+        if len(identities) > MAX_IDENTITIES:
+            raise Conflict(
+                f"There are {len(identities):,} active identities, and {MAX_IDENTITIES:,} can be named at once at the most.",
+                code="too_many_identities",
+            )
         return identities
     if not identity_ids:
         raise Refused("Name at least one identity.", code="nothing_chosen")
     wanted = sorted(set(identity_ids))
+    if len(wanted) > MAX_IDENTITIES:
+        raise Refused(f"Name at most {MAX_IDENTITIES:,} identities at once, not {len(wanted):,}.", code="too_many")
     found = Identity.objects.in_bulk([pk for pk in wanted if row_id(pk)])
     for pk in wanted:
         if pk not in found:

@@ -69,6 +69,14 @@ def test_a_sync_of_nobody_says_why(api: APIClient, url: str, body: Any, status: 
     assert ledger_state() == before
 
 
+def test_more_identities_than_a_run_has_jobs_are_refused(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("identities.choosing.MAX_IDENTITIES", 2)
+    for _ in range(3):
+        make_identity()
+    assert "3 active identities" in refusal(api.post(SYNC), 409, "too_many_identities")
+    assert not Job.objects.exists()
+
+
 def test_a_sync_of_an_inactive_identity_is_a_404(api: APIClient) -> None:
     carol = make_identity("Carol", is_active=False)
     for url in (f"{SYNC}?identity_id={carol.pk}", f"/ops/identities/{carol.pk}/sync"):
