@@ -27,7 +27,7 @@ def active_identities(identity_ids: Sequence[int] | None) -> list[Identity]:
             raise Conflict("There is no active identity; activate one first.", code="no_active_identity")
         if len(identities) > MAX_IDENTITIES:
             raise Conflict(
-                f"There are {len(identities):,} active identities, and {MAX_IDENTITIES:,} can be named at once at the most.",
+                f"There are {len(identities):,} active identities; at most {MAX_IDENTITIES:,} can be named at once.",
                 code="too_many_identities",
             )
         return identities
