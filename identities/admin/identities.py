@@ -1,6 +1,6 @@
 """The pages of identities: how each is doing, and the forms that start and schedule something."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -12,37 +12,21 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from identities import operations, queries, schedule_operations, status
-from identities.admin import cells, identity_page
+from identities import operations, queries, status
+from identities.admin import cells, identity_page, schedule_form
+from identities.admin.choices import to_pick_from
 from identities.admin.starting import ids_in, start
 from identities.models import Identity
 from identities.status import SyncOverview
-from jobs.admin.looks import of_job
-from opsconsole import names
 from opsconsole.admin.base import View, actor_of, reason_in, tell, tell_done
 from opsconsole.admin.lists import Cursor, EmptyList, ListAdmin, ListPage, chosen_ids
 from opsconsole.errors import NotFound, OpsError, Refused
 from opsconsole.filter_forms import FilterForm
-from opsconsole.redaction import redact_name
 from opsconsole.row_ids import row_id
 
 # As many ids as fit into an address with room to spare: servers take some 4,000 characters.
 _MAX_IN_ADDRESS: Final = 200
 _SCHEDULES: Final = "admin:django_celery_beat_periodictask_changelist"
-
-
-def identity_choices() -> list[tuple[int, str]]:
-    """Return the ids and names of the identities, by name; two of the same name are told apart by their provider."""
-    rows = list(
-        Identity.objects.order_by("display_name", "pk").values_list("pk", "display_name", "provider_id")[
-            : queries.MAX_IDENTITIES
-        ]
-    )
-    shown = [name for _, name, _ in rows]
-    return [(pk, f"{name} ({redact_name(provider)})" if shown.count(name) > 1 else name) for pk, name, provider in rows]
-
-
-names.register_identities(identity_choices)
 
 
 @admin.register(Identity)
@@ -242,7 +226,7 @@ class IdentityAdmin(ListAdmin[Identity]):
         if request.method != "POST":
             return HttpResponseRedirect(back)
         try:
-            tell_done(request, self._change_schedule(request, identity_id)())
+            tell_done(request, schedule_form.asked_for(request, identity_id)())
         except OpsError as error:
             tell(request, error)
         return HttpResponseRedirect(back)
@@ -300,46 +284,8 @@ class IdentityAdmin(ListAdmin[Identity]):
 
     def _form(self, request: HttpRequest, template: str, *, title: str) -> HttpResponse:
         """Show the form that asks whom to start something for."""
-        found = queries.identities()
-        chosen = ids_in(request.GET.getlist("identity"))
-        everybody = "all" in request.GET
-        ids = [identity.pk for identity in found]
-        credentials = queries.credential_states(ids)
-        active = status.active_jobs(ids)
-        rows = [
-            {
-                "identity": identity,
-                "chosen": identity.is_active and (everybody or identity.pk in chosen),
-                "credential_missing": credentials[identity.pk].status == "missing",
-                "active": [job | {"look": of_job(job)} for job in active.get(identity.pk, [])],
-            }
-            for identity in found
-        ]
-        rows.sort(key=lambda row: (not row["chosen"], not row["identity"].is_active))  # type: ignore[attr-defined]
-        context = {
-            "rows": rows,
-            "chosen_count": sum(bool(row["chosen"]) for row in rows),
-            "back_url": self.url("changelist"),
-        }
+        context = to_pick_from(request) | {"back_url": self.url("changelist")}
         return self.page(request, template, context, title=title)
-
-    def _change_schedule(self, request: HttpRequest, identity_id: int) -> Callable[[], str]:
-        actor, reason = actor_of(request), reason_in(request)
-        wanted = request.POST.get("change", "")
-        change = partial(schedule_operations.set_schedule, identity_id=identity_id, actor=actor, reason=reason)
-        if wanted == "general":
-            return partial(schedule_operations.clear_schedule, identity_id=identity_id, actor=actor, reason=reason)
-        if wanted in {"on", "off"}:
-            return partial(change, enabled=wanted == "on")
-        given = request.POST.get("every_minutes", "").strip()
-        minutes = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
-        if not schedule_operations.MIN_MINUTES <= minutes <= schedule_operations.MAX_MINUTES:
-            raise Refused(
-                f"The interval must be a whole number of minutes from {schedule_operations.MIN_MINUTES} to "
-                f"{schedule_operations.MAX_MINUTES:,} (a week).",
-                code="invalid_interval",
-            )
-        return partial(change, every_minutes=minutes, enabled=True)
 
 
 def _named(identity_ids: Sequence[int]) -> str:

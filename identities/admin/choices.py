@@ -1,0 +1,47 @@
+"""The identities that people choose from: in filters, and in the forms that start something."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from identities import queries, status
+from identities.admin.starting import ids_in
+from identities.models import Identity
+from jobs.admin.looks import of_job
+from opsconsole import names
+from opsconsole.redaction import redact_name
+
+
+def identity_choices() -> list[tuple[int, str]]:
+    """Return the ids and names of the identities, by name; two of the same name are told apart by their provider."""
+    rows = list(
+        Identity.objects.order_by("display_name", "pk").values_list("pk", "display_name", "provider_id")[
+            : queries.MAX_IDENTITIES
+        ]
+    )
+    shown = [name for _, name, _ in rows]
+    return [(pk, f"{name} ({redact_name(provider)})" if shown.count(name) > 1 else name) for pk, name, provider in rows]
+
+
+names.register_identities(identity_choices)
+
+
+def to_pick_from(request: HttpRequest) -> dict[str, Any]:
+    """Return all identities with what runs for each; those that the address names come first, and are ticked."""
+    found = queries.identities()
+    chosen = ids_in(request.GET.getlist("identity"))
+    everybody = "all" in request.GET
+    ids = [identity.pk for identity in found]
+    credentials = queries.credential_states(ids)
+    active = status.active_jobs(ids)
+    rows: list[dict[str, Any]] = [
+        {
+            "identity": identity,
+            "chosen": identity.is_active and (everybody or identity.pk in chosen),
+            "credential_missing": credentials[identity.pk].status == "missing",
+            "active": [job | {"look": of_job(job)} for job in active.get(identity.pk, [])],
+        }
+        for identity in found
+    ]
+    rows.sort(key=lambda row: (not row["chosen"], not row["identity"].is_active))
+    return {"rows": rows, "chosen_count": sum(bool(row["chosen"]) for row in rows)}
