@@ -59,8 +59,11 @@ BACKFILL = "ingest.backfill_conversations"
 
 
 def sweep() -> None:
-    """Do what a sweeper does in a tick, but for asking the workers, once every lease has run out."""
-    let_run_out("publication_lease_until", "check_at", "next_attempt_at", "late_check_at", "lease_until")
+    """Do what a sweeper does in a tick, but for asking the workers, once all that it waits for is due.
+
+    Leases of running attempts are left alone: only a test knows which worker is dead.
+    """
+    let_run_out("publication_lease_until", "check_at", "next_attempt_at", "late_check_at")
     for step in (
         sweeper.expire_leases,
         sweeper.redispatch_due,
@@ -309,6 +312,7 @@ def test_own_work_that_a_killed_worker_had_reserved_is_sent_again(
     wait_until(lambda: traces.began("a") and not messages(QUEUE), timeout=20)
     worker.kill()
     traces.let_go("a")
+    let_run_out("lease_until")
     sweep()
     world.own_worker()
     wait_until(has_become(DONE, reserved), timeout=20)
@@ -390,6 +394,7 @@ def test_an_own_task_whose_process_dies_takes_effect_once_for_each_claim(
     wait_until(lambda: "WorkerLostError" in worker.output, timeout=20)
     worker.kill()
     assert (only_job().status, only_job().attempts) == (RUNNING, 1)
+    let_run_out("lease_until")
     sweep()
     sweep()
     world.own_worker()
