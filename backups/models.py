@@ -3,9 +3,23 @@
 from django.db import models
 
 from opsconsole.fields import AnyJSONField, UTCDateTimeField
-from opsconsole.schema.core_table import ONLY_SHOWN, CoreTable, Values
+from opsconsole.schema.core_table import CoreTable, Lack, Values, Writes
 
-_TRIGGERS = Values(known=dict.fromkeys(("manual", "scheduled"), ONLY_SHOWN))
+DATABASE = "database"
+ATTACHMENTS = "attachments"
+KINDS = (DATABASE, ATTACHMENTS)
+
+RUNNING = "running"
+SUCCEEDED = "succeeded"
+FAILED = "failed"
+PASSED = "passed"
+COULD_NOT_VERIFY = "could_not_verify"
+
+MANUAL = "manual"
+SCHEDULED = "scheduled"
+
+_NO_BACKUP = Lack(consequence="Backups that have it can't be recorded, so they are not made.", severity="error")
+_NO_TEST = Lack(consequence="Restore tests that have it can't be recorded, so they are not made.", severity="error")
 
 
 class BackupRun(models.Model):
@@ -27,10 +41,48 @@ class BackupRun(models.Model):
     core_table = CoreTable(
         needed_for="backups",
         values={
-            "kind": Values(known=dict.fromkeys(("database", "attachments"), ONLY_SHOWN)),
-            "status": Values(known=dict.fromkeys(("running", "succeeded", "failed"), ONLY_SHOWN)),
-            "trigger": _TRIGGERS,
+            "kind": Values(known=dict.fromkeys(KINDS, _NO_BACKUP)),
+            "status": Values(known=dict.fromkeys((RUNNING, SUCCEEDED, FAILED), _NO_BACKUP)),
+            "trigger": Values(known=dict.fromkeys((MANUAL, SCHEDULED), _NO_BACKUP)),
         },
+        writes=Writes(
+            inserted=(
+                "kind",
+                "status",
+                "trigger",
+                "job_id",
+                "started_at",
+                "completed_at",
+                "storage_key",
+                "size_bytes",
+                "sha256",
+                "manifest_json",
+                "error",
+                "removed_at",
+            ),
+            updated=(
+                "status",
+                "completed_at",
+                "storage_key",
+                "size_bytes",
+                "sha256",
+                "manifest_json",
+                "error",
+                "removed_at",
+            ),
+            nulled=(
+                "job_id",
+                "completed_at",
+                "storage_key",
+                "size_bytes",
+                "sha256",
+                "manifest_json",
+                "error",
+                "removed_at",
+            ),
+            lengths={"kind": 11, "status": 9, "trigger": 9, "error": 5_000, "storage_key": 80},
+            at_stake="backups can't be made",
+        ),
     )
 
     class Meta:
@@ -38,6 +90,7 @@ class BackupRun(models.Model):
         db_table = "backup_runs"
         verbose_name = "backup"
         default_permissions = ("view",)
+        permissions = [("start_backuprun", "Can start backups")]
 
     def __str__(self) -> str:
         return f"{self.kind} backup {self.pk}"
@@ -60,15 +113,41 @@ class RestoreTest(models.Model):
     core_table = CoreTable(
         needed_for="restore tests",
         values={
-            "status": Values(known=dict.fromkeys(("running", "passed", "failed", "could_not_verify"), ONLY_SHOWN)),
-            "trigger": _TRIGGERS,
+            "status": Values(known=dict.fromkeys((RUNNING, PASSED, FAILED, COULD_NOT_VERIFY), _NO_TEST)),
+            "trigger": Values(known=dict.fromkeys((MANUAL, SCHEDULED), _NO_TEST)),
         },
+        writes=Writes(
+            inserted=(
+                "backup_run_id",
+                "status",
+                "trigger",
+                "job_id",
+                "started_at",
+                "completed_at",
+                "checks_json",
+                "attachments_sampled",
+                "attachments_verified",
+                "error",
+            ),
+            updated=(
+                "status",
+                "completed_at",
+                "checks_json",
+                "attachments_sampled",
+                "attachments_verified",
+                "error",
+            ),
+            nulled=("job_id", "completed_at", "checks_json", "error"),
+            lengths={"status": 16, "trigger": 9, "error": 5_000},
+            at_stake="restore tests can't be made",
+        ),
     )
 
     class Meta:
         managed = False
         db_table = "restore_tests"
         default_permissions = ("view",)
+        permissions = [("start_restoretest", "Can start restore tests")]
 
     def __str__(self) -> str:
         return f"Restore test {self.pk}"

@@ -23,6 +23,9 @@ SYNC_INBOX_FAST = "ingest.sync_inbox_fast"
 REDOWNLOAD_ATTACHMENTS = "ingest.redownload_attachments"
 SEND_MESSAGE = "message.send_manual"
 HOUSEKEEPING = "opsconsole.housekeeping"
+DATABASE_BACKUP = "opsconsole.database_backup"
+ATTACHMENTS_SNAPSHOT = "opsconsole.attachments_snapshot"
+RESTORE_TEST = "opsconsole.restore_test"
 # The core's own backups.
 CORE_DATABASE_BACKUP = "maintenance.mysql_dump_local"
 CORE_ATTACHMENTS_SNAPSHOT = "maintenance.attachments_snapshot_local"
@@ -157,6 +160,23 @@ _SHIPPED: tuple[JobType, ...] = (
         arguments=(),
         in_core=False,
         max_attempts=1,
+    ),
+    *(
+        JobType(
+            name=name,
+            label=label,
+            task=name,
+            queue="opsconsole.maintenance",
+            arguments=arguments,
+            in_core=False,
+            max_attempts=2,
+            time_limit_seconds=12 * 60 * 60,
+        )
+        for name, label, arguments in (
+            (DATABASE_BACKUP, "Database backup", ()),
+            (ATTACHMENTS_SNAPSHOT, "Attachments snapshot", ()),
+            (RESTORE_TEST, "Restore test", ("backup_run_id", "all_files")),
+        )
     ),
     # The name that older rows have.
     replace(_SEND, name="send_manual"),

@@ -29,6 +29,8 @@ OPERATE_PERMISSIONS = (
     "identities.sync_identity",
     "identities.backfill_identity",
     "identities.schedule_identity",
+    "backups.start_backuprun",
+    "backups.start_restoretest",
     # To run schedules now, to switch them on and off, to pause and resume all. What they start, and when, is edited
     # only by those who may also add some, which no group may by itself: any Celery task could be started.
     "django_celery_beat.change_periodictask",

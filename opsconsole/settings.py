@@ -131,6 +131,28 @@ SYNC_FAILING_AFTER_INTERVALS = env.float("OPS_SYNC_FAILING_AFTER_INTERVALS", def
 SYNC_FAILING_AFTER_FAILURES = env.int("OPS_SYNC_FAILING_AFTER_FAILURES", default=2)
 SYNC_LONG_AFTER_SECONDS = env.float("OPS_SYNC_LONG_AFTER", default=900.0)
 
+# --- backups ------------------------------------------------------------------------------------------------------
+
+# Where backups are kept; without it there are none.
+BACKUP_DIR = env.str("OPS_BACKUP_DIR", default="")
+# What the core has downloaded; without it only the database is backed up.
+ATTACHMENTS_DIR = env.str("OPS_ATTACHMENTS_DIR", default="")
+# A role that may read everything, and one that may create databases, on the server where backups are tried out.
+BACKUP_DATABASE_URL = env.str("BACKUP_DATABASE_URL", default="")
+RESTORE_DATABASE_URL = env.str("RESTORE_DATABASE_URL", default="")
+# The folder of pg_dump and pg_restore; without it they are looked for.
+PG_BIN_DIR = env.str("OPS_PG_BIN_DIR", default="")
+# A backup's file is deleted once there are more than so many newer ones of its kind, and it is older than so many days.
+BACKUP_KEEP = env.int("OPS_BACKUP_KEEP", default=7)
+BACKUP_KEEP_DAYS = env.float("OPS_BACKUP_KEEP_DAYS", default=14.0)
+# Hours after which the last backup is too old, and days after which the last restore test is.
+BACKUP_MAX_AGE_HOURS = env.float("OPS_BACKUP_MAX_AGE_HOURS", default=26.0)
+RESTORE_TEST_MAX_AGE_DAYS = env.float("OPS_RESTORE_TEST_MAX_AGE_DAYS", default=8.0)
+# Percent of the disk in use from which on it counts as nearly full.
+BACKUP_DISK_FULL_PERCENT = env.float("OPS_BACKUP_DISK_FULL_PERCENT", default=90.0)
+# How many attachments a restore test compares, others each time.
+ATTACHMENTS_SAMPLE = env.int("OPS_ATTACHMENTS_SAMPLE", default=50)
+
 # Where a process is to kill itself, for proving that it loses nothing there; see opsconsole/failpoints.py.
 FAILPOINT = env.str("OPS_FAILPOINT", default="")
 

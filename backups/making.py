@@ -1,0 +1,105 @@
+"""Making a backup: its lock, its row, its file, and what of the older ones goes. Called by tasks and commands."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from backups import attachments, database, locks, queries, retention, runs
+from backups.errors import BackupFailed
+from backups.folder import BackupFolder, Written
+from backups.models import ATTACHMENTS, DATABASE, BackupRun
+from backups.operations import NO_ATTACHMENTS, NOT_CONFIGURED
+from backups.reporting import Reporter
+
+
+def make_database_backup(reporter: Reporter, *, job_id: int | None) -> dict[str, Any]:
+    """Dump the console's database into the backups folder.
+
+    Args:
+        reporter: is told how far it is, in bytes.
+        job_id: the job that it is done for, if any.
+
+    Returns:
+        What the job keeps: the backup's id, size in bytes, checksum, rows and tables.
+
+    Raises:
+        Busy: another one is running.
+        BackupFailed: it can't be done as things are.
+        BackupInterrupted: it broke off; a second attempt may succeed.
+    """
+    with locks.held(DATABASE) as lock:
+        run = runs.begin_backup(DATABASE, job_id=job_id)
+        with runs.failures_recorded(run):
+            folder = _usable_folder(DATABASE)
+            began = time.monotonic()
+            with folder.writing(DATABASE, datetime.now(UTC), run.pk) as part:
+                manifest = database.dump(part, reporter, expected_bytes=queries.last_size(DATABASE))
+                lock.check()
+            written = _finished(part.written)
+            runs.succeed(run, written, manifest)
+        retention.apply(folder, DATABASE)
+    tables = manifest["tables"]
+    return _result(run, written, began) | {
+        "tables": len(tables),
+        "rows": sum(table["rows"] for table in tables.values()),
+    }
+
+
+def make_attachments_snapshot(reporter: Reporter, *, job_id: int | None) -> dict[str, Any]:
+    """Archive the attachments folder into the backups folder.
+
+    Args:
+        reporter: is told how far it is, in files.
+        job_id: the job that it is done for, if any.
+
+    Returns:
+        What the job keeps: the backup's id, size in bytes, checksum, files, and how many were left out.
+
+    Raises:
+        Busy: another one is running.
+        BackupFailed: it can't be done as things are.
+        BackupInterrupted: it broke off; a second attempt may succeed.
+    """
+    with locks.held(ATTACHMENTS) as lock:
+        run = runs.begin_backup(ATTACHMENTS, job_id=job_id)
+        with runs.failures_recorded(run):
+            if not settings.ATTACHMENTS_DIR:
+                raise BackupFailed(NO_ATTACHMENTS, code="not_configured")
+            folder = _usable_folder(ATTACHMENTS)
+            began = time.monotonic()
+            with folder.writing(ATTACHMENTS, datetime.now(UTC), run.pk) as part:
+                manifest = attachments.write_snapshot(Path(settings.ATTACHMENTS_DIR), part, reporter)
+                lock.check()
+            written = _finished(part.written)
+            runs.succeed(run, written, manifest)
+        retention.apply(folder, ATTACHMENTS)
+    return _result(run, written, began) | {
+        "files": manifest["files"],
+        "left_out": manifest["skipped_count"],
+    }
+
+
+def _usable_folder(kind: str) -> BackupFolder:
+    folder = BackupFolder.configured()
+    if folder is None:
+        raise BackupFailed(NOT_CONFIGURED, code="not_configured")
+    folder.check(last_size_bytes=queries.last_size(kind))
+    folder.remove_parts(kind)
+    return folder
+
+
+def _finished(written: Written | None) -> Written:
+    assert written is not None
+    return written
+
+
+def _result(run: BackupRun, written: Written, began: float) -> dict[str, Any]:
+    return {
+        "backup_run_id": run.pk,
+        "size_bytes": written.size_bytes,
+        "sha256": written.sha256,
+        "seconds": round(time.monotonic() - began, 1),
+    }
