@@ -28,14 +28,14 @@ class Check:
 
     Attributes:
         name: one of TITLES.
-        passed: whether what was found is what was expected.
+        passed: whether what was found is what was expected; None where that could not be looked at.
         expected: a text or a number; what it should be.
         actual: a text or a number; what it is.
-        error: a sentence where it did not pass.
+        error: a sentence where it did not pass, or why it could not be looked at.
     """
 
     name: str
-    passed: bool
+    passed: bool | None
     expected: str | float | None = None
     actual: str | float | None = None
     error: str | None = None

@@ -1,11 +1,147 @@
-"""Dump of the database."""
+"""The database's dump: pg_dump reads a snapshot, and the manifest is computed under the same one beside it."""
 
-from typing import Any
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Any, Final
 
+import psycopg
+
+from backups import child, contents, programs, servers
+from backups.child import Child
+from backups.errors import BackupFailed, BackupInterrupted
 from backups.folder import Part
 from backups.reporting import Reporter
+from backups.servers import Server
+
+FORMAT: Final = 1
+
+_CHUNK_BYTES: Final = 1 << 20
+# How long pg_dump waits for a table that somebody alters; whoever comes after it waits as long.
+_LOCK_WAIT: Final = "60s"
 
 
 def dump(part: Part, reporter: Reporter, *, expected_bytes: int | None) -> dict[str, Any]:
-    """Dump the database."""
-    raise NotImplementedError
+    """Dump the database into a file, and return its manifest.
+
+    Args:
+        part: the file.
+        reporter: is told how many bytes are written.
+        expected_bytes: how many there will be, as far as that can be told.
+
+    Raises:
+        BackupFailed: it can't be done as things are.
+        BackupInterrupted: it broke off.
+    """
+    server = Server.source()
+    began = time.monotonic()
+    with server.connected() as own:
+        found = programs.find(own.info.server_version)
+        own.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        own.read_only = True
+        about = _about(own)
+        reporter.on_stop(own.cancel)
+        compression = programs.compression(found, own.info.server_version)
+        command = [
+            found.dump,
+            "--format=custom",
+            # Before version 16 it takes a level only, and gzip is what it has.
+            *([f"--compress={compression}"] if compression != "gzip" else []),
+            f"--snapshot={about.pop('snapshot')}",
+            f"--lock-wait-timeout={_LOCK_WAIT}",
+            "--no-password",
+        ]
+        with child.running(command, server.environment(), reporter, output=True) as pg_dump:
+            manifest = _ManifestThread(own, pg_dump)
+            manifest.start()
+            try:
+                _pump(pg_dump, part, reporter, expected_bytes)
+                reporter.check()
+                if not manifest.failed:
+                    _check_ending(pg_dump)
+            except BaseException:
+                pg_dump.kill()
+                own.cancel()
+                raise
+            finally:
+                manifest.join()
+            reporter.check()
+            read = manifest.result()
+            _check_ending(pg_dump)
+    return {
+        "format": FORMAT,
+        **about,
+        "pg_dump_version": found.version,
+        "compression": compression,
+        "seconds": round(time.monotonic() - began, 1),
+        **read.as_json(),
+    }
+
+
+class _ManifestThread(threading.Thread):
+    """Reads what the database holds while pg_dump reads it too."""
+
+    def __init__(self, own: psycopg.Connection[Any], pg_dump: Child) -> None:
+        super().__init__(name="manifest", daemon=True)
+        self._own = own
+        self._pg_dump = pg_dump
+        self._read: contents.Contents | None = None
+        self._problem: Exception | None = None
+
+    def run(self) -> None:
+        """Read it; where that fails, what pg_dump does is in vain."""
+        try:
+            with servers.problems():
+                self._read = contents.read(self._own, lambda done, total: None)
+        except Exception as error:  # noqa: BLE001 -- raised by whoever waits for it
+            self._problem = error
+            self._pg_dump.kill()
+
+    @property
+    def failed(self) -> bool:
+        """Whether there will be none."""
+        return self._problem is not None
+
+    def result(self) -> contents.Contents:
+        """Return what was read, or raise what kept it from being read."""
+        if self._problem is not None:
+            raise self._problem
+        assert self._read is not None
+        return self._read
+
+
+def _about(own: psycopg.Connection[Any]) -> dict[str, Any]:
+    row = own.execute(
+        "SELECT pg_export_snapshot(), current_setting('server_version'), pg_encoding_to_char(encoding), datcollate,"
+        " pg_database_size(oid) FROM pg_database WHERE datname = current_database()"
+    ).fetchone()
+    assert row is not None
+    snapshot, version, encoding, collation, size = row
+    return {
+        "snapshot": snapshot,
+        "snapshot_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "server_version": version,
+        "encoding": encoding,
+        "collation": collation,
+        "database_bytes": size,
+    }
+
+
+def _pump(pg_dump: Child, part: Part, reporter: Reporter, expected_bytes: int | None) -> None:
+    assert pg_dump.process.stdout is not None
+    while data := pg_dump.process.stdout.read(_CHUNK_BYTES):
+        part.write(data)
+        # More than what was expected is no share of it.
+        total = expected_bytes if expected_bytes and part.size_bytes < expected_bytes else None
+        reporter.progress(part.size_bytes, total, "bytes")
+    pg_dump.process.wait()
+
+
+def _check_ending(pg_dump: Child) -> None:
+    code = pg_dump.process.returncode
+    if code == 0:
+        return
+    sentence = f"pg_dump {pg_dump.ending}: {pg_dump.last_words}"
+    if "permission denied" in sentence:
+        raise BackupFailed(sentence, code="no_privilege")
+    raise BackupInterrupted(sentence, code="pg_dump_failed")

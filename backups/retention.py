@@ -58,4 +58,4 @@ def apply(folder: BackupFolder, kind: str) -> int:
 
 def _count() -> int:
     # The last good one stays, whatever the setting says.
-    return max(1, settings.BACKUP_KEEP)
+    return max(1, int(settings.BACKUP_KEEP))

@@ -34,6 +34,8 @@ STOPPED: Final = "It was cancelled, or its worker was told to stop."
 
 def trigger_of(job_id: int | None) -> str:
     """Return whether a job was made by a schedule or by hand; without a job, by hand."""
+    if job_id is None:
+        return MANUAL
     first = Dispatch.objects.filter(job_id=job_id).order_by("pk").values_list("via", flat=True).first()
     return SCHEDULED if first == "beat" else MANUAL
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from backups import attachments, locks, queries, restore, runs
 from backups.checks import Check
-from backups.errors import BackupFailed, BackupInterrupted, RestoreTestFailed
+from backups.errors import BackupFailed, RestoreTestFailed
 from backups.folder import BackupFolder
 from backups.models import COULD_NOT_VERIFY, DATABASE, FAILED, PASSED, SUCCEEDED, BackupRun, RestoreTest
 from backups.operations import NOT_CONFIGURED
@@ -67,22 +67,20 @@ class _Trial:
             # What was found before it broke off is kept.
             self._conclude(COULD_NOT_VERIFY, error.message)
             raise
-        failed = [check for check in self._checks if not check.passed]
+        failed = [check for check in self._checks if check.passed is False]
         if problem is None and failed:
-            problem = RestoreTestFailed(
-                f"{len(failed)} of {len(self._checks)} checks failed: {failed[0].error}", code="restore_test_failed"
-            )
+            problem = RestoreTestFailed(f"{len(failed)} of {len(self._checks)} checks failed: {failed[0].error}")
         if problem is not None:
             self._conclude(FAILED, problem.message)
             raise problem
-        if not self._checks:
+        if not any(check.passed for check in self._checks):
             raise BackupFailed("Nothing was checked.", code="nothing_checked")
         self._conclude(PASSED, None)
         return {
             "restore_test_id": self._test.pk,
             "backup_run_id": self._run.pk,
             "verdict": PASSED,
-            "checks_passed": len(self._checks),
+            "checks_passed": sum(check.passed is True for check in self._checks),
         }
 
     def _check(self) -> None:
@@ -92,7 +90,7 @@ class _Trial:
         began = time.monotonic()
         with restore.verified_archive(folder, self._run, self._reporter) as (archive, check):
             self._checks.append(check)
-            if not check.passed:
+            if archive is None or not check.passed:
                 return
             manifest = self._run.manifest_json
             if not isinstance(manifest, dict) or "format" not in manifest:
@@ -113,9 +111,9 @@ class _Trial:
                 )
                 self._checks += found_checks
                 self._checks.append(
-                    Check(name="restore_seconds", passed=True, actual=round(time.monotonic() - began, 1))
+                    Check(name="restore_seconds", passed=None, actual=round(time.monotonic() - began, 1))
                 )
-        self._checks.append(Check(name="backup_age_seconds", passed=True, actual=_age(self._run.completed_at)))
+        self._checks.append(Check(name="backup_age_seconds", passed=None, actual=_age(self._run.completed_at)))
 
     def _conclude(self, status: str, error: str | None) -> None:
         runs.conclude(
@@ -136,7 +134,7 @@ def _run_of(backup_run_id: Any) -> BackupRun:
         wanted: int | None = newest[0].pk
     else:
         wanted = row_id(backup_run_id)
-    run = BackupRun.objects.filter(pk=wanted).first()
+    run = None if wanted is None else BackupRun.objects.filter(pk=wanted).first()
     if run is None:
         raise BackupFailed(f"There is no backup {backup_run_id}.", code="backup_not_found")
     if run.status != SUCCEEDED or run.removed_at is not None or not run.storage_key:
@@ -146,6 +144,3 @@ def _run_of(backup_run_id: Any) -> BackupRun:
 
 def _age(completed_at: datetime | None) -> int | None:
     return None if completed_at is None else max(0, int((timezone.now() - completed_at).total_seconds()))
-
-
-__all__ = ["BackupInterrupted", "run_restore_test"]

@@ -1,0 +1,175 @@
+"""What a database holds, in numbers that can be compared: the manifest of a dump, and what a restore of it must have.
+
+A table's content is the sum of its rows' hashes, so the order of the rows has no say in it; each row is hashed as the
+text that PostgreSQL writes it as, under settings that are pinned (backups/servers.py).
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+
+# Ours and the core's, the newest of which says how old the data is; by id, which has an index.
+_NEWEST: Final = (("jobs", "created_at"), ("audit_log", "ts"), ("messages", "created_at"))
+
+_OF_USERS: Final = "n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'"
+# What belongs to an extension comes with the extension.
+_NOT_OF_EXTENSIONS: Final = (
+    "NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid"
+    " AND e.deptype = 'e')"
+)
+
+Tell = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What a database holds.
+
+    Attributes:
+        tables: rows and hash by `schema.table`; the hash is a number as a text.
+        views: names of materialized views, which are made anew by a restore.
+        constraints: kind and validity by `schema.table.constraint`, such as `f valid`.
+        sequences: the last value, and the highest value of the column that it is for, by `schema.sequence`.
+        extensions: versions by name.
+        large_objects: how many there are.
+        newest_row_at: when the newest row that says so was made, ISO 8601 UTC.
+    """
+
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    views: list[str] = field(default_factory=list)
+    constraints: dict[str, str] = field(default_factory=dict)
+    sequences: dict[str, dict[str, int | None]] = field(default_factory=dict)
+    extensions: dict[str, str] = field(default_factory=dict)
+    large_objects: int = 0
+    newest_row_at: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as the manifest keeps it."""
+        return asdict(self)
+
+
+def read(own: psycopg.Connection[Any], tell: Tell) -> Contents:
+    """Read what a database holds, in the connection's transaction.
+
+    Args:
+        own: a connection as `Server.connected` makes it.
+        tell: called after each table with how many are done and how many there are; may raise to stop.
+
+    Raises:
+        psycopg.Error: the server ended it, or the role may not read something.
+    """
+    names = _tables(own)
+    tables = {}
+    for number, (schema, name) in enumerate(names, start=1):
+        tables[f"{schema}.{name}"] = _table(own, schema, name)
+        tell(number, len(names))
+    return Contents(
+        tables=tables,
+        views=_views(own),
+        constraints=_constraints(own),
+        sequences=_sequences(own),
+        extensions=dict(own.execute("SELECT extname, extversion FROM pg_extension ORDER BY 1").fetchall()),
+        large_objects=_number(own.execute("SELECT count(*) FROM pg_largeobject_metadata")),
+        newest_row_at=_newest(own),
+    )
+
+
+def _tables(own: psycopg.Connection[Any]) -> list[tuple[str, str]]:
+    return own.execute(
+        f"""
+        SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND {_OF_USERS} AND {_NOT_OF_EXTENSIONS}
+         ORDER BY pg_relation_size(c.oid) DESC, 1, 2
+        """
+    ).fetchall()
+
+
+def _table(own: psycopg.Connection[Any], schema: str, name: str) -> dict[str, Any]:
+    # A name for the row that no column has; `ONLY`, since what inherits from it is counted by itself.
+    statement = sql.SQL(
+        'SELECT count(*), coalesce(sum(hashtextextended(opsconsole_row_::text COLLATE "C", 0)), 0)::text'
+        " FROM ONLY {} AS opsconsole_row_"
+    ).format(sql.Identifier(schema, name))
+    row = own.execute(statement).fetchone()
+    assert row is not None
+    return {"rows": row[0], "hash": row[1]}
+
+
+def _views(own: psycopg.Connection[Any]) -> list[str]:
+    rows = own.execute(
+        f"""
+        SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relkind IN ('v', 'm') AND {_OF_USERS} AND {_NOT_OF_EXTENSIONS} ORDER BY 1
+        """
+    )
+    return [name for (name,) in rows]
+
+
+def _constraints(own: psycopg.Connection[Any]) -> dict[str, str]:
+    # Since PostgreSQL 18 NOT NULL is one too, under names that a restore may choose anew.
+    rows = own.execute(
+        f"""
+        SELECT n.nspname || '.' || c.relname || '.' || k.conname,
+               k.contype::text || CASE WHEN k.convalidated THEN ' valid' ELSE ' not valid' END
+          FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE k.contype <> 'n' AND {_OF_USERS} AND {_NOT_OF_EXTENSIONS} ORDER BY 1
+        """
+    )
+    return dict(rows.fetchall())
+
+
+def _sequences(own: psycopg.Connection[Any]) -> dict[str, dict[str, int | None]]:
+    rows = own.execute(
+        f"""
+        SELECT n.nspname, c.relname, tn.nspname, t.relname, a.attname, s.seqincrement > 0
+          FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+          LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')
+               AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
+          LEFT JOIN pg_class t ON t.oid = d.refobjid LEFT JOIN pg_namespace tn ON tn.oid = t.relnamespace
+          LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
+         WHERE {_OF_USERS} AND {_NOT_OF_EXTENSIONS} ORDER BY 1, 2
+        """
+    ).fetchall()
+    found: dict[str, dict[str, int | None]] = {}
+    for schema, name, table_schema, table, column, ascending in rows:
+        last = own.execute(
+            sql.SQL("SELECT CASE WHEN is_called THEN last_value END FROM {}").format(sql.Identifier(schema, name))
+        ).fetchone()
+        highest = None
+        if table is not None and ascending:
+            highest = own.execute(
+                sql.SQL("SELECT max({})::bigint FROM {}").format(
+                    sql.Identifier(column), sql.Identifier(table_schema, table)
+                )
+            ).fetchone()
+        found[f"{schema}.{name}"] = {"last": last and last[0], "highest": highest and highest[0]}
+    return found
+
+
+def _newest(own: psycopg.Connection[Any]) -> str | None:
+    newest = []
+    for table, column in _NEWEST:
+        schemas = own.execute(
+            f"""
+            SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = %s AND NOT a.attisdropped
+              JOIN pg_attribute i ON i.attrelid = c.oid AND i.attname = 'id' AND NOT i.attisdropped
+             WHERE c.relkind = 'r' AND c.relname = %s AND {_OF_USERS}
+            """,
+            [column, table],
+        ).fetchall()
+        for (schema,) in schemas:
+            statement = sql.SQL(
+                'SELECT to_char({}::timestamp, \'YYYY-MM-DD"T"HH24:MI:SS"Z"\') FROM {} ORDER BY id DESC LIMIT 1'
+            ).format(sql.Identifier(column), sql.Identifier(schema, table))
+            row = own.execute(statement).fetchone()
+            newest += [row[0]] if row and row[0] else []
+    return max(newest, default=None)
+
+
+def _number(rows: psycopg.Cursor[Any]) -> int:
+    row = rows.fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,98 @@
+"""Databases that exist for the time of one restore test.
+
+Their names carry a mark of the console's own database, so that two consoles on one server leave each other's alone.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import structlog
+from django.db import connection
+from psycopg import sql
+
+from backups.servers import Server
+from opsconsole.errors import OpsError
+
+logger = structlog.get_logger(__name__)
+
+PREFIX: Final = "opsconsole_restore_"
+
+
+@contextmanager
+def database(number: int, *, encoding: str) -> Iterator[Server]:
+    """Make an empty database, and drop it at the end, whoever is connected to it by then.
+
+    Args:
+        number: of the restore test.
+        encoding: of what will be restored into it.
+
+    Raises:
+        BackupFailed: the role may not create databases, or there is no room.
+        BackupInterrupted: the server does not answer.
+    """
+    server = Server.trial()
+    name = f"{PREFIX}{_mark()}_{number}"
+    _drop(server, name)
+    try:
+        with server.connected(autocommit=True) as own:
+            own.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING {} LOCALE 'C'").format(
+                    sql.Identifier(name), sql.Literal(encoding)
+                )
+            )
+        yield server.sibling(name)
+    finally:
+        try:
+            _drop(server, name)
+        except OpsError as error:
+            # The sweeper does it, once nobody holds the lock.
+            logger.warning("scratch.not_dropped", database=name, error=error.message)
+
+
+def leftovers() -> list[str]:
+    """Return the scratch databases of this console; only for whoever holds the lock of restore tests.
+
+    Raises:
+        BackupFailed, BackupInterrupted: the server can't be asked.
+    """
+    server = Server.trial()
+    with server.connected(autocommit=True) as own:
+        rows = own.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [f"{PREFIX}{_mark()}_"])
+        return [name for (name,) in rows if re.fullmatch(rf"{PREFIX}{_mark()}_\d+", name)]
+
+
+def drop(name: str) -> None:
+    """Drop a scratch database that was left over.
+
+    Raises:
+        BackupFailed, BackupInterrupted: the server can't do it now.
+    """
+    if not name.startswith(f"{PREFIX}{_mark()}_"):
+        raise ValueError(f"{name} is no scratch database of this console.")
+    _drop(Server.trial(), name)
+
+
+def size_bytes(scratch: Server) -> int:
+    """Return how large a scratch database is by now."""
+    with Server.trial().connected(autocommit=True) as own:
+        row = own.execute("SELECT pg_database_size(%s)", [scratch.database]).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _drop(server: Server, name: str) -> None:
+    with server.connected(autocommit=True) as own:
+        own.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _mark() -> str:
+    """Return eight hex digits that tell the console's own database from all others."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_database(), oid, (SELECT system_identifier FROM pg_control_system())"
+            " FROM pg_database WHERE datname = current_database()"
+        )
+        known = cursor.fetchone()
+    return hashlib.sha256(repr(known).encode()).hexdigest()[:8]
