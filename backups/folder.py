@@ -72,8 +72,11 @@ class Part:
         Raises:
             BackupFailed, BackupInterrupted: it can't be written, for want of space for example.
         """
+        rest = memoryview(data)
         with _writable():
-            self._file.write(data)
+            while rest:
+                # What is almost full takes a part and says so; only the next write fails.
+                rest = rest[self._file.write(rest) :]
         self._hash.update(data)
         self.size_bytes += len(data)
         return len(data)
