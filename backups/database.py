@@ -112,17 +112,23 @@ class _ManifestThread(threading.Thread):
 
 def _about(own: psycopg.Connection[Any]) -> dict[str, Any]:
     row = own.execute(
-        "SELECT pg_export_snapshot(), current_setting('server_version'), pg_encoding_to_char(encoding), datcollate,"
-        " pg_database_size(oid) FROM pg_database WHERE datname = current_database()"
+        "SELECT pg_export_snapshot(), current_setting('server_version'), pg_encoding_to_char(encoding), to_jsonb(d),"
+        " pg_database_size(oid) FROM pg_database d WHERE datname = current_database()"
     ).fetchone()
     assert row is not None
-    snapshot, version, encoding, collation, size = row
+    snapshot, version, encoding, known, size = row
     return {
         "snapshot": snapshot,
         "snapshot_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "server_version": version,
         "encoding": encoding,
-        "collation": collation,
+        # Some of the columns came with later versions, or under another name.
+        "locale": {
+            "provider": known.get("datlocprovider") or "c",
+            "collate": known["datcollate"],
+            "ctype": known["datctype"],
+            "locale": known.get("datlocale") or known.get("daticulocale"),
+        },
         "database_bytes": size,
     }
 

@@ -107,7 +107,8 @@ def try_out(archive: BinaryIO, manifest: dict[str, Any], test_id: int, reporter:
         BackupFailed: it can't be tried out as things are.
         BackupInterrupted: it broke off.
     """
-    with scratch.database(test_id, encoding=str(manifest["encoding"])) as server:
+    encoding, locale = str(manifest["encoding"]), manifest["locale"]
+    with scratch.database(test_id, encoding=encoding, locale=locale) as server:
         began = time.monotonic()
         error = _restore(archive, manifest, server, reporter)
         yield Check(

@@ -5,29 +5,33 @@ Their names carry a mark of the console's own database, so that two consoles on 
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
+import psycopg
 import structlog
 from django.db import connection
 from psycopg import sql
 
-from backups.servers import Server
+from backups.servers import Server, line_of
 from opsconsole.errors import OpsError
 
 logger = structlog.get_logger(__name__)
 
 PREFIX: Final = "opsconsole_restore_"
+# libc's needs no more words, and PostgreSQL before 15 knows no other.
+_PROVIDERS: Final = {"i": ("icu", "ICU_LOCALE"), "b": ("builtin", "BUILTIN_LOCALE")}
 
 
 @contextmanager
-def database(number: int, *, encoding: str) -> Iterator[Server]:
+def database(number: int, *, encoding: str, locale: Mapping[str, Any]) -> Iterator[Server]:
     """Make an empty database, and drop it at the end, whoever is connected to it by then.
 
     Args:
         number: of the restore test.
         encoding: of what will be restored into it.
+        locale: of what will be restored into it, as the manifest has it; where the server lacks it, C is taken.
 
     Raises:
         BackupFailed: the role may not create databases, or there is no room.
@@ -38,11 +42,7 @@ def database(number: int, *, encoding: str) -> Iterator[Server]:
     _drop(server, name)
     try:
         with server.connected(autocommit=True) as own:
-            own.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING {} LOCALE 'C'").format(
-                    sql.Identifier(name), sql.Literal(encoding)
-                )
-            )
+            _create(own, name, encoding, locale)
         yield server.sibling(name)
     finally:
         try:
@@ -80,6 +80,32 @@ def size_bytes(scratch: Server) -> int:
     with Server.trial().connected(autocommit=True) as own:
         row = own.execute("SELECT pg_database_size(%s)", [scratch.database]).fetchone()
     return int(row[0]) if row else 0
+
+
+def _create(own: psycopg.Connection[Any], name: str, encoding: str, locale: Mapping[str, Any]) -> None:
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING {}").format(
+        sql.Identifier(name), sql.Literal(encoding)
+    )
+    try:
+        own.execute(create + _like(locale))
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.DiskFull, psycopg.OperationalError):
+        raise
+    except psycopg.Error as error:
+        logger.warning("scratch.other_locale", database=name, error=line_of(error))
+        own.execute(create + sql.SQL(" LC_COLLATE 'C' LC_CTYPE 'C'"))
+
+
+def _like(locale: Mapping[str, Any]) -> sql.Composable:
+    """Return the options of CREATE DATABASE for a locale: what a generated column or an index makes depends on it."""
+    options = [
+        sql.SQL(" LC_COLLATE {} LC_CTYPE {}").format(
+            sql.Literal(str(locale.get("collate"))), sql.Literal(str(locale.get("ctype")))
+        )
+    ]
+    if known := _PROVIDERS.get(str(locale.get("provider"))):
+        provider, option = known
+        options.append(sql.SQL(f" LOCALE_PROVIDER {provider} {option} ") + sql.Literal(str(locale.get("locale"))))
+    return sql.Composed(options)
 
 
 def _drop(server: Server, name: str) -> None:
