@@ -26,6 +26,7 @@ from backups.testing import run_restore_test
 from opsconsole.audit import Entity, record
 from opsconsole.errors import Busy
 from tests.backups.conftest import Watcher
+from tests.backups.programs import fake_programs
 from tests.cast import OPERATOR, make_conversation, make_identity, make_job, make_message
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -234,18 +235,6 @@ def test_a_backup_is_not_begun_without_room_for_it(
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=10_000_000))
 
     assert "a backup needs 47.7 MiB" in str(failure(watcher, folder).error)
-
-
-def fake_programs(folder: Path, script: str, *, version: str = "99.1") -> str:
-    """Make a pg_dump and a pg_restore that say they are of some version, and do something else."""
-    folder.mkdir()
-    for name in ("pg_dump", "pg_restore"):
-        path = folder / name
-        path.write_text(
-            f'#!/bin/sh\nif [ "$1" = --version ]; then echo "{name} (PostgreSQL) {version}"; exit; fi\n{script}\n'
-        )
-        path.chmod(0o755)
-    return str(folder)
 
 
 @pytest.mark.parametrize(
