@@ -1,0 +1,381 @@
+"""How backups are doing: the last ones, the next ones, how large, whether they restore; five queries."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+
+from backups import health, operations, recent
+from backups.backup_schedules import RESTORE_TEST, Coverage, coverages
+from backups.folder import LEAST_FREE_BYTES, ROOM, BackupFolder, FileState
+from backups.health import Facts, Health, KindFacts
+from backups.models import FAILED, KINDS, PASSED, RUNNING, SUCCEEDED, BackupRun, RestoreTest
+from jobs import catalog, progress
+from jobs.models import ACTIVE_STATUSES
+from jobs.queries import Row
+from jobs.schedules.queries import BeatState, Entry, beat_state, entries
+from opsconsole.redaction import redact_start
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Who asked for a backup or a restore test, and how far it is.
+
+    Attributes:
+        requested_by: the person; None where there is no job, or the ledger doesn't have it any more.
+        via: through which door.
+        run_id: the run that asked for it last.
+        progress: while its job runs, as answers show it.
+    """
+
+    requested_by: str | None = None
+    via: str | None = None
+    run_id: Any = None
+    progress: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """One point of the trend: a backup that succeeded, how large it is, and how long it took."""
+
+    id: int
+    completed_at: datetime
+    size_bytes: int | None
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class KindStatus:
+    """What is known of one kind of backup.
+
+    Attributes:
+        kind: database or attachments.
+        problem: why it can't be made here, in a sentence, or empty.
+        in_core: the core makes it.
+        running: the one that is being made.
+        last: the last one that ended, however it did.
+        last_good: the last one that succeeded and whose file was not removed.
+        file: whether that one's file is there; None where the console can't know.
+        verified_id: the newest backup that passed a restore test and whose file is kept.
+        running_test: the restore test that is under way.
+        last_test: the last one that ended, however it did.
+        last_passed_test: the last one that passed.
+        coverage: its schedules; None where they can't be read.
+        trend: the last ones that succeeded, oldest first, at most 30.
+    """
+
+    kind: str
+    problem: str
+    in_core: bool
+    running: BackupRun | None
+    last: BackupRun | None
+    last_good: BackupRun | None
+    file: FileState | None
+    verified_id: int | None
+    running_test: RestoreTest | None
+    last_test: RestoreTest | None
+    last_passed_test: RestoreTest | None
+    coverage: Coverage | None
+    trend: tuple[Size, ...]
+
+    @property
+    def configured(self) -> bool:
+        """Whether it can be made here."""
+        return not self.problem
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When beat is expected to start the next one."""
+        return self.coverage.next_at if self.coverage else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disk:
+    """The disk that holds the backups folder, in bytes."""
+
+    used_bytes: int
+    total_bytes: int
+
+    @property
+    def free_bytes(self) -> int:
+        """What is left."""
+        return self.total_bytes - self.used_bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupStatus:
+    """How backups are doing.
+
+    Attributes:
+        kinds: the database, then the attachments, also those that can't be made here.
+        test_coverage: the schedules of restore tests; None where they can't be read.
+        folder_unreachable: a folder is set, and this process can't see it.
+        disk: of the folder; None where there is none or it can't be seen.
+        asked: who asked, by job id.
+        beat: whether beat does its work; None where its tables can't be read.
+        health: how healthy backups are, and why.
+        as_of: the moment.
+    """
+
+    kinds: tuple[KindStatus, ...]
+    test_coverage: Coverage | None
+    folder_unreachable: bool
+    disk: Disk | None
+    asked: Mapping[int, Asked]
+    beat: BeatState | None
+    health: Health
+    as_of: datetime
+
+    @property
+    def configured(self) -> bool:
+        """Whether anything can be backed up here."""
+        return any(kind.configured for kind in self.kinds)
+
+    @property
+    def problem(self) -> str:
+        """Why nothing can be, in a sentence, or empty."""
+        return "" if self.configured else self.kinds[0].problem
+
+    @property
+    def last_test(self) -> RestoreTest | None:
+        """The last restore test that ended, of whatever kind."""
+        found = [(test.completed_at, test.pk, test) for kind in self.kinds if (test := kind.last_test)]
+        return max(found)[-1] if found else None
+
+    @property
+    def next_backup_at(self) -> datetime | None:
+        """When beat is expected to start the next backup of any kind."""
+        return min((kind.next_at for kind in self.kinds if kind.next_at), default=None)
+
+    @property
+    def next_restore_test_at(self) -> datetime | None:
+        """When beat is expected to start the next restore test."""
+        return self.test_coverage.next_at if self.test_coverage else None
+
+    def kind(self, name: str) -> KindStatus:
+        """Return what is known of one kind."""
+        return next(kind for kind in self.kinds if kind.kind == name)
+
+    def asked_for(self, row: BackupRun | RestoreTest) -> Asked:
+        """Return who asked for one of its backups or restore tests, and how far that is."""
+        return asked_for(row, self.asked)
+
+
+def current(*, now: datetime | None = None) -> BackupStatus:
+    """Return how backups are doing: four queries, one of them in a transaction of its own.
+
+    Args:
+        now: the moment as of which to judge; default now.
+    """
+    moment = now or timezone.now()
+    runs, tests = recent.last_backups(), recent.last_restore_tests()
+    found = _entries(moment)
+    covered = coverages(found) if found is not None else {}
+    folder = BackupFolder.configured()
+    kinds = tuple(
+        _kind_status(kind, runs[kind], tests[kind], coverage=covered.get(kind), folder=folder) for kind in KINDS
+    )
+    usage = folder.usage() if folder and _seen(folder) else None
+    disk = Disk(used_bytes=usage[0], total_bytes=usage[1]) if usage else None
+    beat = beat_state(found) if found is not None else None
+    unreachable = folder is not None and disk is None
+    facts = Facts(
+        not_configured=kinds[0].problem,
+        kinds=tuple(
+            _facts(status, runs[status.kind], tests[status.kind], now=moment) for status in kinds if status.configured
+        ),
+        disk_used_bytes=disk.used_bytes if disk else None,
+        disk_total_bytes=disk.total_bytes if disk else None,
+        folder_unreachable=unreachable,
+        beat_silent_since=beat.since if beat and beat.status == "silent" else None,
+    )
+    return BackupStatus(
+        kinds=kinds,
+        test_coverage=covered.get(RESTORE_TEST),
+        folder_unreachable=unreachable,
+        disk=disk,
+        asked=asked(_shown(kinds)),
+        beat=beat,
+        health=health.assess(facts, now=moment),
+        as_of=moment,
+    )
+
+
+def asked(rows: Sequence[BackupRun | RestoreTest]) -> dict[int, Asked]:
+    """Return who asked for backups and restore tests, by job id; one query, or none where none has a job."""
+    return {job_id: _asked(row) for job_id, row in recent.jobs_of(rows).items()}
+
+
+def asked_for(row: BackupRun | RestoreTest, known: Mapping[int, Asked]) -> Asked:
+    """Return who asked for one of them, from what `asked` has found."""
+    found = known.get(row.job_id, Asked()) if row.job_id is not None else Asked()
+    # The job may go on, or be tried again, after what its first attempt did has ended.
+    return (
+        found if row.status == RUNNING else Asked(requested_by=found.requested_by, via=found.via, run_id=found.run_id)
+    )
+
+
+def file_of(run: BackupRun, folder: BackupFolder | None) -> FileState | None:
+    """Return whether a backup's file is there; None where it has none, or the console can't know."""
+    if folder is None or run.status != SUCCEEDED or run.removed_at is not None or not run.storage_key:
+        return None
+    state = folder.state_of(run.storage_key)
+    # What the core has made lies where the core keeps it.
+    return None if state != "kept" and made_in_core(run.kind) else state
+
+
+def made_in_core(kind: str) -> bool:
+    """Say whether the core makes this kind of backup."""
+    name = operations.JOB_TYPES.get(kind)
+    job_type = catalog.find(name) if name else None
+    return job_type is not None and job_type.in_core
+
+
+def first_error(row: BackupRun | RestoreTest) -> str:
+    """Return the error of a backup or a restore test as it may be shown."""
+    return redact_start(row.error, recent.ERROR_LENGTH) if row.error else ""
+
+
+def _kind_status(
+    kind: str,
+    runs: Sequence[BackupRun],
+    tests: Sequence[RestoreTest],
+    *,
+    coverage: Coverage | None,
+    folder: BackupFolder | None,
+) -> KindStatus:
+    ended = [run for run in runs if run.status != RUNNING]
+    good = [run for run in ended if run.status == SUCCEEDED]
+    last_good = next((run for run in good if run.removed_at is None), None)
+    ended_tests = [test for test in tests if test.status != RUNNING and test.completed_at is not None]
+    verified = _verified(tests)
+    return KindStatus(
+        kind=kind,
+        problem=operations.why_not(kind),
+        in_core=made_in_core(kind),
+        running=next((run for run in runs if run.status == RUNNING), None),
+        last=ended[0] if ended else None,
+        last_good=last_good,
+        file=file_of(last_good, folder) if last_good else None,
+        verified_id=verified.pk if verified else None,
+        running_test=next((test for test in tests if test.status == RUNNING), None),
+        last_test=ended_tests[0] if ended_tests else None,
+        last_passed_test=next((test for test in ended_tests if test.status == PASSED), None),
+        coverage=coverage,
+        trend=tuple(_size(run) for run in reversed(good[: recent.TREND])),
+    )
+
+
+def _facts(status: KindStatus, runs: Sequence[BackupRun], tests: Sequence[RestoreTest], *, now: datetime) -> KindFacts:
+    good = [run for run in runs if run.status == SUCCEEDED]
+    last, last_good, last_test, coverage = status.last, status.last_good, status.last_test, status.coverage
+    verified = _verified(tests)
+    shown = coverage.shown if coverage else None
+    size = last_good.size_bytes if last_good else None
+    return KindFacts(
+        kind=status.kind,
+        in_core=status.in_core,
+        succeeded=bool(good),
+        last_good_at=last_good.completed_at if last_good else None,
+        file=status.file,
+        running=status.running is not None,
+        last_failed=last is not None and last.status == FAILED,
+        last_error=first_error(last) if last else "",
+        size_bytes=size,
+        earlier_sizes=_earlier_sizes(good, last_good),
+        needed_bytes=max(LEAST_FREE_BYTES, int((size or 0) * ROOM)),
+        test_status=last_test.status if last_test else None,
+        test_error=first_error(last_test) if last_test else "",
+        tested_id=last_test.backup_run_id if last_test else None,
+        test_running=status.running_test is not None,
+        passed_at=status.last_passed_test.completed_at if status.last_passed_test else None,
+        verified_at=verified.completed_at if verified else None,
+        verified_is_spared=verified is not None and _is_spared(verified, good, now=now),
+        scheduled=coverage.scheduled if coverage else None,
+        schedule_problem=shown.problem if shown else "",
+        missed_at=coverage.missed_at if coverage else None,
+    )
+
+
+def _earlier_sizes(good: Sequence[BackupRun], last: BackupRun | None) -> tuple[int, ...]:
+    if last is None:
+        return ()
+    return tuple(run.size_bytes for run in good[good.index(last) + 1 :] if run.size_bytes is not None)
+
+
+def _verified(tests: Sequence[RestoreTest]) -> BackupRun | None:
+    """Return the newest backup that passed a restore test and whose file is kept."""
+    found = [
+        (run.completed_at, run.pk, run)
+        for test in tests
+        if test.status == PASSED
+        and (run := test.backup_run).status == SUCCEEDED
+        and run.removed_at is None
+        and run.completed_at is not None
+    ]
+    return max(found)[-1] if found else None
+
+
+def _is_spared(verified: BackupRun, good: Sequence[BackupRun], *, now: datetime) -> bool:
+    """Say whether retention would remove a backup, had it not passed a restore test."""
+    if not verified.storage_key or verified.completed_at is None:
+        return False
+    kept = [run.pk for run in good if run.removed_at is None and run.storage_key]
+    too_old = verified.completed_at < now - timedelta(days=settings.BACKUP_KEEP_DAYS)
+    return too_old and verified.pk not in kept[: max(1, settings.BACKUP_KEEP)]
+
+
+def _size(run: BackupRun) -> Size:
+    assert run.completed_at is not None
+    seconds = max(0.0, (run.completed_at - run.started_at).total_seconds())
+    return Size(id=run.pk, completed_at=run.completed_at, size_bytes=run.size_bytes, seconds=round(seconds, 1))
+
+
+def _asked(row: Row) -> Asked:
+    return Asked(
+        requested_by=row["requested_by"],
+        via=row["via"],
+        run_id=row["run_id"],
+        progress=progress.as_json(row) if row["status"] in ACTIVE_STATUSES else None,
+    )
+
+
+def _shown(kinds: Sequence[KindStatus]) -> list[BackupRun | RestoreTest]:
+    return [
+        row
+        for kind in kinds
+        for row in (
+            kind.running,
+            kind.last,
+            kind.last_good,
+            kind.running_test,
+            kind.last_test,
+            kind.last_passed_test,
+        )
+        if row is not None
+    ]
+
+
+def _entries(now: datetime) -> list[Entry] | None:
+    """Return beat's periodic tasks, or None where its tables can't be read: the rest is known all the same."""
+    try:
+        with transaction.atomic():
+            return entries(now=now)
+    except DatabaseError:
+        logger.exception("backups.schedules_unread")
+        return None
+
+
+def _seen(folder: BackupFolder) -> bool:
+    try:
+        return Path(folder.path).is_dir()
+    except OSError:
+        return False
