@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Final, Literal
 
 from backups.backup_schedules import Scheduled
-from backups.folder import FileState
 from backups.models import DATABASE
 
 Status = Literal["ok", "warning", "critical", "unknown"]
@@ -80,7 +79,7 @@ class KindFacts:
     succeeded: bool = True
     last_good_at: datetime | None = None
     last_good_id: int | None = None
-    file: FileState | None = "kept"
+    file: Literal["kept", "missing", "unreachable", "removed"] | None = "kept"
     running: bool = False
     last_failed: bool = False
     last_error: str = ""

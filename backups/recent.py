@@ -3,7 +3,9 @@
 Errors are read up to a length, and every row only once: however many backups there are, each function takes one query.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from django.conf import settings
@@ -13,7 +15,7 @@ from django.db.models.functions import Left
 from backups.models import COULD_NOT_VERIFY, FAILED, KINDS, PASSED, RUNNING, SUCCEEDED, BackupRun, RestoreTest
 from jobs import queries as job_queries
 from jobs.queries import Row
-from opsconsole.redaction import CUT_MARGIN
+from opsconsole.redaction import CUT_MARGIN, redact_name, redact_start
 
 # So many backups of each kind show how sizes and durations go.
 TREND: Final = 30
@@ -21,6 +23,17 @@ ERROR_LENGTH: Final = 5_000
 # Of those that run there is one of each kind, and those whose process has died, until that is noticed.
 _RUNNING_SHOWN: Final = 10
 _MOST_KEPT: Final = 500
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+_LEFT_OUT_OF_TESTED: Final = ("backup_run__manifest_json", "backup_run__error")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tested:
+    """The last restore test of a backup that ended, and how."""
+
+    id: int
+    status: str
+    at: datetime | None
 
 
 def backups() -> QuerySet[BackupRun]:
@@ -30,11 +43,8 @@ def backups() -> QuerySet[BackupRun]:
 
 
 def restore_tests() -> QuerySet[RestoreTest]:
-    """Return restore tests with their backups, these without manifests, and the errors of both cut or left out."""
-    joined = RestoreTest.objects.select_related("backup_run")
-    cut: QuerySet[RestoreTest] = _with_error_cut(
-        joined.defer("error", "backup_run__manifest_json", "backup_run__error")
-    )
+    """Return restore tests, their errors cut."""
+    cut: QuerySet[RestoreTest] = _with_error_cut(RestoreTest.objects.defer("error"))
     return cut
 
 
@@ -70,7 +80,8 @@ def last_restore_tests() -> dict[str, list[RestoreTest]]:
     """
     parts = []
     for kind in KINDS:
-        mine = restore_tests().filter(backup_run__kind=kind)
+        joined = restore_tests().select_related("backup_run").defer("error", *_LEFT_OUT_OF_TESTED)
+        mine = joined.filter(backup_run__kind=kind)
         ended = mine.filter(completed_at__isnull=False).order_by("-completed_at", "-pk")
         passed = ended.filter(status=PASSED)
         parts += [
@@ -96,6 +107,18 @@ def jobs_of(rows: Iterable[BackupRun | RestoreTest]) -> dict[int, Row]:
     return {row["id"]: row for row in job_queries.by_id(ids, error_length=0)} if ids else {}
 
 
+def tests_of(backup_ids: Collection[int]) -> dict[int, Tested]:
+    """Return the last restore test of each of these backups that ended, by the backup's id; one query, or none."""
+    ended = RestoreTest.objects.filter(backup_run_id__in=backup_ids, completed_at__isnull=False)
+    newest = ended.order_by("backup_run_id", "-completed_at", "-pk").distinct("backup_run_id")
+    return {test.backup_run_id: _tested(test) for test in newest.only("backup_run_id", "status", "completed_at")}
+
+
+def shown_error(row: BackupRun | RestoreTest) -> str:
+    """Return the error of a row that was read here, as it may be shown."""
+    return redact_start(row.error, ERROR_LENGTH) if row.error else ""
+
+
 def with_errors(rows: Iterable[Any]) -> list[Any]:
     """Return rows of the above with the cut error as their error, so that nobody reads the whole one by asking."""
     found = list(rows)
@@ -116,5 +139,9 @@ def _distinct(rows: Iterable[Any]) -> list[Any]:
     return with_errors({row.pk: row for row in rows}.values())
 
 
-def _moment(row: BackupRun | RestoreTest) -> tuple[Any, int]:
-    return row.completed_at or row.started_at, row.pk
+def _tested(test: RestoreTest) -> Tested:
+    return Tested(id=test.pk, status=redact_name(test.status or ""), at=test.completed_at)
+
+
+def _moment(row: BackupRun | RestoreTest) -> tuple[datetime, int]:
+    return row.completed_at or row.started_at or _NEVER, row.pk

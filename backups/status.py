@@ -1,10 +1,9 @@
 """How backups are doing: the last ones, the next ones, how large, whether they restore; five queries."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import structlog
 from django.conf import settings
@@ -13,33 +12,13 @@ from django.utils import timezone
 
 from backups import health, operations, recent
 from backups.backup_schedules import RESTORE_TEST, Coverage, coverages
-from backups.folder import LEAST_FREE_BYTES, ROOM, BackupFolder, FileState
+from backups.details import Asked, Details, Kept, details_of, file_of, made_in_core
+from backups.folder import LEAST_FREE_BYTES, ROOM, BackupFolder
 from backups.health import Facts, Health, KindFacts
 from backups.models import FAILED, KINDS, PASSED, RUNNING, SUCCEEDED, BackupRun, RestoreTest
-from jobs import catalog, progress
-from jobs.models import ACTIVE_STATUSES
-from jobs.queries import Row
 from jobs.schedules.queries import BeatState, Entry, beat_state, entries
-from opsconsole.redaction import redact_start
 
 logger = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """Who asked for a backup or a restore test, and how far it is.
-
-    Attributes:
-        requested_by: the person; None where there is no job, or the ledger doesn't have it any more.
-        via: through which door.
-        run_id: the run that asked for it last.
-        progress: while its job runs, as answers show it.
-    """
-
-    requested_by: str | None = None
-    via: str | None = None
-    run_id: Any = None
-    progress: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +57,7 @@ class KindStatus:
     running: BackupRun | None
     last: BackupRun | None
     last_good: BackupRun | None
-    file: FileState | None
+    file: Kept | None
     verified_id: int | None
     running_test: RestoreTest | None
     last_test: RestoreTest | None
@@ -119,7 +98,7 @@ class BackupStatus:
         test_coverage: the schedules of restore tests; None where they can't be read.
         folder_unreachable: a folder is set, and this process can't see it.
         disk: of the folder; None where there is none or it can't be seen.
-        asked: who asked, by job id.
+        details: who asked for what is shown, how far it is, and whether it was tested.
         beat: whether beat does its work; None where its tables can't be read.
         health: how healthy backups are, and why.
         as_of: the moment.
@@ -129,7 +108,7 @@ class BackupStatus:
     test_coverage: Coverage | None
     folder_unreachable: bool
     disk: Disk | None
-    asked: Mapping[int, Asked]
+    details: Details
     beat: BeatState | None
     health: Health
     as_of: datetime
@@ -166,11 +145,11 @@ class BackupStatus:
 
     def asked_for(self, row: BackupRun | RestoreTest) -> Asked:
         """Return who asked for one of its backups or restore tests, and how far that is."""
-        return asked_for(row, self.asked)
+        return self.details.asked_for(row)
 
 
 def current(*, now: datetime | None = None) -> BackupStatus:
-    """Return how backups are doing: four queries, one of them in a transaction of its own.
+    """Return how backups are doing: five queries, one of them in a transaction of its own.
 
     Args:
         now: the moment as of which to judge; default now.
@@ -202,46 +181,11 @@ def current(*, now: datetime | None = None) -> BackupStatus:
         test_coverage=covered.get(RESTORE_TEST),
         folder_unreachable=unreachable,
         disk=disk,
-        asked=asked(_shown(kinds)),
+        details=details_of(_shown(kinds)),
         beat=beat,
         health=health.assess(facts, now=moment),
         as_of=moment,
     )
-
-
-def asked(rows: Sequence[BackupRun | RestoreTest]) -> dict[int, Asked]:
-    """Return who asked for backups and restore tests, by job id; one query, or none where none has a job."""
-    return {job_id: _asked(row) for job_id, row in recent.jobs_of(rows).items()}
-
-
-def asked_for(row: BackupRun | RestoreTest, known: Mapping[int, Asked]) -> Asked:
-    """Return who asked for one of them, from what `asked` has found."""
-    found = known.get(row.job_id, Asked()) if row.job_id is not None else Asked()
-    # The job may go on, or be tried again, after what its first attempt did has ended.
-    return (
-        found if row.status == RUNNING else Asked(requested_by=found.requested_by, via=found.via, run_id=found.run_id)
-    )
-
-
-def file_of(run: BackupRun, folder: BackupFolder | None) -> FileState | None:
-    """Return whether a backup's file is there; None where it has none, or the console can't know."""
-    if folder is None or run.status != SUCCEEDED or run.removed_at is not None or not run.storage_key:
-        return None
-    state = folder.state_of(run.storage_key)
-    # What the core has made lies where the core keeps it.
-    return None if state != "kept" and made_in_core(run.kind) else state
-
-
-def made_in_core(kind: str) -> bool:
-    """Say whether the core makes this kind of backup."""
-    name = operations.JOB_TYPES.get(kind)
-    job_type = catalog.find(name) if name else None
-    return job_type is not None and job_type.in_core
-
-
-def first_error(row: BackupRun | RestoreTest) -> str:
-    """Return the error of a backup or a restore test as it may be shown."""
-    return redact_start(row.error, recent.ERROR_LENGTH) if row.error else ""
 
 
 def _kind_status(
@@ -288,12 +232,12 @@ def _facts(status: KindStatus, runs: Sequence[BackupRun], tests: Sequence[Restor
         file=status.file,
         running=status.running is not None,
         last_failed=last is not None and last.status == FAILED,
-        last_error=first_error(last) if last else "",
+        last_error=recent.shown_error(last) if last else "",
         size_bytes=size,
         earlier_sizes=_earlier_sizes(good, last_good),
         needed_bytes=max(LEAST_FREE_BYTES, int((size or 0) * ROOM)),
         test_status=last_test.status if last_test else None,
-        test_error=first_error(last_test) if last_test else "",
+        test_error=recent.shown_error(last_test) if last_test else "",
         tested_id=last_test.backup_run_id if last_test else None,
         test_running=status.running_test is not None,
         passed_at=status.last_passed_test.completed_at if status.last_passed_test else None,
@@ -337,15 +281,6 @@ def _size(run: BackupRun) -> Size:
     assert run.completed_at is not None
     seconds = max(0.0, (run.completed_at - run.started_at).total_seconds())
     return Size(id=run.pk, completed_at=run.completed_at, size_bytes=run.size_bytes, seconds=round(seconds, 1))
-
-
-def _asked(row: Row) -> Asked:
-    return Asked(
-        requested_by=row["requested_by"],
-        via=row["via"],
-        run_id=row["run_id"],
-        progress=progress.as_json(row) if row["status"] in ACTIVE_STATUSES else None,
-    )
 
 
 def _shown(kinds: Sequence[KindStatus]) -> list[BackupRun | RestoreTest]:

@@ -1,10 +1,12 @@
 """The API's router: both spellings of a path are served, with and without a trailing slash."""
 
+from typing import Any
+
 from rest_framework.routers import APIRootView, DefaultRouter
 
 
 class OpsRootView(APIRootView):
-    """Operations console: jobs, runs, backfills, identities, conversations, schedules, audit log."""
+    """Operations console: jobs, runs, backfills, identities, conversations, schedules, backups, audit log."""
 
     permission_classes = ()
     name = "Operations"
@@ -23,3 +25,11 @@ class OpsRouter(DefaultRouter):
     def __init__(self) -> None:
         super().__init__()
         self.trailing_slash = "/?"
+
+    def get_api_root_view(self, api_urls: Any = None) -> Any:
+        """Name the first page of each resource: its list, or the action that its viewset names as `root_action`."""
+        names = {
+            prefix: f"{basename}-{getattr(viewset, 'root_action', 'list')}"
+            for prefix, viewset, basename in self.registry
+        }
+        return self.APIRootView.as_view(api_root_dict=names)

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
+from backups.api import BackupViewSet
 from identities.api import BackfillViewSet, ConversationViewSet, RedownloadViewSet
 from identities.api_syncs import IdentityViewSet, SyncStatusViewSet, SyncViewSet
 from jobs.api import JobViewSet, RunViewSet
@@ -21,6 +22,7 @@ router.register("identities", IdentityViewSet, basename="ops-identity")
 router.register("conversations", ConversationViewSet, basename="ops-conversation")
 router.register("sync", SyncStatusViewSet, basename="ops-sync")
 router.register("schedules", ScheduleViewSet, basename="ops-schedule")
+router.register("backup", BackupViewSet, basename="ops-backup")
 router.register("audit", AuditViewSet, basename="ops-audit")
 
 # Where the core's own front end starts syncs.

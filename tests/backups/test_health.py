@@ -161,8 +161,8 @@ def test_the_worst_comes_first_and_every_reason_says_of_which_kind_it_is() -> No
         (
             healthy(last_good_at=ago(49)),
             (
-                "The last database backup is older than 26 h: it was completed 2 d ago. Back up now, and see to it that "
-                "its schedule and the worker run."
+                "The last database backup is older than 26 h: it was completed 2 d ago. Back up now, and see to it "
+                "that its schedule and the worker run."
             ),
         ),
         (
@@ -173,30 +173,30 @@ def test_the_worst_comes_first_and_every_reason_says_of_which_kind_it_is() -> No
         (
             healthy(size_bytes=40 * MIB),
             (
-                "The last database backup has 40.0 MiB, half of what those before it had (98.5 MiB) or less. Look whether "
-                "the database has lost something; older backups still hold it."
+                "The last database backup has 40.0 MiB, half of what those before it had (98.5 MiB) or less. Look "
+                "whether the database has lost something; older backups still hold it."
             ),
         ),
         (
             healthy(test_status="failed", test_error="2 of 8 checks failed: messages has 3 rows and not 4."),
             (
-                "The last restore test of a database backup (7) failed: “2 of 8 checks failed: messages has 3 rows and not "
-                "4.”. Don't rely on this backup: make a new one and test that."
+                "The last restore test of a database backup (7) failed: “2 of 8 checks failed: messages has 3 rows "
+                "and not 4.”. Don't rely on this backup: make a new one and test that."
             ),
         ),
         (
             healthy(passed_at=ago(24 * 10)),
             (
-                "No database backup has passed a restore test for more than 8 d: the last one did 10 d ago. Test the last "
-                "one now."
+                "No database backup has passed a restore test for more than 8 d: the last one did 10 d ago. Test the "
+                "last one now."
             ),
         ),
         (healthy(test_status="could_not_verify", test_running=True), "A restore test is running now."),
         (
             healthy(kind="attachments", verified_at=ago(24 * 20), verified_is_spared=True),
             (
-                "The last attachments backup that passed a restore test is 20 d old and is kept only because no newer one "
-                "has passed one. Test a newer one."
+                "The last attachments backup that passed a restore test is 20 d old and is kept only because no "
+                "newer one has passed one. Test a newer one."
             ),
         ),
         (

@@ -1,0 +1,88 @@
+"""What the row of a backup or a restore test doesn't say: who asked for it, how far it is, its file, its last test."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from backups import operations, recent
+from backups.folder import BackupFolder, FileState
+from backups.models import RUNNING, SUCCEEDED, BackupRun, RestoreTest
+from backups.recent import Tested
+from jobs import catalog, progress
+from jobs.models import ACTIVE_STATUSES
+from jobs.queries import Row
+
+Kept = FileState | Literal["removed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Who asked for a backup or a restore test, and how far it is.
+
+    Attributes:
+        requested_by: the person; None where there is no job, or the ledger doesn't have it any more.
+        via: through which door.
+        run_id: the run that asked for it last.
+        progress: while its job runs, as answers show it.
+    """
+
+    requested_by: str | None = None
+    via: str | None = None
+    run_id: Any = None
+    progress: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Details:
+    """What is known of some backups and restore tests beside their rows."""
+
+    jobs: Mapping[int, Asked] = field(default_factory=dict)
+    tests: Mapping[int, Tested] = field(default_factory=dict)
+
+    def asked_for(self, row: BackupRun | RestoreTest) -> Asked:
+        """Return who asked for it, and how far it is."""
+        found = self.jobs.get(row.job_id) if row.job_id is not None else None
+        if found is None or row.status == RUNNING:
+            return found or Asked()
+        # Its job may be tried again once this has ended.
+        return Asked(requested_by=found.requested_by, via=found.via, run_id=found.run_id)
+
+    def tested(self, run: BackupRun) -> Tested | None:
+        """Return the last restore test of a backup that ended."""
+        return self.tests.get(run.pk)
+
+
+def details_of(rows: Iterable[BackupRun | RestoreTest]) -> Details:
+    """Return what is known of backups and restore tests beside their rows; two queries at most."""
+    known = list(rows)
+    return Details(
+        jobs={job_id: _asked(job) for job_id, job in recent.jobs_of(known).items()},
+        tests=recent.tests_of({row.pk for row in known if isinstance(row, BackupRun) and row.status == SUCCEEDED}),
+    )
+
+
+def file_of(run: BackupRun, folder: BackupFolder | None) -> Kept | None:
+    """Return what became of a backup's file; None where it never had one, or it is the core's."""
+    if run.removed_at is not None:
+        return "removed"
+    if run.status != SUCCEEDED or not run.storage_key:
+        return None
+    state: FileState = folder.state_of(run.storage_key) if folder else "unreachable"
+    # What the core has made lies where the core keeps it.
+    return None if state != "kept" and made_in_core(run.kind) else state
+
+
+def made_in_core(kind: str) -> bool:
+    """Say whether the core makes this kind of backup."""
+    name = operations.JOB_TYPES.get(kind)
+    job_type = catalog.find(name) if name else None
+    return job_type is not None and job_type.in_core
+
+
+def _asked(job: Row) -> Asked:
+    return Asked(
+        requested_by=job["requested_by"],
+        via=job["via"],
+        run_id=job["run_id"],
+        progress=progress.as_json(job) if job["status"] in ACTIVE_STATUSES else None,
+    )
