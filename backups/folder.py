@@ -195,6 +195,10 @@ class BackupFolder:
         removed = 0
         for path in (self.path / kind).glob(f"*{PART}"):
             removed += _unlink(path)
+            final = path.with_name(path.name.removesuffix(PART))
+            if not final.exists():
+                # The checksum is written before the file has its name.
+                _unlink(final.with_name(final.name + CHECKSUM))
         return removed
 
     def usage(self) -> tuple[int, int] | None:

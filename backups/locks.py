@@ -16,6 +16,8 @@ from backups.models import ATTACHMENTS, DATABASE
 from opsconsole.errors import Busy
 
 RESTORE_TEST: Final = "restore test"
+# Somebody who only looks whether it is free has it for a moment; who makes a backup has it for longer than this.
+PATIENCE_MS: Final = 3_000
 
 # Any number that no other application on this database uses, and one for each kind.
 _NAMESPACE: Final = 0x6F7073
@@ -24,6 +26,15 @@ _WORDS: Final = {
     DATABASE: "Another database backup",
     ATTACHMENTS: "Another attachments snapshot",
     RESTORE_TEST: "Another restore test",
+}
+_SESSION: Final = {
+    "idle_session_timeout": 0,
+    "statement_timeout": 0,
+    "lock_timeout": PATIENCE_MS,
+    # Or the server would go on for two hours to hold the lock of a machine that has lost its power.
+    "tcp_keepalives_idle": 30,
+    "tcp_keepalives_interval": 10,
+    "tcp_keepalives_count": 3,
 }
 
 
@@ -62,9 +73,12 @@ def held(kind: str) -> Iterator[Lock]:
     except psycopg.OperationalError as error:
         raise BackupInterrupted("The database does not answer.", code="no_database") from error
     with own:
-        row = own.execute("SELECT pg_try_advisory_lock(%s, %s)", [_NAMESPACE, _NUMBERS[kind]]).fetchone()
-        if row is None or not row[0]:
-            raise Busy(f"{_WORDS[kind]} is running; try again once it has ended.", code="already_running")
+        try:
+            own.execute("SELECT pg_advisory_lock(%s, %s)", [_NAMESPACE, _NUMBERS[kind]])
+        except psycopg.errors.LockNotAvailable as error:
+            raise Busy(f"{_WORDS[kind]} is running; try again once it has ended.", code="already_running") from error
+        except psycopg.OperationalError as error:
+            raise BackupInterrupted("The database does not answer.", code="no_database") from error
         yield Lock(own)
 
 
@@ -86,5 +100,5 @@ def _parameters() -> dict[str, Any]:
         "autocommit": True,
         "connect_timeout": 5,
         "keepalives_idle": 30,
-        "options": "-c idle_session_timeout=0 -c statement_timeout=0",
+        "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
     }

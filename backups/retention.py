@@ -5,9 +5,11 @@ from typing import Final
 
 import structlog
 from django.conf import settings
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from backups import origin
 from backups.folder import BackupFolder, BadStorageKey
 from backups.models import PASSED, RUNNING, SUCCEEDED, BackupRun, RestoreTest
 
@@ -15,20 +17,24 @@ logger = structlog.get_logger(__name__)
 
 # At one time; the next backup goes on.
 BATCH_SIZE: Final = 100
+# Longer than anybody keeps anything; no calendar goes back for ever.
+MOST_DAYS: Final = 36_500.0
 
 
 def removable(kind: str, *, now: datetime | None = None) -> list[BackupRun]:
-    """Return the backups of a kind whose files may go: newest first, at most BATCH_SIZE; three queries.
+    """Return the backups of a kind whose files may go: oldest first, at most BATCH_SIZE; four queries.
 
     Kept are the newest OPS_BACKUP_KEEP ones, those younger than OPS_BACKUP_KEEP_DAYS, the last one that passed a
-    restore test, the last good one, and what is being tested.
+    restore test, the last good one, what is being tested, and whatever the console has not written itself.
     """
-    kept = BackupRun.objects.defer("manifest_json").filter(kind=kind, status=SUCCEEDED, removed_at=None)
-    kept = kept.exclude(storage_key=None).order_by("-completed_at", "-pk")
-    limit = (now or timezone.now()) - timedelta(days=settings.BACKUP_KEEP_DAYS)
-    beyond = kept.filter(completed_at__lt=limit).exclude(pk__in=list(kept.values_list("pk", flat=True)[: _count()]))
-    spared = {verified(kind), *RestoreTest.objects.filter(status=RUNNING).values_list("backup_run_id", flat=True)}
-    return list(beyond.exclude(pk__in=[pk for pk in spared if pk is not None])[:BATCH_SIZE])
+    kept = BackupRun.objects.filter(kind=kind, status=SUCCEEDED, removed_at=None).exclude(completed_at=None)
+    kept = origin.written_here(kept)
+    newest = list(kept.order_by("-completed_at", "-pk").values_list("pk", flat=True)[: _count()])
+    spared = {*newest, *RestoreTest.objects.filter(status=RUNNING).values_list("backup_run_id", flat=True)}
+    if (last_verified := verified(kind)) is not None:
+        spared.add(last_verified)
+    beyond = kept.filter(completed_at__lt=(now or timezone.now()) - _age()).exclude(pk__in=spared)
+    return list(beyond.defer("manifest_json").order_by("completed_at", "pk")[:BATCH_SIZE])
 
 
 def verified(kind: str) -> int | None:
@@ -36,7 +42,8 @@ def verified(kind: str) -> int | None:
     tests = RestoreTest.objects.filter(
         status=PASSED, backup_run__kind=kind, backup_run__status=SUCCEEDED, backup_run__removed_at=None
     )
-    return tests.order_by("-backup_run__completed_at", "-pk").values_list("backup_run_id", flat=True).first()
+    newest = tests.order_by(F("backup_run__completed_at").desc(nulls_last=True), "-pk")
+    return newest.values_list("backup_run_id", flat=True).first()
 
 
 def apply(folder: BackupFolder, kind: str) -> int:
@@ -59,3 +66,7 @@ def apply(folder: BackupFolder, kind: str) -> int:
 def _count() -> int:
     # The last good one stays, whatever the setting says.
     return max(1, int(settings.BACKUP_KEEP))
+
+
+def _age() -> timedelta:
+    return timedelta(days=min(max(0.0, float(settings.BACKUP_KEEP_DAYS)), MOST_DAYS))

