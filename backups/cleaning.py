@@ -12,7 +12,7 @@ import structlog
 from django.db import ProgrammingError, connection, transaction
 from django.db.models.functions import Now
 
-from backups import locks
+from backups import locks, scratch
 from backups.folder import PART, BackupFolder
 from backups.models import COULD_NOT_VERIFY, FAILED, KINDS, RUNNING, BackupRun, RestoreTest
 
@@ -112,20 +112,12 @@ def _end_rows(kind: str) -> int:
 def _is_left(kind: str) -> bool:
     """Say whether there is something unfinished, somebody's who is at it or nobody's."""
     if kind == locks.RESTORE_TEST:
-        return bool(_scratch_databases())
+        return bool(scratch.leftovers())
     folder = BackupFolder.configured()
     return folder is not None and any(Path(folder.path, kind).glob(f"*{PART}"))
 
 
 def _drop_scratch_databases() -> None:
-    for name in _scratch_databases():
-        _drop_scratch(name)
+    for name in scratch.leftovers():
+        scratch.drop(name)
         logger.info("restore_test.scratch_dropped", database=name)
-
-
-def _scratch_databases() -> list[str]:
-    return []
-
-
-def _drop_scratch(name: str) -> None:
-    raise NotImplementedError

@@ -303,7 +303,10 @@ def _file_name(said: Any) -> str:
 
 def _storage_key(said: Any) -> str | None:
     """Return a file's path relative to the backups folder, or None where it lies elsewhere or nobody knows."""
-    if not isinstance(said, str) or not settings.BACKUP_DIR or "\0" in said or REDACTED in said:
+    if not isinstance(said, str) or not settings.BACKUP_DIR:
+        return None
+    if redact_text(said) != said or REDACTED in said:
+        # What is left of a path is no path.
         return None
     path, folder = PurePosixPath(posixpath.normpath(said)), PurePosixPath(posixpath.normpath(settings.BACKUP_DIR))
     if path == folder or not path.is_relative_to(folder):

@@ -25,9 +25,11 @@ from pathlib import Path
 
 from demo.archive_pages import Page, compose_pages, compose_recent
 from demo.cast import MEMBERS, Behaviour
+from demo.pictures import picture
 
 _FEWEST_PAGES = 20
 _MOST_PAGES = 80
+_LAST_WITH_PICTURE = 2_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,11 @@ class Archive:
         folder.mkdir(parents=True, exist_ok=True)
         start = begun or datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         self._begun = datetime.fromisoformat(_write_once(folder / "begun", start.isoformat()))
+
+    @property
+    def attachments(self) -> Path:
+        """The folder of what the core has downloaded."""
+        return self._folder / "attachments"
 
     def profile(self, provider_id: str, username: str) -> Profile:
         """Say how the provider treats an identity.
@@ -121,7 +128,7 @@ class Archive:
             return file.tell()
 
     def keep_attachment(self, message_id: int) -> bool:
-        """Note that the attachment of a message was downloaded.
+        """Download the attachment of a message: a picture, into the folder of the core's attachments.
 
         Args:
             message_id: The message's primary key.
@@ -129,13 +136,9 @@ class Archive:
         Returns:
             Whether it is new; False when it was there already.
         """
-        path = self._folder / "attachments" / str(message_id)
+        path = self.attachments / f"{message_id}.png"
         path.parent.mkdir(exist_ok=True)
-        try:
-            path.touch(exist_ok=False)
-        except FileExistsError:
-            return False
-        return True
+        return not path.exists() and _write_new(path, picture(message_id), draft_in=self._folder)
 
     def _identity_folder(self, provider_id: str, username: str) -> Path:
         folder = self._folder / _folder_name(provider_id) / _folder_name(username)
@@ -163,7 +166,7 @@ class Archive:
 
 
 def write_archive(folder: Path, *, begun: datetime | None = None) -> int:
-    """Make the archive of the demo's whole cast; what is there already is left alone.
+    """Make the archive of the demo's whole cast, and some attachments; what is there already is left alone.
 
     Args:
         folder: Where.
@@ -176,6 +179,9 @@ def write_archive(folder: Path, *, begun: datetime | None = None) -> int:
         OSError: The folder can't be written.
     """
     archive = Archive(folder, begun=begun)
+    # Of the first messages with one, as the core's worker finds them; it downloads those of later ones.
+    for message_id in (number for number in range(6, _LAST_WITH_PICTURE, 6) if number % 42):
+        archive.keep_attachment(message_id)
     return sum(archive.profile(each.provider_id, each.external_username).pages for each in MEMBERS)
 
 
@@ -200,15 +206,22 @@ def _write_json(path: Path, data: object) -> None:
 def _write_once(path: Path, text: str) -> str:
     """Write a small file unless another process was first, and return what it holds."""
     if not path.exists():
-        descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".draft-")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        try:
-            with suppress(FileExistsError):
-                os.link(draft, path)
-        finally:
-            Path(draft).unlink()
+        _write_new(path, text.encode(), draft_in=path.parent)
     return path.read_text("utf-8")
+
+
+def _write_new(path: Path, data: bytes, *, draft_in: Path) -> bool:
+    """Write a small file that appears whole, unless another process was first; say whether it is ours."""
+    descriptor, draft = tempfile.mkstemp(dir=draft_in, prefix=".draft-")
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+    try:
+        with suppress(FileExistsError):
+            os.link(draft, path)
+            return True
+    finally:
+        Path(draft).unlink()
+    return False
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -14,7 +14,7 @@ from devserver.core_tables import prepare_core_tables
 from devserver.data_folder import DataFolder
 from devserver.errors import StartError
 from devserver.own_server import OwnServer
-from devserver.postgres import Postgres
+from devserver.postgres import Postgres, find_programs
 from devserver.readiness import Readiness
 from devserver.redis import Redis
 from devserver.stamp import stamp
@@ -113,6 +113,8 @@ class Stack:
             "OPS_STATIC_ROOT": environment.get("OPS_STATIC_ROOT") or str(folder.path / "static"),
             "DEMO_ARCHIVE_DIR": environment.get("DEMO_ARCHIVE_DIR") or str(folder.path / "archive"),
         }
+        if choices.database_url is None:
+            self._set_up_backups(demo=demo)
         environment.pop("OPS_ADMIN_PASSWORD", None)
         current = stamp(PROJECT, environment)
         password, set_password = folder.admin_password(choices.admin_password)
@@ -124,7 +126,7 @@ class Stack:
         if tables.empty:
             self.supervisor.say("Loading the sample data; this is done once.")
             steps["sample"] = [sys.executable, "-m", "demo.sample_data", "--database-url", url]
-        if demo and not Path(environment["DEMO_ARCHIVE_DIR"]).exists():
+        if demo and not _attachments(environment).exists():
             steps["archive"] = [sys.executable, "-m", "demo.archive", "--folder", environment["DEMO_ARCHIVE_DIR"]]
         if self.supervisor.run_to_end(steps):
             self._prepared.write_text(current)
@@ -134,6 +136,17 @@ class Stack:
         for name in ("OPS_ADMIN_PASSWORD", "OPS_ADMIN_RESET"):
             environment.pop(name, None)  # nobody else needs it
         folder.keep_environment(environment)
+
+    def _set_up_backups(self, *, demo: bool) -> None:
+        """Have backups of our own database made beside it, unless whoever starts it wants them elsewhere."""
+        environment = self.environment
+        if "OPS_BACKUP_DIR" not in environment:
+            backups = self._folder.path / "backups"
+            backups.mkdir(mode=0o700, exist_ok=True)
+            environment["OPS_BACKUP_DIR"] = str(backups)
+        environment.setdefault("OPS_PG_BIN_DIR", str(find_programs() / "bin"))
+        if demo:
+            environment.setdefault("OPS_ATTACHMENTS_DIR", str(_attachments(environment)))
 
     def _is_prepared(self, current: str) -> bool:
         """Say whether Django has nothing to do, by the stamp of the last start."""
@@ -181,6 +194,11 @@ class Stack:
             if not server.running:
                 raise StartError(f"{server.name} ended by itself; its log is {server.log}.")
         return False
+
+
+def _attachments(environment: Mapping[str, str]) -> Path:
+    """Return where the stand-in for the core keeps what it downloads."""
+    return Path(environment["DEMO_ARCHIVE_DIR"]) / "attachments"
 
 
 def read_procfile(path: Path) -> dict[str, str]:

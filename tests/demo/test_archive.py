@@ -93,3 +93,22 @@ def test_an_attachment_is_new_only_once(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     assert archive.keep_attachment(6)
     assert not archive.keep_attachment(6)
+
+
+def test_an_attachment_is_a_picture_that_is_always_the_same(tmp_path: Path) -> None:
+    archives = [Archive(tmp_path / name) for name in ("one", "two")]
+    for archive in archives:
+        archive.keep_attachment(6)
+        archive.keep_attachment(12)
+    first, second = ([path.read_bytes() for path in sorted(each.attachments.iterdir())] for each in archives)
+    assert first == second
+    assert first[0] != first[1]
+    assert all(data.startswith(b"\x89PNG\r\n\x1a\n") and 1_000 < len(data) < 10_000 for data in first)
+    assert not list(archives[0].attachments.parent.glob(".draft-*"))
+
+
+def test_the_archive_begins_with_some_hundred_attachments(tmp_path: Path) -> None:
+    write_archive(tmp_path, begun=BEGUN)
+    found = sorted(Archive(tmp_path).attachments.iterdir())
+    assert 300 < len(found) < 500
+    assert not Archive(tmp_path).keep_attachment(6)

@@ -107,6 +107,12 @@ def test_from_an_empty_folder_to_ready_and_back_and_again(
     assert ask(database, "SELECT count(*) FROM opsconsole.auth_user WHERE is_superuser") == 1
     assert log_in(port, password)
     assert not log_in(port, "guess")
+    assert stat.S_IMODE((data_dir / "backups").stat().st_mode) == 0o700
+    assert len(list((data_dir / "archive" / "attachments").iterdir())) > 300
+    environment = (data_dir / "environment").read_text()
+    assert f"OPS_BACKUP_DIR={data_dir}/backups\n" in environment
+    assert f"OPS_ATTACHMENTS_DIR={data_dir}/archive/attachments\n" in environment
+    assert re.search(r"(?m)^OPS_PG_BIN_DIR=.*/bin$", environment)
 
     second = start_server(free_port())
     assert second.process.wait(timeout=20) == 1
@@ -158,6 +164,8 @@ def test_a_cores_database_and_broker_are_used_and_left_alone(
     # No stand-in: it would take the tasks of the real worker.
     assert not re.search(r"(?m)^core\b", server.output)
     assert not (data_dir / "archive").exists()
+    assert not (data_dir / "backups").exists()
+    assert "OPS_BACKUP_DIR" not in (data_dir / "environment").read_text()
     assert ask(core_database, "SELECT count(*) FROM identities") == 0
     tables = ask(core_database, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
     assert tables == len(TABLES)
