@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from backups import attachments, locks, queries, restore, runs
+from backups import attachment_archive, locks, queries, restore, runs
 from backups.checks import Check
 from backups.errors import BackupFailed, RestoreTestFailed
 from backups.folder import BackupFolder
@@ -102,7 +102,7 @@ class _Trial:
                 for found in restore.try_out(archive, manifest, self._test.pk, self._reporter):
                     self._checks.append(found)
             else:
-                found_checks, self._sampled, self._verified = attachments.compare(
+                found_checks, self._sampled, self._verified = attachment_archive.compare(
                     archive,
                     manifest,
                     sample=None if self._all_files else settings.ATTACHMENTS_SAMPLE,
