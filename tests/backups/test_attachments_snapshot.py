@@ -30,10 +30,9 @@ ODD_NAMES = [
 
 
 def write(path: Path | bytes, data: bytes = b"content") -> None:
-    name = os.fsencode(path)
-    os.makedirs(os.path.dirname(name), exist_ok=True)
-    with open(name, "wb") as file:
-        file.write(data)
+    path = Path(os.fsdecode(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
 
 
 def test_every_file_is_archived_below_one_folder_with_its_content(attachments: Path, watcher: Reporter) -> None:
@@ -70,12 +69,13 @@ def test_tar_and_sha256sum_make_of_it_what_was_archived(attachments: Path, tmp_p
     unpacked_to = tmp_path / "unpacked"
     unpacked_to.mkdir()
     subprocess.run(["tar", "--zstd", "-xf", tmp_path / "a.tar.zst", "-C", unpacked_to], check=True, capture_output=True)
-    checked = subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=unpacked_to, capture_output=True)
+    checked = subprocess.run(
+        ["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=unpacked_to, capture_output=True, check=False
+    )
     assert (checked.returncode, checked.stderr) == (0, b"")
     assert checked.stdout.count(b": OK\n") == manifest["files"] == len(ODD_NAMES) + 2
     assert subprocess.run(["diff", "-r", attachments, unpacked_to / "attachments"], check=False).returncode == 0
-    tested = subprocess.run(["zstd", "--test", "-v", tmp_path / "a.tar.zst"], capture_output=True, text=True)
-    assert tested.returncode == 0, tested.stderr
+    subprocess.run(["zstd", "--test", tmp_path / "a.tar.zst"], capture_output=True, check=True)
     listed = subprocess.run(["zstd", "-lv", tmp_path / "a.tar.zst"], capture_output=True, text=True, check=True)
     assert "XXH64" in listed.stdout
 
@@ -159,7 +159,7 @@ def test_folders_as_deep_as_paths_are_long_are_entered(attachments: Path, watche
         below = os.open("ab", os.O_RDONLY, dir_fd=folder)
         os.close(folder)
         folder = below
-    with open(os.open("deepest", os.O_WRONLY | os.O_CREAT, dir_fd=folder), "wb") as file:
+    with os.fdopen(os.open("deepest", os.O_WRONLY | os.O_CREAT, dir_fd=folder), "wb") as file:
         file.write(b"here")
     os.close(folder)
     archive, manifest = snapshot(attachments, watcher)
@@ -208,7 +208,7 @@ def test_of_what_is_left_out_a_hundred_are_named_and_all_are_counted(attachments
 
 
 def test_the_manifest_is_text_that_json_and_postgresql_take(attachments: Path, watcher: Reporter) -> None:
-    os.symlink(b"x", os.fsencode(attachments) + b"/\xff\x01" + b"\xe9" * 100)
+    (attachments / os.fsdecode(b"\xff\x01" + b"\xe9" * 100)).symlink_to("x")
     _archive, manifest = snapshot(attachments, watcher)
     assert manifest["skipped"][0]["path"].startswith("\\xff\x01\\xe9")
     assert json.loads(json.dumps(manifest).encode()) == manifest
