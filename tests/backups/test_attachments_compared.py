@@ -50,7 +50,9 @@ def test_a_flipped_bit_is_noticed_wherever_it_is(archived: tuple[bytes, dict[str
     for position in sorted(positions):
         damaged = bytearray(archive)
         damaged[position] ^= 1 << random.randrange(8)
-        if not failed(bytes(damaged), manifest, watcher, sample=random.choice([None, 1])):
+        problems = failed(bytes(damaged), manifest, watcher, sample=random.choice([None, 1]))
+        # In one byte the header says how much memory is needed; with a little more, all is read as it was written.
+        if not problems and (position != 5 or unpacked(bytes(damaged)) != unpacked(archive)):
             unnoticed.append(position)
     assert unnoticed == []
 
@@ -103,7 +105,8 @@ def test_another_backups_archive_does_not_pass(
 ) -> None:
     """Whole in itself, with as many files of the same names and sizes."""
     _archive, manifest = archived
-    (attachments / "03-").write_bytes(bytes((attachments / "03-").stat().st_size))
+    altered = next(path for path in sorted(attachments.iterdir())[1:] if path.stat().st_size == 513)
+    altered.write_bytes(bytes(513))
     other, _other = snapshot(attachments, watcher)
     problems = failed(other, manifest, watcher, sample=1)
     assert problems == {
@@ -209,7 +212,7 @@ def test_an_extended_header_that_claims_to_be_huge_is_refused_before_it_is_read(
 
 def test_an_archive_that_unpacks_to_gigabytes_stays_out_of_memory(watcher: Reporter) -> None:
     compressor = zstandard.ZstdCompressor(write_checksum=True).compressobj()
-    size = 3 * 2**30
+    size = 2**30
     pieces = [compressor.compress(member("attachments/bomb", size=size).tobuf(tarfile.PAX_FORMAT))]
     zeros = bytes(2**20)
     pieces += [compressor.compress(zeros) for _mebibyte in range(size // 2**20)]
