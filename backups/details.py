@@ -62,14 +62,13 @@ def details_of(rows: Iterable[BackupRun | RestoreTest]) -> Details:
 
 
 def file_of(run: BackupRun, folder: BackupFolder | None) -> Kept | None:
-    """Return what became of a backup's file; None where it never had one, or it is the core's."""
+    """Return what became of a backup's file; None where it never had one here, or it is the core's."""
     if run.removed_at is not None:
         return "removed"
     if run.status != SUCCEEDED or not run.storage_key:
         return None
     state: FileState = folder.state_of(run.storage_key) if folder else "unreachable"
-    # What the core has made lies where the core keeps it.
-    return None if state != "kept" and made_in_core(run.kind) else state
+    return None if state != "kept" and _is_the_cores(run) else state
 
 
 def made_in_core(kind: str) -> bool:
@@ -77,6 +76,15 @@ def made_in_core(kind: str) -> bool:
     name = operations.JOB_TYPES.get(kind)
     job_type = catalog.find(name) if name else None
     return job_type is not None and job_type.in_core
+
+
+def _is_the_cores(run: BackupRun) -> bool:
+    """Say whether a backup's file lies where the core keeps its own, under a name that the core has given it."""
+    key = run.storage_key or ""
+    # A name that leads out of the folder is nobody's: a file that can't be there.
+    if key.startswith("/") or ".." in key:
+        return False
+    return made_in_core(run.kind) or not key.startswith(f"{run.kind}/{run.kind}-")
 
 
 def _asked(job: Row) -> Asked:

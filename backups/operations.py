@@ -58,10 +58,11 @@ def trigger_backup(*, kind: Any = ALL, actor: Actor, reason: str = "") -> Submit
     request = {"kind": kind}
     try:
         kinds = _kinds(kind)
+        title = TITLES[kinds[0] if len(kinds) == 1 else ALL]
         with transaction.atomic():
             submitted = submit_run(
                 operation=BACKUP,
-                title=TITLES[kinds[0] if len(kinds) == 1 else ALL],
+                title=title,
                 requests=[JobRequest(job_type=JOB_TYPES[wanted], payload={}) for wanted in kinds],
                 actor=actor,
                 entity=Entity(type="backup"),
@@ -69,7 +70,7 @@ def trigger_backup(*, kind: Any = ALL, actor: Actor, reason: str = "") -> Submit
                 request=request,
             )
             # All of them joined what runs already: nothing is started, so no run is left behind.
-            _check_new(submitted, TITLES[kind])
+            _check_new(submitted, title)
     except OpsError as refusal:
         record_refusal(
             refusal, actor=actor, action=BACKUP, entity=Entity(type="backup"), reason=reason, request=request
@@ -90,21 +91,20 @@ def trigger_restore_test(
         reason: what the person gave as the reason.
 
     Raises:
+        Refused: what is named can be no backup.
         NotFound: there is no such backup.
-        Conflict: there is nothing to test: it did not succeed or its file was removed; or it is being tested already
-            (`job_id` is in its details).
+        Conflict: no backups folder is set; there is nothing to test: it did not succeed or its file was removed; or it
+            is being tested already (`job_id` is in its details).
     """
     request = {"backup_run_id": backup_run_id, "all_files": all_files}
     entity = Entity(type="backup", id=row_id(backup_run_id))
     try:
-        runs = [_testable(backup_run_id)] if backup_run_id is not None else queries.newest_testable()
-        if not runs:
-            raise Conflict("There is no backup to test yet; make one first.", code="no_backup")
+        tests = _tests(backup_run_id, all_files=all_files)
         with transaction.atomic():
             submitted = submit_run(
                 operation=TEST,
-                title=f"Test the restore of {' and '.join(f'{run.kind} backup {run.pk}' for run in runs)}",
-                requests=[JobRequest(job_type=catalog.RESTORE_TEST, payload=_payload(run, all_files)) for run in runs],
+                title=f"Test the restore of {' and '.join(tests)}",
+                requests=[JobRequest(job_type=catalog.RESTORE_TEST, payload=payload) for payload in tests.values()],
                 actor=actor,
                 entity=entity,
                 reason=reason,
@@ -130,6 +130,24 @@ def _kinds(kind: str) -> list[str]:
     return possible
 
 
+def _tests(backup_run_id: Any, *, all_files: bool) -> dict[str, dict[str, Any]]:
+    """Return what is to be tested, for people, and the payload of its job."""
+    job_type = catalog.find(catalog.RESTORE_TEST)
+    in_core = job_type is not None and job_type.in_core
+    if backup_run_id is not None:
+        runs = [_testable(backup_run_id)]
+    elif in_core:
+        # Which one is its newest, the core knows.
+        return {"the last backup": {}}
+    else:
+        runs = queries.newest_testable()
+    if not in_core and BackupFolder.configured() is None:
+        raise Conflict(NOT_CONFIGURED, code="not_configured")
+    if not runs:
+        raise Conflict("There is no backup to test yet; make one first.", code="no_backup")
+    return {f"{run.kind} backup {run.pk}": _payload(run, all_files) for run in runs}
+
+
 def _testable(backup_run_id: Any) -> BackupRun:
     if (wanted := row_id(backup_run_id)) is None:
         raise Refused("What is to be tested must be the id of a backup.", code="bad_arguments")
@@ -140,6 +158,8 @@ def _testable(backup_run_id: Any) -> BackupRun:
         raise Conflict(f"Backup {run.pk} did not succeed, so there is nothing to test.", code="not_testable")
     if run.removed_at is not None:
         raise Conflict(f"The file of backup {run.pk} was removed, so there is nothing to test.", code="not_testable")
+    if not run.storage_key:
+        raise Conflict(f"Backup {run.pk} has no file in the backups folder to be tested.", code="not_testable")
     return run
 
 

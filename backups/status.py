@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 import structlog
 from django.conf import settings
@@ -19,6 +20,9 @@ from backups.models import FAILED, KINDS, PASSED, RUNNING, SUCCEEDED, BackupRun,
 from jobs.schedules.queries import BeatState, Entry, beat_state, entries
 
 logger = structlog.get_logger(__name__)
+
+# No calendar goes back for ever.
+_MOST_DAYS: Final = 36_500.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,11 +274,16 @@ def _verified(tests: Sequence[RestoreTest]) -> BackupRun | None:
 
 def _is_spared(verified: BackupRun, good: Sequence[BackupRun], *, now: datetime) -> bool:
     """Say whether retention would remove a backup, had it not passed a restore test."""
-    if not verified.storage_key or verified.completed_at is None:
+    kept = [run.pk for run in good if run.removed_at is None and _written_here(run)]
+    if verified.completed_at is None or not _written_here(verified):
         return False
-    kept = [run.pk for run in good if run.removed_at is None and run.storage_key]
-    too_old = verified.completed_at < now - timedelta(days=settings.BACKUP_KEEP_DAYS)
-    return too_old and verified.pk not in kept[: max(1, settings.BACKUP_KEEP)]
+    limit = now - timedelta(days=min(settings.BACKUP_KEEP_DAYS, _MOST_DAYS))
+    return verified.completed_at < limit and verified.pk not in kept[: max(1, settings.BACKUP_KEEP)]
+
+
+def _written_here(run: BackupRun) -> bool:
+    # The console's own files have the number of their row at the end; retention leaves all others alone.
+    return f"-{run.pk}." in (run.storage_key or "")
 
 
 def _size(run: BackupRun) -> Size:

@@ -159,15 +159,23 @@ def result(rows: Sequence[Row]) -> dict[str, Any] | None:
     if current == PENDING:
         return None
     sums: dict[str, Any] = {}
+    ids: dict[str, list[int]] = {}
     errors: list[str] = []
     for row in rows:
         returned = redact(row["result"]) if isinstance(row["result"], dict) else {}
         for key, value in returned.items():
-            if isinstance(value, int) and not isinstance(value, bool):
+            if not isinstance(value, int) or isinstance(value, bool):
+                continue
+            if key.endswith("_id"):
+                # What a job has made or was about; no number of anything.
+                ids.setdefault(key, []).append(value)
+            else:
                 sums[key] = sums.get(key, 0) + value
         errors += error_list(returned)
         if returned.get("status") == "skipped" and returned.get("reason"):
             sums.setdefault("skipped_because", []).append(str(returned["reason"]))
+    for key, found in ids.items():
+        sums |= {key: found[0]} if len(found) == 1 else {f"{key}s": found}
     if any(row["job_type"] == catalog.REDOWNLOAD_ATTACHMENTS for row in rows):
         sums |= dict.fromkeys(_ATTACHMENT_NAMES.values(), 0)
     answer = {"status": current, **attachments_named(sums), "errors": errors[:ERRORS_SHOWN]}

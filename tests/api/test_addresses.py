@@ -26,6 +26,8 @@ GETS = (
     "/ops/identities/{identity}",
     "/ops/conversations",
     "/ops/audit",
+    "/ops/backup/status",
+    "/ops/backup/history",
 )
 POSTS = (
     "/ops/jobs/{job}/retry",

@@ -115,6 +115,14 @@ def stored(run: BackupRun, folder: BackupFolder) -> BackupRun:
     return run
 
 
+def make_own(**values: Any) -> BackupRun:
+    """Insert a backup whose file has the name that the console gives it: with the row's number."""
+    run = make_backup(**values)
+    run.storage_key = f"database/database-20260131T030000Z-{run.pk}.dump"
+    run.save(update_fields=["storage_key"])
+    return run
+
+
 def scheduled(task: str, kwargs: dict[str, Any] | None = None, **values: Any) -> None:
     make_schedule(task, kwargs or {}, **{"last_run_at": timezone.now() - timedelta(minutes=1), **values})
 
@@ -263,11 +271,11 @@ def test_a_backup_that_is_kept_only_because_it_was_tested_is_too_old(
 ) -> None:
     settings.BACKUP_KEEP = 2
     settings.BACKUP_KEEP_DAYS = 5.0
-    old = make_backup(age=timedelta(days=9))
+    old = make_own(age=timedelta(days=9))
     make_restore_test(old)
-    stored(make_backup(age=timedelta(hours=2)), folder)
+    make_own(age=timedelta(hours=2))
     assert "verified_is_old" not in codes(get(api))
-    make_backup(age=timedelta(hours=3))
+    make_own(age=timedelta(hours=3))
     answer = get(api)
     assert "verified_is_old" in codes(answer)
     assert answer["kinds"]["database"]["verified_backup_id"] == old.pk
@@ -499,7 +507,10 @@ def test_a_restore_test_in_the_history_holds_what_was_promised(api: APIClient, f
         ({"status": "failed", "storage_key": None}, None),
         ({"storage_key": "../../etc/passwd"}, "missing"),
         ({"storage_key": "/etc/passwd"}, "missing"),
-        ({"storage_key": "database/" + "x" * 500}, "missing"),
+        ({"storage_key": "database/database-" + "x" * 400}, "missing"),
+        ({"storage_key": "database/database-1.dump/../../../etc/passwd"}, "missing"),
+        # The core has named it.
+        ({"storage_key": "daily/dump.sql.gz"}, None),
     ],
 )
 def test_what_became_of_a_file_is_said_and_never_where_it_is(

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from tests.api.cast import insert_audit, insert_job, make_run
+from tests.backups.cast import make_backup, make_restore_test
 from tests.cast import make_conversation, make_identity
 
 READ = (
@@ -23,6 +24,8 @@ READ = (
     "/ops/identities/{identity}",
     "/ops/conversations",
     "/ops/audit",
+    "/ops/backup/status",
+    "/ops/backup/history",
 )
 POSTED = (
     "/ops/jobs/{job}/retry",
@@ -34,6 +37,8 @@ POSTED = (
     "/ops/backfill/messages",
     "/ops/redownload/attachments",
     "/ops/identities/{identity}/backfill",
+    "/ops/backup/trigger",
+    "/ops/backup/restore-test",
 )
 HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
@@ -45,6 +50,7 @@ def rows(db: None) -> dict[str, Any]:
     make_conversation(identity, "<b>carol</b>")
     job = insert_job(f'{{"identity_id": {identity.pk}, "n": "<b>x</b>"}}', last_error="<script>alert(1)</script>")
     insert_audit(request_json='{"reason": "<b>x</b>"}')
+    make_restore_test(make_backup(status="failed", error="<script>alert(1)</script>"), checks_json=["<b>x</b>"])
     return {"identity": identity.pk, "job": job, "run": make_run(job, title="<b>Backfill</b>").pk}
 
 
