@@ -97,7 +97,7 @@ print(json.dumps(answers | {"/admin/": Client().get("/admin/").status_code}))
 
 def test_the_root_lists_where_to_go_on(api: APIClient) -> None:
     root = api.get("/ops/").json()
-    assert set(root) == {"jobs", "runs", "identities", "conversations", "schedules", "audit"}
+    assert set(root) == {"jobs", "runs", "identities", "conversations", "schedules", "backup", "audit"}
     for url in root.values():
         assert api.get(url).status_code == 200
 
