@@ -67,7 +67,7 @@ def file_of(run: BackupRun, folder: BackupFolder | None) -> Kept | None:
         return "removed"
     if run.status != SUCCEEDED or not run.storage_key:
         return None
-    state: FileState = folder.state_of(run.storage_key) if folder else "unreachable"
+    state = _state(folder, run.storage_key)
     return None if state != "kept" and _is_the_cores(run) else state
 
 
@@ -76,6 +76,14 @@ def made_in_core(kind: str) -> bool:
     name = operations.JOB_TYPES.get(kind)
     job_type = catalog.find(name) if name else None
     return job_type is not None and job_type.in_core
+
+
+def _state(folder: BackupFolder | None, storage_key: str) -> FileState:
+    try:
+        return folder.state_of(storage_key) if folder else "unreachable"
+    except OSError:
+        # The folder itself can't be looked at: a part of its path is forbidden, say.
+        return "unreachable"
 
 
 def _is_the_cores(run: BackupRun) -> bool:

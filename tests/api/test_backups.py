@@ -253,6 +253,17 @@ def test_a_folder_that_cannot_be_seen_is_no_missing_file(api: APIClient, folder:
     assert "file_missing" not in codes(answer)
 
 
+@pytest.mark.parametrize("path", ["/" + "x" * 300, "/dev/null/backups", "/proc/1/fd/backups"])
+def test_a_folder_that_cannot_even_be_looked_at_breaks_nothing(api: APIClient, settings: Any, path: str) -> None:
+    settings.BACKUP_DIR = path
+    make_backup()
+    answer = get(api)
+    assert (answer["last_backup"]["database"]["file"], answer["disk"]) == ("unreachable", None)
+    assert "folder_unreachable" in codes(answer)
+    assert listed(api)[0]["file"] == "unreachable"
+    assert path not in str(answer)
+
+
 def test_sizes_and_times_are_read_from_the_rows(api: APIClient, folder: BackupFolder) -> None:
     for days in range(40, 0, -1):
         make_backup(age=timedelta(days=days), size_bytes=days * 1_000)
