@@ -15,12 +15,15 @@ from django.db.models.functions import Now
 from backups import locks, scratch
 from backups.folder import PART, BackupFolder
 from backups.models import COULD_NOT_VERIFY, FAILED, KINDS, RUNNING, BackupRun, RestoreTest
+from opsconsole.errors import OpsError
 
 logger = structlog.get_logger(__name__)
 
 LOOK_EVERY_SECONDS: Final = 5.0
 # What is left without a row is looked for less often: it takes space, and misleads nobody.
 LEFT_EVERY_SECONDS: Final = 60.0
+# A server that does not answer holds up the jobs that the sweeper has to hand over, so it is not asked often.
+UNREACHABLE_FOR_SECONDS: Final = 600.0
 
 BACKUP_LOST: Final = (
     "The process that made it is gone: its worker was killed, or its machine went down. Its job is tried again by "
@@ -35,29 +38,36 @@ _UNDEFINED_TABLE: Final = "42P01"
 
 
 class Cleaner:
-    """One sweeper process's state: when it last looked for what is left without a row."""
+    """One sweeper process's state: when it looks next for what is left of each kind."""
 
     def __init__(self) -> None:
-        self._looked_at = float("-inf")
+        self._next_look = dict.fromkeys(_LOCKS, float("-inf"))
 
     def look(self) -> int:
-        """End the rows of those that died and delete what they left; returns how many rows; one query if all is well.
-
-        Raises:
-            OpsError: the server with the scratch databases does not answer.
-        """
+        """End the rows of those that died and delete what they left; returns how many rows; one query in most cases."""
         running = _running()
-        every_kind = time.monotonic() - self._looked_at >= LEFT_EVERY_SECONDS
-        if every_kind:
-            self._looked_at = time.monotonic()
-        return sum(_clean(kind, kind in running) for kind in _LOCKS if every_kind or kind in running)
+        if running is None:
+            # The tables are missing; the check of the schema says so.
+            return 0
+        return sum(self._clean(kind, kind in running) for kind in _LOCKS)
+
+    def _clean(self, kind: str, running: bool) -> int:
+        ended = _end_lost(kind) if running else 0
+        if not ended and time.monotonic() < self._next_look[kind]:
+            return ended
+        pause = LEFT_EVERY_SECONDS
+        try:
+            _delete_left(kind)
+        except OpsError as error:
+            # The server with the scratch databases, or the role that works there.
+            pause = UNREACHABLE_FOR_SECONDS
+            logger.warning("backup.left_not_deleted", kind=kind, error=error.message)
+        self._next_look[kind] = time.monotonic() + pause
+        return ended
 
 
-def _clean(kind: str, running: bool) -> int:
-    """End the rows of a kind whose process is gone, and delete what is left of it, unless somebody is at it now."""
-    # Without a reason the lock isn't taken: whoever wants to begin just then has to wait for it.
-    if not running and not _is_left(kind):
-        return 0
+def _end_lost(kind: str) -> int:
+    """End the rows of a kind whose process is gone, unless somebody is at it now; returns how many."""
     with transaction.atomic():
         if not locks.is_free(kind):
             return 0
@@ -65,13 +75,14 @@ def _clean(kind: str, running: bool) -> int:
         ended = _end_rows(kind)
     if ended:
         logger.warning("backup.lost", kind=kind, rows=ended)
-    if ended or _is_left(kind):
-        _delete_left(kind)
     return ended
 
 
 def _delete_left(kind: str) -> None:
-    """Delete what is left, under the lock: in a transaction of its own, so that the rows are ended whatever happens."""
+    """Delete what is left of a kind, under its lock: in a transaction of its own, so that rows are ended regardless."""
+    # Where nothing is, the lock isn't taken: whoever wants to begin just then would have to wait for it.
+    if not _is_left(kind):
+        return
     with transaction.atomic():
         if not locks.is_free(kind):
             return
@@ -81,8 +92,8 @@ def _delete_left(kind: str) -> None:
             logger.info("backup.parts_removed", kind=kind, files=removed)
 
 
-def _running() -> set[str]:
-    """Return the kinds of which some row says that it runs; one query, none of them where the tables are missing."""
+def _running() -> set[str] | None:
+    """Return the kinds of which some row says that it runs, None where the tables are missing; one query."""
     try:
         with connection.cursor() as cursor:
             cursor.execute(
@@ -97,8 +108,7 @@ def _running() -> set[str]:
     except ProgrammingError as error:
         if getattr(error.__cause__, "sqlstate", None) != _UNDEFINED_TABLE:
             raise
-        # The check of the schema says so.
-        return set()
+        return None
 
 
 def _end_rows(kind: str) -> int:
@@ -112,7 +122,8 @@ def _end_rows(kind: str) -> int:
 def _is_left(kind: str) -> bool:
     """Say whether there is something unfinished, somebody's who is at it or nobody's."""
     if kind == locks.RESTORE_TEST:
-        return bool(scratch.leftovers())
+        # Where none was ever made, its server isn't asked.
+        return RestoreTest.objects.exists() and bool(scratch.leftovers())
     folder = BackupFolder.configured()
     return folder is not None and any(Path(folder.path, kind).glob(f"*{PART}"))
 

@@ -1,7 +1,7 @@
 """What is left of backups and restore tests whose process has died."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,10 +9,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from backups import cleaning, locks, runs
+from backups import cleaning, locks, runs, scratch
 from backups.cleaning import Cleaner
 from backups.folder import BackupFolder
 from backups.models import ATTACHMENTS, COULD_NOT_VERIFY, DATABASE, FAILED, KINDS, RUNNING, BackupRun, RestoreTest
+from devserver.postgres import Postgres
 from jobs import operations
 from opsconsole.audit import Entity
 from opsconsole.errors import Busy
@@ -140,6 +141,57 @@ def test_while_nothing_runs_one_query_is_made(folder: BackupFolder) -> None:
     with CaptureQueriesContext(connection) as queries:
         cleaner.look()
     assert len(queries) == 1
+
+
+@pytest.fixture
+def scratch_database(postgres: Postgres) -> Iterator[str]:
+    """A scratch database of this console's, left over."""
+    name = f"{scratch.PREFIX}{scratch._mark()}_77"
+    postgres.create_database(name)
+    yield name
+    postgres.drop_database(name)
+
+
+def test_scratch_databases_that_are_left_over_are_dropped_and_others_are_not(
+    scratch_database: str, postgres: Postgres
+) -> None:
+    other = f"{scratch.PREFIX}0123abcd_77"
+    postgres.create_database(other)
+    try:
+        make_restore_test(make_backup(), status=RUNNING, completed_at=None)
+        cleaner = Cleaner()
+        with locks.held(locks.RESTORE_TEST):
+            cleaner.look()
+            assert scratch.leftovers() == [scratch_database]
+        assert cleaner.look() == 1
+        assert scratch.leftovers() == []
+        assert not postgres.create_database(other), "it was another console's"
+    finally:
+        postgres.drop_database(other)
+
+
+def test_one_that_is_left_over_without_a_row_is_dropped_after_a_while(scratch_database: str) -> None:
+    make_restore_test(make_backup())
+    Cleaner().look()
+    assert scratch.leftovers() == []
+
+
+def test_where_the_server_cannot_be_asked_the_rows_are_ended_and_it_is_left_in_peace(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.RESTORE_DATABASE_URL = "postgres://nobody@127.0.0.1:1/nothing"
+    make_restore_test(make_backup(), status=RUNNING, completed_at=None)
+    asked, leftovers = [], scratch.leftovers
+
+    def ask() -> list[str]:
+        asked.append(1)
+        return leftovers()
+
+    monkeypatch.setattr(scratch, "leftovers", ask)
+    cleaner = Cleaner()
+    assert [cleaner.look(), cleaner.look()] == [1, 0]
+    assert RestoreTest.objects.get().status == COULD_NOT_VERIFY
+    assert len(asked) == 1
 
 
 def test_without_the_tables_nothing_is_done() -> None:
