@@ -32,6 +32,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if request.user.has_perm("identities.view_identity"):
         # It comes after the page, and keeps itself up to date.
         context["identities_url"] = reverse("admin:identities_identity_summary")
+    if request.user.has_perm("backups.view_backuprun"):
+        context["backups_url"] = reverse("admin:backups_backuprun_summary")
     if may_see_jobs:
         context["counts"] = _part(_counts)
         context["jobs"] = _part(_jobs)
