@@ -160,10 +160,13 @@ def progress_words(progress: Mapping[str, Any] | None, *, ended: bool = False) -
     """Return progress in words: “1,204 of 3,000 messages (40 %)”, or “1,204 messages so far”."""
     if progress is None:
         return "nothing" if ended else "nothing yet"
-    current, unit = number(progress["current"]), progress.get("unit") or ""
+    unit = progress.get("unit") or ""
+    # Bytes as sizes, which bring their unit along.
+    write, after = (size, "") if unit == "bytes" else (number, f" {unit}")
+    current = write(progress["current"])
     if progress.get("total"):
-        return f"{current} of {number(progress['total'])} {unit} ({progress['percent']} %)"
-    return f"{current} {unit}" if ended else f"{current} {unit} so far"
+        return f"{current} of {write(progress['total'])}{after} ({progress['percent']} %)"
+    return f"{current}{after}" if ended else f"{current}{after} so far"
 
 
 def through(via: str | None) -> str:

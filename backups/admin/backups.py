@@ -31,7 +31,7 @@ from opsconsole.schema import enums
 class BackupRunAdmin(Starts, ListAdmin[BackupRun]):
     """Backups, newest first."""
 
-    list_display = ("state", "what", "started", "duration", "size", "trigger", "file", "verified", "buttons")
+    list_display = ("state", "what", "started", "duration", "size", "why", "file", "verified", "buttons")
     list_display_links = ("what",)
     actions = ("back_up_now", "test_selected")
     filter_form_class = BackupFilterForm
@@ -77,7 +77,7 @@ class BackupRunAdmin(Starts, ListAdmin[BackupRun]):
         may_test = self.has_test_permission(request)
         for shown in _shown(page.rows):
             vars(shown.row)["shown"] = shown
-            vars(shown.row)["may_test"] = may_test and not why_not_tested(shown.row)
+            vars(shown.row)["may_test"] = may_test and not why_not_tested(shown.row) and shown.file != "missing"
         # What is new appears by itself only where it would be seen.
         vars(request)["listed"] = [row.pk for row in page.rows]
         vars(request)["from_newest"] = cursor is None and not conditions
@@ -159,7 +159,7 @@ class BackupRunAdmin(Starts, ListAdmin[BackupRun]):
         return self._cell("size", obj)
 
     @admin.display(description="Trigger")
-    def trigger(self, obj: BackupRun) -> SafeString:
+    def why(self, obj: BackupRun) -> SafeString:
         """By hand or by the schedule, and who asked."""
         return cells.trigger(vars(obj)["shown"])
 

@@ -34,7 +34,7 @@ _TEST: Final = "admin:backups_backuprun_test"
 class RestoreTestAdmin(ListAdmin[RestoreTest]):
     """Restore tests, newest first."""
 
-    list_display = ("state", "what", "of_backup", "started", "duration", "checks", "trigger")
+    list_display = ("state", "what", "of_backup", "started", "duration", "checks", "why")
     list_display_links = ("what",)
     operation_permissions = {"test": "backups.start_restoretest"}
     filter_form_class = RestoreTestFilterForm
@@ -145,7 +145,7 @@ class RestoreTestAdmin(ListAdmin[RestoreTest]):
         return cells.live(cells.OF_TESTS, "checks", vars(obj)["shown"])
 
     @admin.display(description="Trigger")
-    def trigger(self, obj: RestoreTest) -> SafeString:
+    def why(self, obj: RestoreTest) -> SafeString:
         """By hand or by the schedule, and who asked."""
         return cells.trigger(vars(obj)["shown"])
 
