@@ -10,12 +10,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from backups import recent, status, tested
+from backups import recent
 from backups.admin import backup_page, cells, files, status_card
 from backups.admin.cells import Shown
 from backups.admin.filter_form import BackupFilterForm
 from backups.admin.looks import name_of
 from backups.admin.starting import MAX_TESTS, Starts, is_configured, why_not_tested
+from backups.details import details_of
 from backups.folder import BackupFolder
 from backups.models import BackupRun
 from opsconsole import formatting
@@ -170,7 +171,7 @@ class BackupRunAdmin(Starts, ListAdmin[BackupRun]):
 
     @admin.display(description="Verified")
     def verified(self, obj: BackupRun) -> SafeString:
-        """What its newest restore test said."""
+        """What its last restore test said."""
         return self._cell("verified", obj)
 
     @admin.display(description="")
@@ -253,13 +254,13 @@ class BackupRunAdmin(Starts, ListAdmin[BackupRun]):
 def _shown(runs: Iterable[BackupRun]) -> list[Shown]:
     """Return backups with what stands beside them; two queries."""
     runs = list(runs)
-    known, tests, folder = status.asked(runs), tested.newest_tests(runs), BackupFolder.configured()
+    details, folder = details_of(runs), BackupFolder.configured()
     return [
         Shown(
             row=run,
-            asked=status.asked_for(run, known),
+            asked=details.asked_for(run),
             file=files.state_of(run, folder),
-            test=tests.get(run.pk),
+            test=details.tested(run),
         )
         for run in runs
     ]

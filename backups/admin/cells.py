@@ -11,8 +11,9 @@ from django.utils.safestring import SafeString
 
 from backups.admin import checked
 from backups.admin.looks import of_file, of_state, trigger_word
-from backups.models import RUNNING, SUCCEEDED, RestoreTest
-from backups.status import Asked
+from backups.details import Asked
+from backups.models import RUNNING, SUCCEEDED
+from backups.recent import Tested
 from opsconsole import formatting
 
 NOTHING: Final = format_html('<span class="oc-nothing">{}</span>', formatting.NOTHING)
@@ -27,13 +28,13 @@ class Shown:
         row: the backup or the restore test.
         asked: who asked for it, and how far it is.
         file: kept, removed, missing, unreachable or elsewhere; empty where there never was one.
-        test: the newest restore test of it, for a backup.
+        test: its last restore test that ended, for a backup.
     """
 
     row: Any
     asked: Asked = field(default_factory=Asked)
     file: str = ""
-    test: RestoreTest | None = None
+    test: Tested | None = None
 
 
 def state(shown: Shown) -> SafeString:
@@ -76,14 +77,14 @@ def file(shown: Shown) -> SafeString:
 
 
 def verified(shown: Shown) -> SafeString:
-    """What the newest restore test of it said."""
+    """What its last restore test said."""
     if shown.test is None:
         return SafeString('<span class="oc-subtle">not tested</span>') if shown.row.status == SUCCEEDED else NOTHING
     return format_html(
         '<a class="oc-badge-link" href="{}">{}</a><span class="oc-subtle oc-line">{}</span>',
-        reverse(TEST_PAGE, args=[shown.test.pk]),
+        reverse(TEST_PAGE, args=[shown.test.id]),
         formatting.badge(of_state(shown.test.status)),
-        formatting.ago(shown.test.completed_at or shown.test.started_at),
+        formatting.ago(shown.test.at),
     )
 
 

@@ -1,8 +1,15 @@
 """What has become of a backup's file, in words."""
 
+import re
+from typing import Final
+
+from backups.details import file_of
 from backups.folder import BackupFolder
 from backups.models import SUCCEEDED, BackupRun
-from backups.status import file_of, made_in_core
+from opsconsole.redaction import redact_name
+
+# Its moment and its number look like a token otherwise.
+_PLAIN: Final = re.compile(r"[a-z]{1,16}-[0-9]{8}T[0-9]{6}Z(?:-[0-9]{1,19})?\.(?:dump|tar\.zst)")
 
 
 def state_of(run: BackupRun, folder: BackupFolder | None) -> str:
@@ -14,11 +21,15 @@ def state_of(run: BackupRun, folder: BackupFolder | None) -> str:
     """
     if run.status != SUCCEEDED or not run.storage_key:
         return ""
-    if run.removed_at is not None:
-        return "removed"
-    return file_of(run, folder) or ("elsewhere" if made_in_core(run.kind) else "unreachable")
+    return file_of(run, folder) or "elsewhere"
 
 
 def name_of(run: BackupRun) -> str:
-    """Return a file's name without the folders that it is in."""
-    return (run.storage_key or "").rpartition("/")[2]
+    """Return a file's name without the folders that it is in, redacted unless it can say nothing but what it is."""
+    name = (run.storage_key or "").rpartition("/")[2]
+    return name if is_plain(name) else redact_name(name)
+
+
+def is_plain(name: str) -> bool:
+    """Say whether a file is named as the console names them: a kind, a moment and a number."""
+    return _PLAIN.fullmatch(name) is not None

@@ -65,10 +65,10 @@ def _database(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _attachments(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    files = _number_of(manifest.get("files"))
+    files = _whole(manifest.get("files"))
     if files is None:
         return {"odd": redact(dict(manifest))}
-    size = next((value for key in ("bytes", "size_bytes", "total_bytes") if (value := _whole(manifest.get(key)))), None)
+    size = _whole(manifest.get("bytes"))
     skipped, changed = _left_out(manifest, "skipped"), _left_out(manifest, "changed")
     return {
         "facts": [
@@ -85,8 +85,6 @@ def _left_out(manifest: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return which files were left out or changed, with the reasons, and how many for each reason."""
     listed = manifest.get(name)
     entries = [_entry(entry) for entry in listed] if isinstance(listed, list) else []
-    if isinstance(listed, Mapping):
-        entries = [(str(path), str(reason)) for path, reason in listed.items()]
     count = _whole(manifest.get(f"{name}_count"))
     count = len(entries) if count is None else max(count, len(entries))
     return {
@@ -99,20 +97,13 @@ def _left_out(manifest: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _entry(entry: Any) -> tuple[str, str]:
     if isinstance(entry, Mapping):
-        return str(entry.get("path", entry.get("name", "?"))), str(entry.get("reason", entry.get("why", "")))
-    if isinstance(entry, list | tuple) and entry:
-        return str(entry[0]), str(entry[1]) if len(entry) > 1 else ""
+        return str(entry.get("path", "?")), str(entry.get("reason", ""))
     return str(entry), ""
 
 
 def _reasons(entries: Sequence[tuple[str, str]]) -> list[tuple[str, int]]:
     counted = Counter(reason for _, reason in entries if reason)
     return [(redact_name(reason), number) for reason, number in counted.most_common(10)]
-
-
-def _number_of(value: Any) -> int | None:
-    """Return a number of files, which a manifest says or lists."""
-    return len(value) if isinstance(value, Mapping | list) else _whole(value)
 
 
 def _whole(value: Any) -> int | None:

@@ -4,10 +4,11 @@ from typing import Any
 
 from django.utils.safestring import SafeString
 
-from backups import status
+from backups import recent
 from backups.admin import cells, checked
 from backups.admin.looks import name_of, of_state, trigger_word
 from backups.admin.starting import why_not_tested
+from backups.details import details_of
 from backups.models import COULD_NOT_VERIFY, FAILED, PASSED, RUNNING, RestoreTest
 from opsconsole import formatting
 
@@ -38,7 +39,7 @@ def context(test: RestoreTest) -> dict[str, Any]:
 
 def live(test: RestoreTest) -> dict[str, Any]:
     """Return what of the page moves while the test is under way; one query."""
-    asked = status.asked_for(test, status.asked([test]))
+    asked = details_of([test]).asked_for(test)
     return {
         "row": test,
         "look": of_state(test.status),
@@ -49,7 +50,7 @@ def live(test: RestoreTest) -> dict[str, Any]:
         "progress": asked.progress,
         "running": test.status == RUNNING,
         "took": cells.took(test.started_at, test.completed_at),
-        "error": status.first_error(test),
+        "error": recent.shown_error(test),
         # As long as this stays the same, only the numbers move.
         "stage": test.status,
     }

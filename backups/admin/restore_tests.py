@@ -11,12 +11,13 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from backups import recent, status
+from backups import recent
 from backups.admin import cells, restore_test_page
 from backups.admin.cells import Shown
 from backups.admin.filter_form import RestoreTestFilterForm
 from backups.admin.looks import name_of
 from backups.admin.starting import is_configured
+from backups.details import details_of
 from backups.models import BackupRun, RestoreTest
 from opsconsole import formatting
 from opsconsole.admin.base import View
@@ -56,7 +57,8 @@ class RestoreTestAdmin(ListAdmin[RestoreTest]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RestoreTest]:
         """Read their backups along, without manifests."""
-        return recent.restore_tests()
+        joined = recent.restore_tests().select_related("backup_run")
+        return joined.defer("error", "backup_run__manifest_json", "backup_run__error")
 
     def fetch(self, request: HttpRequest, form: FilterForm, cursor: Cursor | None) -> ListPage[RestoreTest]:
         """Return a page of restore tests, newest first, each with who asked for it; two queries."""
@@ -197,5 +199,5 @@ def backup_link(run: BackupRun) -> SafeString:
 def _shown(tests: Iterable[RestoreTest]) -> list[Shown]:
     """Return restore tests with who asked for them; one query."""
     tests = list(tests)
-    known = status.asked(tests)
-    return [Shown(row=test, asked=status.asked_for(test, known)) for test in tests]
+    details = details_of(tests)
+    return [Shown(row=test, asked=details.asked_for(test)) for test in tests]

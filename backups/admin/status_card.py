@@ -22,8 +22,6 @@ _LOOKS: Final = {
     "unknown": Look(word="Not known", icon="help", tone="idle"),
 }
 _ICONS: Final = {"critical": "error", "warning": "warning", "unknown": "info", "ok": "check_circle"}
-# Of a checksum, enough to compare two at a glance; all of it stands on the backup's page.
-CHECKSUM_SHOWN: Final = 12
 
 
 def context() -> dict[str, Any]:
@@ -110,7 +108,7 @@ def _backup(found: BackupStatus, run: BackupRun) -> dict[str, Any]:
         "trigger": trigger_word(run.trigger),
         "who": cells.who(asked),
         "progress": asked.progress,
-        "checksum": redact_name(run.sha256 or "")[:CHECKSUM_SHOWN],
+        "checksum": redact_name(run.sha256 or "")[: checked.CHECKSUM_SHOWN],
     }
 
 

@@ -8,6 +8,9 @@ from django.test import Client
 
 from opsconsole.permissions import OPERATORS, VIEWERS
 from tests.api.cast import make_staff
+from tests.backups.conftest import attachments, folder
+
+__all__ = ["attachments", "folder"]
 
 
 @pytest.fixture(autouse=True)
