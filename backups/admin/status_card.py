@@ -2,7 +2,9 @@
 
 from typing import Any, Final
 
+import structlog
 from django.conf import settings
+from django.db import DatabaseError, transaction
 
 from backups import status
 from backups.admin import cells, checked, trend
@@ -15,6 +17,10 @@ from backups.status import BackupStatus, KindStatus
 from opsconsole.formatting import Look, size
 from opsconsole.redaction import redact_name
 
+logger = structlog.get_logger(__name__)
+
+UNKNOWN: Final = "This part can't be shown at the moment; the rest of the page is not affected."
+
 _LOOKS: Final = {
     "critical": Look(word="Needs attention", icon="error", tone="bad"),
     "warning": Look(word="Look at it", icon="warning", tone="warn"),
@@ -25,8 +31,10 @@ _ICONS: Final = {"critical": "error", "warning": "warning", "unknown": "info", "
 
 
 def context() -> dict[str, Any]:
-    """Return what the card above the list shows; as many queries as the status."""
-    found = status.current()
+    """Return what the card above the list shows, or why it can't; as many queries as the status."""
+    found = _current()
+    if found is None:
+        return {"part_problem": UNKNOWN}
     return _summed_up(found) | {
         "kinds": [_kind(found, kind) for kind in found.kinds if kind.configured or kind.last or kind.running],
         "not_made": [kind for kind in found.kinds if not kind.configured] if found.configured else [],
@@ -40,8 +48,10 @@ def context() -> dict[str, Any]:
 
 
 def summary() -> dict[str, Any]:
-    """Return what the first page shows of backups; as many queries as the status."""
-    found = status.current()
+    """Return what the first page shows of backups, or why it can't; as many queries as the status."""
+    found = _current()
+    if found is None:
+        return {"part_problem": UNKNOWN}
     return _summed_up(found) | {
         "kinds": [
             _kind(found, kind) | {"chart": trend.size_chart(kind_word(kind.kind), kind.trend)}
@@ -49,6 +59,16 @@ def summary() -> dict[str, Any]:
             if kind.configured or kind.last or kind.running
         ],
     }
+
+
+def _current() -> BackupStatus | None:
+    """Return how backups are doing, or None where that can't be read: what stands beside it is shown all the same."""
+    try:
+        with transaction.atomic():
+            return status.current()
+    except DatabaseError:
+        logger.exception("backups.status_unread")
+        return None
 
 
 def _summed_up(found: BackupStatus) -> dict[str, Any]:

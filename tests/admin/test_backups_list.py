@@ -1,7 +1,7 @@
 """The list of backups, and above it how they are doing: what it says, how it keeps itself up to date, what it costs."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +61,14 @@ def working(run_kind: str, **progress: Any) -> BackupRun:
 def schedule(task: str) -> None:
     """Have beat start something each hour."""
     every, _ = IntervalSchedule.objects.get_or_create(every=1, period=IntervalSchedule.HOURS)
-    PeriodicTask.objects.create(name=f"each hour {task}", task=task, interval=every, last_run_at=NOW)
+    PeriodicTask.objects.create(name=f"each hour {task}", task=task, interval=every, last_run_at=datetime.now(UTC))
 
 
 def queries_of(page: Client, url: str) -> int:
     with CaptureQueriesContext(connection) as captured:
         assert page.get(url).status_code == 200
-    return len(captured)
+    # Savepoints ask nothing of any table.
+    return sum("SAVEPOINT" not in query["sql"] for query in captured)
 
 
 # --- above it -----------------------------------------------------------------------------------------------------
@@ -98,9 +99,7 @@ def test_it_tells_the_last_good_one_of_each_kind(page: Client, folder: BackupFol
     run = keep(folder, make_backup(job_id=job.pk, sha256="abcdef0123456789" * 4, size_bytes=5 * 1024**2))
     keep(folder, make_backup(ATTACHMENTS, age=timedelta(hours=3), size_bytes=2 * 1024**3))
     words = text(page.get(LIST))
-    assert f"Last good one #{run.pk} , 60 min ago Manual by olivia on these pages" in words or (
-        f"Last good one #{run.pk} , 1 h ago Manual by olivia on these pages" in words
-    )
+    assert f"Last good one #{run.pk} , 1 h ago Manual by olivia on these pages" in words
     assert "5.0 MiB in 30 s" in words
     assert "Checksum abcdef012345…" in words
     assert "2.0 GiB in 30 s" in words
@@ -115,7 +114,7 @@ def test_what_is_well_is_said_once_and_green(page: Client, folder: BackupFolder)
     assert "yes, it passed a restore test" in words
     assert "Last one Passed" in words
     assert "1 of 1 passed" in words
-    assert re.search(r"Next, expected in \d+ (?:min|h)", words), words
+    assert re.search(r"Next, expected in \d+ (?:min|h)", words)
 
 
 def test_what_failed_says_what_to_do(page: Client, folder: BackupFolder) -> None:
@@ -140,7 +139,9 @@ def test_sizes_and_durations_are_drawn_and_told(page: Client, folder: BackupFold
         keep(folder, make_backup(age=timedelta(hours=hours), size_bytes=mib * 1024**2))
     response = page.get(LIST)
     body = response.content.decode()
-    assert 'aria-label="Database: size of the last 3. From 10.0 MiB to 20.0 MiB; least 10.0 MiB, most 30.0 MiB."' in body
+    assert (
+        'aria-label="Database: size of the last 3. From 10.0 MiB to 20.0 MiB; least 10.0 MiB, most 30.0 MiB."' in body
+    )
     assert 'aria-label="Database: duration of the last 3. ' in body
     heights = re.findall(r'<rect x="\d+" y="\d+" width="7" height="(\d+)">', body)
     assert heights == ["16", "48", "32", "48", "48", "48"]
