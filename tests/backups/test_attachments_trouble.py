@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from tests.backups.attachment_cast import compared, contents, snapshot
 
 LARGE = IN_MEMORY_BYTES + 1_000_000
 Read = Callable[[int, int], bytes]
+NOBODY = 65_534
 
 
 class Cancelled(Exception):
@@ -285,31 +287,32 @@ def test_what_would_befall_every_file_ends_the_snapshot(attachments: Path, watch
 
 
 @pytest.fixture
-def nobody(attachments: Path) -> Iterator[None]:
-    """Have what follows done by a user who may not read everything."""
-    if os.geteuid() != 0:
-        yield
-        return
-    for folder in (attachments, *attachments.parents):
-        if folder.stat().st_uid == 0 and folder != Path("/") and folder != Path("/tmp"):  # noqa: S108 - it is there
-            os.chown(folder, 65_534, -1)
-    os.seteuid(65_534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
+def of_nobody() -> Iterator[Path]:
+    """An attachments folder of a user who may not read everything, which is who does what follows."""
+    # Not below `tmp_path`, whose folders are closed to others.
+    with TemporaryDirectory() as place:
+        folder = Path(place, "attachments")
+        folder.mkdir()
+        if os.geteuid() != 0:
+            yield folder
+            return
+        Path(place).chmod(0o711)
+        os.chown(folder, NOBODY, -1)
+        os.seteuid(NOBODY)
+        try:
+            yield folder
+        finally:
+            os.seteuid(0)
 
 
-def test_a_file_and_a_folder_that_may_not_be_read_are_left_out_and_named(
-    attachments: Path, watcher: Reporter, nobody: None
-) -> None:
-    (attachments / "file").write_bytes(b"mine")
-    (attachments / "private").write_bytes(b"not yours")
-    (attachments / "private").chmod(0)
-    (attachments / "folder").mkdir()
-    (attachments / "folder").chmod(0)
-    archive, manifest = snapshot(attachments, watcher)
-    (attachments / "folder").chmod(0o700)
+def test_a_file_and_a_folder_that_may_not_be_read_are_left_out_and_named(of_nobody: Path, watcher: Reporter) -> None:
+    (of_nobody / "file").write_bytes(b"mine")
+    (of_nobody / "private").write_bytes(b"not yours")
+    (of_nobody / "private").chmod(0)
+    (of_nobody / "folder").mkdir()
+    (of_nobody / "folder").chmod(0)
+    archive, manifest = snapshot(of_nobody, watcher)
+    (of_nobody / "folder").chmod(0o700)
     assert list(contents(archive)) == [b"attachments/file", b"SHA256SUMS"]
     assert manifest["skipped"] == [
         {"path": "private", "reason": "It can't be read: Permission denied."},
@@ -317,13 +320,11 @@ def test_a_file_and_a_folder_that_may_not_be_read_are_left_out_and_named(
     ]
 
 
-def test_an_attachments_folder_that_may_not_be_read_is_a_failure(
-    attachments: Path, watcher: Reporter, nobody: None
-) -> None:
-    attachments.chmod(0)
+def test_an_attachments_folder_that_may_not_be_read_is_a_failure(of_nobody: Path, watcher: Reporter) -> None:
+    of_nobody.chmod(0)
     with pytest.raises(BackupFailed, match="can't be read: Permission denied"):
-        snapshot(attachments, watcher)
-    attachments.chmod(0o700)
+        snapshot(of_nobody, watcher)
+    of_nobody.chmod(0o700)
 
 
 def test_an_attachments_folder_that_is_missing_is_a_failure(tmp_path: Path, watcher: Reporter) -> None:
