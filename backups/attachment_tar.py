@@ -27,8 +27,8 @@ _BLOCK: Final = tarfile.BLOCKSIZE
 _END: Final = bytes(2 * _BLOCK)
 _MAX_EXTENDED_HEADER: Final = MAX_LENGTH + 8_192
 _READ_BYTES: Final = 65_536
-# What is decompressed at one time. It may become 32,768 times as much, in memory: 32 MiB, and not more.
-_PIECE_BYTES: Final = 1_024
+# What is decompressed at one time. It may become 32,768 times as much, in memory: 64 MiB, and not more.
+_PIECE_BYTES: Final = 2_048
 # Of what the compressor refers back to; level 3 needs 2 MiB.
 _MAX_WINDOW_BYTES: Final = 8_388_608
 _MAX_DIGITS: Final = 18
