@@ -8,9 +8,13 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+import pytest
+
 from backups.attachment_sums import IN_MEMORY_BYTES
+from backups.models import ATTACHMENTS, BackupRun
 from backups.reporting import Reporter
 from tests.backups.attachment_cast import compared, contents, snapshot, unpacked
+from tests.backups.cast import make_backup
 
 ODD_NAMES = [
     b"plain.txt",
@@ -230,3 +234,12 @@ def test_owners_and_permissions_are_not_kept_but_times_are(attachments: Path, wa
             found[member.name] = (member.mtime, member.mode, member.uid, member.gid, member.uname)
     assert found["attachments/old"] == (1_000_000_000, 0o600, 0, 0, "")
     assert found["attachments/before 1970"][0] == -5
+
+
+@pytest.mark.django_db
+def test_the_row_takes_a_manifest_with_names_of_any_bytes(attachments: Path, watcher: Reporter) -> None:
+    for name in (*ODD_NAMES, b"\x01\x7f", b"\xed\xa0\x80"):
+        (attachments / os.fsdecode(b"link to " + name[:200])).symlink_to("nowhere")
+    _archive, manifest = snapshot(attachments, watcher)
+    run = make_backup(ATTACHMENTS, manifest_json=manifest)
+    assert BackupRun.objects.get(pk=run.pk).manifest_json == manifest
