@@ -92,3 +92,17 @@ def test_doors_read_as_words() -> None:
         "through pigeon",
         "",
     ]
+
+
+@pytest.mark.parametrize(
+    ("progress", "words"),
+    [
+        ({"current": 1_204, "total": 3_000, "percent": 40, "unit": "messages"}, "1,204 of 3,000 messages (40 %)"),
+        ({"current": 1_204, "unit": "messages"}, "1,204 messages so far"),
+        ({"current": 1_536, "total": 3_072, "percent": 50, "unit": "bytes"}, "1.5 KiB of 3.0 KiB (50 %)"),
+        ({"current": 1_536, "unit": "bytes"}, "1.5 KiB so far"),
+        (None, "nothing yet"),
+    ],
+)
+def test_progress_is_told_in_words_and_bytes_as_sizes(progress: dict[str, object] | None, words: str) -> None:
+    assert formatting.progress_words(progress) == words
