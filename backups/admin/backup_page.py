@@ -39,7 +39,7 @@ def live(run: BackupRun) -> dict[str, Any]:
         "kind": kind_word(run.kind),
         "look": of_state(run.status),
         "trigger": trigger_word(run.trigger),
-        "who": cells.who(asked),
+        "who": cells.who(run, asked),
         "run_id": asked.run_id,
         "progress": asked.progress,
         "running": run.status == RUNNING,

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from backups.admin import checked
 from backups.admin.looks import of_file, of_state, trigger_word
 from backups.details import Asked
-from backups.models import RUNNING, SUCCEEDED
+from backups.models import RUNNING, SCHEDULED, SUCCEEDED
 from backups.recent import Tested
 from opsconsole import formatting
 
@@ -96,18 +96,19 @@ def checks(shown: Shown) -> SafeString:
 
 def trigger(shown: Shown) -> SafeString:
     """By hand or by the schedule, and who asked."""
-    return format_html("<span>{}{}</span>", trigger_word(shown.row.trigger), who(shown.asked, lines=True))
+    return format_html("<span>{}{}</span>", trigger_word(shown.row.trigger), who(shown.row, shown.asked, lines=True))
 
 
-def who(asked: Asked, *, lines: bool = False) -> SafeString:
-    """Who asked for it through what, where the ledger knows."""
-    if not asked.requested_by or asked.via == "beat":
+def who(row: Any, asked: Asked, *, lines: bool = False) -> SafeString:
+    """Who asked for it through what, where the ledger knows; nobody for what the schedule has started."""
+    if not asked.requested_by or row.trigger == SCHEDULED:
         return SafeString("")
     return format_html(
-        ' <span class="oc-subtle{}">by {} {}</span>',
+        ' <span class="oc-subtle{}">by {}{}</span>',
         " oc-line" if lines else "",
         asked.requested_by,
-        formatting.through(asked.via),
+        # A further attempt is the sweeper's; who asked is still the one who asked first.
+        f" {formatting.through(asked.via)}" if asked.via and asked.via != "sweeper" else "",
     )
 
 

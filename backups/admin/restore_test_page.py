@@ -45,7 +45,7 @@ def live(test: RestoreTest) -> dict[str, Any]:
         "look": of_state(test.status),
         "verdict": _VERDICTS.get(test.status, ""),
         "trigger": trigger_word(test.trigger),
-        "who": cells.who(asked),
+        "who": cells.who(test, asked),
         "run_id": asked.run_id,
         "progress": asked.progress,
         "running": test.status == RUNNING,

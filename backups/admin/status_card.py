@@ -39,6 +39,8 @@ def context() -> dict[str, Any]:
         "kinds": [_kind(found, kind) for kind in found.kinds if kind.configured or kind.last or kind.running],
         "not_made": [kind for kind in found.kinds if not kind.configured] if found.configured else [],
         "disk": _disk(found),
+        # Whoever has opened the table keeps it open until there are other numbers.
+        "numbers": "-".join(str(kind.trend[-1].id) for kind in found.kinds if kind.trend),
         "charts": [
             (kind_word(kind.kind), shown)
             for kind in found.kinds
@@ -126,7 +128,7 @@ def _backup(found: BackupStatus, run: BackupRun) -> dict[str, Any]:
         "look": of_state(run.status),
         "took": cells.took(run.started_at, run.completed_at),
         "trigger": trigger_word(run.trigger),
-        "who": cells.who(asked),
+        "who": cells.who(run, asked),
         "progress": asked.progress,
         "checksum": redact_name(run.sha256 or "")[: checked.CHECKSUM_SHOWN],
     }
@@ -141,7 +143,7 @@ def _test(found: BackupStatus, test: RestoreTest) -> dict[str, Any]:
         "took": cells.took(test.started_at, test.completed_at),
         "backup": name_of(test.backup_run.kind, test.backup_run_id),
         "trigger": trigger_word(test.trigger),
-        "who": cells.who(asked),
+        "who": cells.who(test, asked),
         "progress": asked.progress,
     }
 

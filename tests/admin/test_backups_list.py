@@ -146,6 +146,10 @@ def test_sizes_and_durations_are_drawn_and_told(page: Client, folder: BackupFold
     heights = re.findall(r'<rect x="\d+" y="\d+" width="7" height="(\d+)">', body)
     assert heights == ["16", "48", "32", "48", "48", "48"]
     assert "The numbers of these charts" in text(response)
+    # Opened, it stays so while the rest comes anew.
+    newest = BackupRun.objects.order_by("-pk").first()
+    assert newest
+    assert f'id="backups-numbers-{newest.pk}" hx-preserve' in body
 
 
 def test_one_backup_makes_no_chart(page: Client, folder: BackupFolder) -> None:

@@ -173,6 +173,15 @@ def test_one_that_there_is_not_is_a_sentence(page: Client, given: str, part: str
         assert "There is no " in text(response)
 
 
+def test_who_asked_is_told_of_a_further_attempt_too_and_nobody_of_a_scheduled_one(
+    page: Client, folder: BackupFolder
+) -> None:
+    job = make_job("opsconsole.database_backup", status="done", payload={})
+    make_attempt(job.pk, requested_by="olivia", via="sweeper")
+    assert "Trigger Manual by olivia Job" in text(page.get(page_of(make_backup(job_id=job.pk))))
+    assert "by olivia" not in text(page.get(page_of(make_backup(job_id=job.pk, trigger="scheduled"))))
+
+
 # --- a restore test -----------------------------------------------------------------------------------------------
 
 

@@ -127,6 +127,9 @@ def test_one_is_tested_from_its_page(page: Client, folder: BackupFolder) -> None
     assert f'name="backup" value="{run.pk}"' in body
     page.post(TEST, {"backup": run.pk})
     assert payloads() == [{"backup_run_id": run.pk}]
+    entry = AuditLog.objects.get(action_type="restore_test.trigger")
+    about = page.get(f"/admin/opsconsole/auditlog/{entry.pk}/change/").content.decode()
+    assert f'href="{LIST}{run.pk}/change/"' in about
 
 
 def test_selected_ones_are_named_with_those_that_are_left_out(page: Client, folder: BackupFolder) -> None:
