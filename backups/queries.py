@@ -1,5 +1,6 @@
 """Reading the rows of backups and restore tests; a manifest is never read where it isn't shown."""
 
+from backups import origin
 from backups.models import KINDS, SUCCEEDED, BackupRun
 
 
@@ -9,16 +10,11 @@ def run_of(pk: int) -> BackupRun | None:
 
 
 def newest_testable() -> list[BackupRun]:
-    """Return the newest backup of each kind whose file was not removed; two queries."""
+    """Return the newest backup of each kind whose file the console has written and not removed; two queries."""
     found = []
     for kind in KINDS:
-        newest = (
-            BackupRun.objects.defer("manifest_json")
-            .filter(kind=kind, status=SUCCEEDED, removed_at=None)
-            .exclude(storage_key=None)
-            .order_by("-completed_at", "-pk")
-            .first()
-        )
+        kept = BackupRun.objects.defer("manifest_json").filter(kind=kind, status=SUCCEEDED, removed_at=None)
+        newest = origin.written_here(kept.exclude(storage_key=None)).order_by("-completed_at", "-pk").first()
         if newest is not None:
             found.append(newest)
     return found

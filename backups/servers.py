@@ -31,6 +31,8 @@ _PINNED: Final = {
     "lock_timeout": "60s",
     "idle_in_transaction_session_timeout": "0",
 }
+# Unless the address says otherwise: whom it takes longer to reach is not there.
+_REACHED: Final = {"connect_timeout": 5, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 _TRANSACTION_TIMEOUT_SINCE: Final = 170_000
 
 
@@ -68,7 +70,7 @@ class Server:
             BackupFailed: it refuses the role, or something that the role may not do.
         """
         with problems():
-            own = psycopg.connect(make_conninfo("", **self._parameters), autocommit=True)
+            own = psycopg.connect(make_conninfo("", **{**_REACHED, **self._parameters}), autocommit=True)
             try:
                 for name, value in _PINNED.items():
                     own.execute("SELECT set_config(%s, %s, false)", [name, value])

@@ -54,7 +54,7 @@ def working(run_kind: str, **progress: Any) -> BackupRun:
         progress_source="reported",
         progress_at=NOW,
     )
-    unfinished = dict.fromkeys(("completed_at", "storage_key", "size_bytes", "sha256", "manifest_json"))
+    unfinished: dict[str, Any] = dict.fromkeys(("completed_at", "storage_key", "size_bytes", "sha256", "manifest_json"))
     return make_backup(run_kind, status="running", job_id=job.pk, **unfinished)
 
 

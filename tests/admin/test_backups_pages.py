@@ -118,7 +118,7 @@ def test_how_to_restore_by_hand_is_told_where_the_file_is(page: Client, folder: 
 
 
 def test_one_that_failed_says_why_and_what_to_do(page: Client, folder: BackupFolder) -> None:
-    nothing = dict.fromkeys(("storage_key", "size_bytes", "sha256", "manifest_json"))
+    nothing: dict[str, Any] = dict.fromkeys(("storage_key", "size_bytes", "sha256", "manifest_json"))
     run = make_backup(status="failed", error="<b>The disk is full.</b> password=hunter2hunter2", **nothing)
     response = page.get(page_of(run))
     words = text(response)
@@ -150,7 +150,7 @@ def test_while_it_is_made_its_page_moves_and_is_loaded_again_at_the_end(page: Cl
     job = make_job("opsconsole.database_backup", status="running", payload={})
     progress = {"progress_current": 1024, "progress_total": 2048, "progress_unit": "bytes", "progress_at": NOW}
     make_attempt(job.pk, started_at=NOW, progress_source="reported", **progress)
-    unfinished = dict.fromkeys(("completed_at", "storage_key", "size_bytes", "sha256", "manifest_json"))
+    unfinished: dict[str, Any] = dict.fromkeys(("completed_at", "storage_key", "size_bytes", "sha256", "manifest_json"))
     run = make_backup(status="running", job_id=job.pk, **unfinished)
     body = page.get(page_of(run)).content.decode()
     live = f"{LIST}{run.pk}/live/?was=running"
