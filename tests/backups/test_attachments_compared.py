@@ -86,6 +86,18 @@ def test_what_follows_an_archive_is_noticed(
     assert failed(archive + archive, manifest, watcher)["archive_readable"]
 
 
+def test_what_follows_an_archive_is_noticed_wherever_the_archive_ends(watcher: Reporter) -> None:
+    """Also where what is decompressed at one time ends with the archive."""
+    content = Random(3).randbytes(3_000)
+    for size in range(len(content)):
+        archive, manifest = crafted(("attachments/a", content[:size]))
+        if len(archive) % 2_048 == 0:
+            break
+    assert len(archive) % 2_048 == 0
+    assert failed(archive, manifest, watcher) == {}
+    assert "archive_readable" in failed(archive + b"x", manifest, watcher)
+
+
 def test_what_follows_the_end_of_the_tar_is_noticed(archived: tuple[bytes, dict[str, Any]], watcher: Reporter) -> None:
     archive, manifest = archived
     assert not failed(packed(unpacked(archive) + bytes(9_216)), manifest, watcher)
