@@ -8,9 +8,7 @@ from django.db import DatabaseError, transaction
 
 from backups import status
 from backups.admin import cells, checked, trend
-from backups.admin.files import state_of
 from backups.admin.looks import kind_word, name_of, of_file, of_state, trigger_word
-from backups.folder import BackupFolder
 from backups.health import Health
 from backups.models import BackupRun, RestoreTest
 from backups.status import BackupStatus, KindStatus
@@ -98,14 +96,13 @@ def _health_look(health: Health) -> Look:
 
 
 def _kind(found: BackupStatus, kind: KindStatus) -> dict[str, Any]:
-    file = state_of(kind.last_good, BackupFolder.configured()) if kind.last_good else ""
     return {
         "word": kind_word(kind.kind),
         "problem": kind.problem,
         "running": _backup(found, kind.running) if kind.running else None,
         "last": _backup(found, kind.last) if kind.last and kind.last != kind.last_good else None,
         "last_good": _backup(found, kind.last_good) if kind.last_good else None,
-        "file_look": of_file(file) if file and file not in {"kept", "elsewhere"} else None,
+        "file_look": of_file(kind.file) if kind.file in {"missing", "unreachable"} else None,
         "verified": kind.last_good is not None and kind.verified_id == kind.last_good.pk,
         "next_at": kind.next_at,
         "unscheduled": _unscheduled(kind),
