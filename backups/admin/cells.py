@@ -81,7 +81,7 @@ def verified(shown: Shown) -> SafeString:
     if shown.test is None:
         return SafeString('<span class="oc-subtle">not tested</span>') if shown.row.status == SUCCEEDED else NOTHING
     return format_html(
-        '<a class="oc-badge-link" href="{}">{}</a><span class="oc-subtle oc-line">{}</span>',
+        '<a href="{}">{}</a><span class="oc-subtle oc-line">{}</span>',
         reverse(TEST_PAGE, args=[shown.test.id]),
         formatting.badge(of_state(shown.test.status)),
         formatting.ago(shown.test.at),
