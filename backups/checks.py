@@ -1,5 +1,6 @@
 """What a restore test has looked at: one check, with what was expected and what was found."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +21,9 @@ TITLES: Final = {
     "restore_seconds": "Time to restore",
     "backup_age_seconds": "Age of the backup when tested",
 }
+
+# They say how long something took or how old it was, and are neither right nor wrong.
+MEASURED: Final = frozenset({"restore_seconds", "backup_age_seconds"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,3 +53,13 @@ class Check:
             "actual": self.actual,
             "error": self.error,
         }
+
+
+def tally(checks: Iterable[Mapping[str, Any]]) -> tuple[int, int]:
+    """Return how many checks passed, and how many there are; what was only measured is none.
+
+    Args:
+        checks: as the table keeps them.
+    """
+    judged = [check.get("passed") is True for check in checks if check.get("check_name") not in MEASURED]
+    return sum(judged), len(judged)

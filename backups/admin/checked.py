@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from backups.checks import TITLES
+from backups.checks import MEASURED, TITLES, tally
 from opsconsole import formatting
 from opsconsole.formatting import Look
 from opsconsole.redaction import redact
@@ -12,6 +12,8 @@ from opsconsole.redaction import redact
 _PASSED: Final = Look(word="Passed", icon="check_circle", tone="good")
 _FAILED: Final = Look(word="Failed", icon="error", tone="bad")
 _UNKNOWN: Final = Look(word="Not known", icon="help", tone="idle")
+_ONLY_MEASURED: Final = Look(word="Measured", icon="timer", tone="idle")
+_LOOKS: Final[dict[bool | None, Look]] = {True: _PASSED, False: _FAILED}
 
 # Characters of one value that are shown.
 VALUE_SHOWN: Final = 500
@@ -54,8 +56,8 @@ def table(checks_json: Any) -> tuple[list[CheckRow], Any]:
 def passed_words(checks_json: Any) -> str:
     """Return how many checks passed, in words, or nothing where there are none."""
     checks = [check for check in checks_json if _is_check(check)] if isinstance(checks_json, list) else []
-    passed = sum(check.get("passed") is True for check in checks)
-    return f"{passed:,} of {len(checks):,} passed" if checks else ""
+    passed, judged = tally(checks)
+    return f"{passed:,} of {judged:,} passed" if judged else ""
 
 
 def number_of(checks_json: Any, name: str) -> float | None:
@@ -74,7 +76,9 @@ def _is_check(check: Any) -> bool:
 
 def _row(check: dict[str, Any]) -> CheckRow:
     name = check["check_name"]
-    look = _UNKNOWN if not isinstance(passed := check.get("passed"), bool) else _PASSED if passed else _FAILED
+    look = _LOOKS.get(check.get("passed") if isinstance(check.get("passed"), bool) else None, _UNKNOWN)
+    if name in MEASURED:
+        look = _ONLY_MEASURED
     error = check.get("error")
     return CheckRow(
         title=TITLES.get(name) or name.replace("_", " ").capitalize(),

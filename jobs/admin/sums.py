@@ -12,5 +12,5 @@ def counted(result: Any) -> list[tuple[str, int]]:
     return [
         (key.replace("_", " "), value)
         for key, value in result.items()
-        if key not in _NOT_SUMS and isinstance(value, int) and not isinstance(value, bool)
+        if key not in _NOT_SUMS and not key.endswith("_id") and isinstance(value, int) and not isinstance(value, bool)
     ]
