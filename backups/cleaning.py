@@ -12,7 +12,8 @@ import structlog
 from django.db import ProgrammingError, connection, transaction
 from django.db.models.functions import Now
 
-from backups import locks, scratch
+from backups import locks
+from backups.database import scratch
 from backups.folder import PART, BackupFolder
 from backups.models import COULD_NOT_VERIFY, FAILED, KINDS, RUNNING, BackupRun, RestoreTest
 from opsconsole.errors import OpsError

@@ -76,12 +76,13 @@ def tests(facts: KindFacts, now: datetime) -> Iterable[Reason]:
     kind = facts.kind
     todo = "A restore test is running now." if facts.test_running else "Test the last one now."
     if facts.test_status == FAILED:
-        what = f"The last restore test of a {kind} backup ({facts.tested_id}) failed{_quoted(facts.test_error)}"
+        what = f"The last restore test, of {kind} backup {facts.tested_id}, failed{_quoted(facts.test_error)}"
         mend = todo if facts.test_running else "Don't rely on this backup: make a new one and test that."
         yield _reason(facts, "test_failed", what, mend, "critical")
         return
     if facts.test_status == COULD_NOT_VERIFY:
-        what = f"The last restore test of a {kind} backup could not be carried out{_quoted(facts.test_error)}"
+        error = _quoted(facts.test_error)
+        what = f"The last restore test, of {kind} backup {facts.tested_id}, could not be carried out{error}"
         mend = todo if facts.test_running else "Mend what it names, then test again."
         yield _reason(facts, "could_not_verify", what, mend, "warning")
     elif facts.test_status is None and facts.last_good_at is not None:
@@ -111,9 +112,9 @@ def retention(facts: KindFacts, now: datetime) -> Iterable[Reason]:
 
 
 def schedule(facts: KindFacts, now: datetime) -> Iterable[Reason]:
-    """Say whether a schedule makes backups, where the core doesn't."""
+    """Say whether a schedule makes backups; where the core makes them, its own beat may, of which nothing is known."""
     kind = facts.kind
-    if facts.scheduled is None or (facts.in_core and facts.scheduled == "missing"):
+    if facts.scheduled is None or (facts.in_core and facts.scheduled in {"missing", "off"}):
         return
     problem = facts.schedule_problem or "nothing says why."
     known = {
@@ -130,7 +131,7 @@ def schedule(facts: KindFacts, now: datetime) -> Iterable[Reason]:
         ),
         "missing": (
             "schedule_missing",
-            f"No schedule makes a {kind} backup.",
+            f"No schedule makes {kind} backups.",
             "Add a periodic task that starts opsconsole.back_up.",
         ),
     }

@@ -7,7 +7,9 @@ from typing import Any
 
 from django.conf import settings
 
-from backups import attachments, database, locks, queries, retention, runs
+from backups import locks, queries, retention, runs
+from backups.attachments import snapshot
+from backups.database import dump
 from backups.errors import BackupFailed
 from backups.folder import BackupFolder, Written
 from backups.models import ATTACHMENTS, DATABASE, BackupRun
@@ -36,7 +38,7 @@ def make_database_backup(reporter: Reporter, *, job_id: int | None) -> dict[str,
             folder = _usable_folder(DATABASE)
             began = time.monotonic()
             with folder.writing(DATABASE, datetime.now(UTC), run.pk) as part:
-                manifest = database.dump(part, reporter, expected_bytes=queries.last_size(DATABASE))
+                manifest = dump.write_dump(part, reporter, expected_bytes=queries.last_size(DATABASE))
                 lock.check()
             written = _finished(part.written)
             runs.succeed(run, written, manifest)
@@ -71,7 +73,7 @@ def make_attachments_snapshot(reporter: Reporter, *, job_id: int | None) -> dict
             folder = _usable_folder(ATTACHMENTS)
             began = time.monotonic()
             with folder.writing(ATTACHMENTS, datetime.now(UTC), run.pk) as part:
-                manifest = attachments.write_snapshot(Path(settings.ATTACHMENTS_DIR), part, reporter)
+                manifest = snapshot.write_snapshot(Path(settings.ATTACHMENTS_DIR), part, reporter)
                 lock.check()
             written = _finished(part.written)
             runs.succeed(run, written, manifest)

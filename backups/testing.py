@@ -7,8 +7,10 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from backups import attachment_archive, locks, queries, restore, runs
-from backups.checks import Check
+from backups import locks, queries, runs
+from backups.attachments import comparison
+from backups.checks import Check, tally
+from backups.database import restore
 from backups.errors import BackupFailed, RestoreTestFailed
 from backups.folder import BackupFolder
 from backups.models import COULD_NOT_VERIFY, DATABASE, FAILED, PASSED, SUCCEEDED, BackupRun, RestoreTest
@@ -67,9 +69,10 @@ class _Trial:
             # What was found before it broke off is kept.
             self._conclude(COULD_NOT_VERIFY, error.message)
             raise
+        _passed, judged = tally(check.as_json() for check in self._checks)
         failed = [check for check in self._checks if check.passed is False]
         if problem is None and failed:
-            problem = RestoreTestFailed(f"{len(failed)} of {len(self._checks)} checks failed: {failed[0].error}")
+            problem = RestoreTestFailed(f"{len(failed)} of {judged} checks failed: {failed[0].error}")
         if problem is not None:
             self._conclude(FAILED, problem.message)
             raise problem
@@ -102,7 +105,7 @@ class _Trial:
                 for found in restore.try_out(archive, manifest, self._test.pk, self._reporter):
                     self._checks.append(found)
             else:
-                found_checks, self._sampled, self._verified = attachment_archive.compare(
+                found_checks, self._sampled, self._verified = comparison.compare(
                     archive,
                     manifest,
                     sample=None if self._all_files else settings.ATTACHMENTS_SAMPLE,

@@ -9,6 +9,7 @@ from django.db import DatabaseError, transaction
 from backups import status
 from backups.admin import cells, checked, trend
 from backups.admin.looks import kind_word, name_of, of_file, of_state, trigger_word
+from backups.backup_schedules import Coverage
 from backups.health import Health
 from backups.models import BackupRun, RestoreTest
 from backups.status import BackupStatus, KindStatus
@@ -87,6 +88,7 @@ def _summed_up(found: BackupStatus) -> dict[str, Any]:
         "running_tests": [_test(found, kind.running_test) for kind in found.kinds if kind.running_test],
         "next_backup_at": found.next_backup_at,
         "next_restore_test_at": found.next_restore_test_at,
+        "tests_unscheduled": _unscheduled(found.test_coverage),
         "as_of": found.as_of,
     }
 
@@ -105,16 +107,19 @@ def _kind(found: BackupStatus, kind: KindStatus) -> dict[str, Any]:
         "file_look": of_file(kind.file) if kind.file in {"missing", "unreachable"} else None,
         "verified": kind.last_good is not None and kind.verified_id == kind.last_good.pk,
         "next_at": kind.next_at,
-        "unscheduled": _unscheduled(kind),
+        "unscheduled": _unscheduled(kind.coverage, in_core=kind.in_core),
     }
 
 
-def _unscheduled(kind: KindStatus) -> str:
+def _unscheduled(coverage: Coverage | None, *, in_core: bool = False) -> str:
     """Return why no next one is expected, in a word or two."""
-    if kind.coverage is None:
+    if coverage is None:
         return "not known"
     words = {"off": "switched off", "paused": "paused", "broken": "the schedule can't run"}
-    return words.get(kind.coverage.scheduled, "by the core" if kind.in_core else "not scheduled")
+    # The core's own beat may start it, whatever the console's does.
+    if in_core and coverage.scheduled in {"missing", "off"}:
+        return "by the core"
+    return words.get(coverage.scheduled, "not scheduled")
 
 
 def _backup(found: BackupStatus, run: BackupRun) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def test_it_tells_the_last_of_each_kind_the_last_test_and_what_can_be_started(
     make_restore_test(run)
     response = page.get(SUMMARY)
     words = text(response)
-    assert f"Database last good one #{run.pk} 1 h ago , 3.0 MiB next: not scheduled" in words
+    assert f"Database last good one #{run.pk} 1 h ago , 3.0 MiB next: switched off" in words
     assert f"Restore test Passed 1 of 1 passed, of Database #{run.pk}, 30 min ago" in words
     assert "Needs attention The file of the last database backup is gone." in words
     assert "Back up now… Test restore…" in words

@@ -472,7 +472,7 @@ def test_a_restore_test_in_the_history_holds_what_was_promised(api: APIClient, f
         started_at=ended - timedelta(seconds=10),
         completed_at=ended,
         checks_json=checks,
-        error="1 of 4 checks failed: One is wrong.",
+        error="1 of 2 checks failed: One is wrong.",
         attachments_sampled=4,
         attachments_verified=3,
     )
@@ -498,9 +498,9 @@ def test_a_restore_test_in_the_history_holds_what_was_promised(api: APIClient, f
         "duration_seconds": 10.0,
         "job_id": None,
         "run_id": None,
-        "error": "1 of 4 checks failed: One is wrong.",
-        "checks_passed": 3,
-        "checks_total": 4,
+        "error": "1 of 2 checks failed: One is wrong.",
+        "checks_passed": 1,
+        "checks_total": 2,
         "attachments_sampled": 4,
         "attachments_verified": 3,
         "restore_seconds": 12.5,
@@ -691,7 +691,8 @@ def test_checks_of_any_shape_are_shown(api: APIClient, folder: BackupFolder, che
     make_restore_test(make_backup(), checks_json=checks)
     get(api)
     (shown,) = listed(api, "?type=restore_test")
-    assert len(shown["checks"]) == shown["checks_total"] <= 100
+    measured = [each for each in shown["checks"] if each["check_name"] == "restore_seconds"]
+    assert len(shown["checks"]) - len(measured) == shown["checks_total"] <= 100
     for each in shown["checks"]:
         assert set(each) == {"check_name", "title", "passed", "expected", "actual", "error"}
         assert len(str(each["actual"])) <= 1_000

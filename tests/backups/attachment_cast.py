@@ -8,8 +8,8 @@ from typing import Any
 
 import zstandard
 
-from backups.attachment_archive import compare
-from backups.attachments import write_snapshot
+from backups.attachments.comparison import compare
+from backups.attachments.snapshot import write_snapshot
 from backups.checks import Check
 from backups.folder import Part
 from backups.reporting import Reporter

@@ -15,14 +15,19 @@ def make_backup(kind: str = DATABASE, *, age: timedelta = timedelta(hours=1), **
         "job_id": None,
         "started_at": ended - timedelta(seconds=30),
         "completed_at": ended,
-        "storage_key": f"{kind}/{kind}-{ended:%Y%m%dT%H%M%SZ}-1.{'dump' if kind == DATABASE else 'tar.zst'}",
+        "storage_key": None,
         "size_bytes": 1_000_000,
         "sha256": "0" * 64,
         "manifest_json": {"format": 1},
         "error": None,
         "removed_at": None,
     }
-    return BackupRun.objects.create(kind=kind, **{**defaults, **values})
+    run = BackupRun.objects.create(kind=kind, **{**defaults, **values})
+    if run.status == SUCCEEDED and "storage_key" not in values:
+        # As the console names a file: with its row's id.
+        run.storage_key = f"{kind}/{kind}-{ended:%Y%m%dT%H%M%SZ}-{run.pk}.{'dump' if kind == DATABASE else 'tar.zst'}"
+        run.save(update_fields=["storage_key"])
+    return run
 
 
 def make_restore_test(run: BackupRun, *, age: timedelta = timedelta(minutes=30), **values: Any) -> RestoreTest:

@@ -28,5 +28,5 @@ if __name__ == "__main__":
 
     os.environ["DJANGO_SETTINGS_MODULE"] = "opsconsole.settings"
     django.setup()
-    with mock.patch("backups.attachments.write_snapshot", write_snapshot):
+    with mock.patch("backups.attachments.snapshot.write_snapshot", write_snapshot):
         execute_from_command_line(["manage.py", *sys.argv[1:]])

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import zstandard
 
-from backups.attachment_archive import compare
-from backups.attachment_sample import Sample
+from backups.attachments.comparison import compare
+from backups.attachments.sample import Sample
 from backups.errors import BackupFailed, BackupInterrupted
 from backups.reporting import Reporter
 from tests.backups.attachment_cast import compared, crafted, failed, packed, snapshot, unpacked

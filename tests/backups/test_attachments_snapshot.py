@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from backups.attachment_sums import IN_MEMORY_BYTES
+from backups.attachments.sums import IN_MEMORY_BYTES
 from backups.models import ATTACHMENTS, BackupRun
 from backups.reporting import Reporter
 from tests.backups.attachment_cast import compared, contents, snapshot, unpacked

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from backups.attachments import CHUNK_BYTES, IN_MEMORY_BYTES, write_snapshot
+from backups.attachments.snapshot import CHUNK_BYTES, IN_MEMORY_BYTES, write_snapshot
 from backups.errors import BackupFailed, BackupInterrupted
 from backups.folder import BackupFolder, Part
 from backups.models import ATTACHMENTS

@@ -9,8 +9,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from backups import cleaning, locks, runs, scratch
+from backups import cleaning, locks, runs
 from backups.cleaning import Cleaner
+from backups.database import scratch
 from backups.folder import BackupFolder
 from backups.models import ATTACHMENTS, COULD_NOT_VERIFY, DATABASE, FAILED, KINDS, RUNNING, BackupRun, RestoreTest
 from devserver.postgres import Postgres

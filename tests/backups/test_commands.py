@@ -12,9 +12,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
-from backups import attachments as snapshots
-from backups import database, foreground, locks, restore
+from backups import foreground, locks
+from backups.attachments import snapshot as snapshots
 from backups.checks import Check
+from backups.database import restore
 from backups.errors import BackupFailed
 from backups.folder import BackupFolder, Part
 from backups.foreground import STOPPED, Stopped, Watch
@@ -35,7 +36,7 @@ def dumps(monkeypatch: pytest.MonkeyPatch) -> None:
         reporter.progress(5, 5, "bytes")
         return {"format": 1, "tables": {"jobs": {"rows": 1_200}, "messages": {"rows": 34}}}
 
-    monkeypatch.setattr(database, "dump", dump)
+    monkeypatch.setattr("backups.database.dump.write_dump", dump)
 
 
 def run(*argv: str) -> str:
@@ -255,6 +256,6 @@ def test_errors_of_the_maker_are_the_commands(folder: BackupFolder, monkeypatch:
     def dump(*_: Any, **__: Any) -> dict[str, Any]:
         raise BackupFailed("pg_dump is older than the server.")
 
-    monkeypatch.setattr(database, "dump", dump)
+    monkeypatch.setattr("backups.database.dump.write_dump", dump)
     with pytest.raises(CommandError, match=r"^pg_dump is older than the server\.$"):
         run("database_backup")

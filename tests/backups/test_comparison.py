@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from backups.comparison import compare
-from backups.contents import Contents
+from backups.database.comparison import compare
+from backups.database.contents import Contents
 
 CONTENTS: dict[str, Any] = {
     "tables": {"public.jobs": {"rows": 3, "hash": "12"}, "public.messages": {"rows": 2, "hash": "-7"}},

@@ -15,13 +15,14 @@ import psycopg
 import pytest
 from django.db import connection
 
-from backups import locks, scratch
+from backups import locks
+from backups.database import scratch
+from backups.database.servers import Server
 from backups.errors import BackupFailed, BackupInterrupted, RestoreTestFailed
 from backups.folder import BackupFolder
 from backups.making import make_database_backup
 from backups.models import COULD_NOT_VERIFY, DATABASE, FAILED, PASSED, SUCCEEDED, BackupRun, RestoreTest
 from backups.runs import STOPPED
-from backups.servers import Server
 from backups.testing import run_restore_test
 from opsconsole.audit import Entity, record
 from opsconsole.errors import Busy

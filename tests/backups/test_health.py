@@ -91,7 +91,7 @@ FAILED = {"last_failed": True, "last_error": "pg_dump: error: no space\nmore"}
         (healthy(missed_at=ago(1)), "warning", ["run_missed"]),
         # Of the core's own beat nothing is known.
         (healthy(scheduled="missing", in_core=True), "ok", []),
-        (healthy(scheduled="off", in_core=True), "warning", ["schedule_off"]),
+        (healthy(scheduled="off", in_core=True), "ok", []),
         (healthy(last_good_at=ago(27), scheduled="missing", in_core=True), "critical", ["too_old"]),
     ],
 )
@@ -180,7 +180,7 @@ def test_the_worst_comes_first_and_every_reason_says_of_which_kind_it_is() -> No
         (
             healthy(test_status="failed", test_error="2 of 8 checks failed: messages has 3 rows and not 4."),
             (
-                "The last restore test of a database backup (7) failed: “2 of 8 checks failed: messages has 3 rows "
+                "The last restore test, of database backup 7, failed: “2 of 8 checks failed: messages has 3 rows "
                 "and not 4.”. Don't rely on this backup: make a new one and test that."
             ),
         ),

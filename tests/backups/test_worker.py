@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from backups import locks, scratch
+from backups import locks
+from backups.database import scratch
 from backups.folder import BackupFolder
 from backups.models import DATABASE, FAILED, MANUAL, PASSED, RUNNING, SUCCEEDED, BackupRun, RestoreTest
 from backups.operations import trigger_backup, trigger_restore_test

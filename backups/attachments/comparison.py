@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
-from backups.attachment_names import SUMS, as_text
-from backups.attachment_sample import Sample
-from backups.attachment_sums import Sums, line, lines, name_in, unescaped
-from backups.attachment_tar import ArchiveReader, Damaged, Member
-from backups.attachments import FORMAT
+from backups.attachments.names import SUMS, as_text
+from backups.attachments.sample import Sample
+from backups.attachments.snapshot import FORMAT
+from backups.attachments.sums import Sums, line, lines, name_in, unescaped
+from backups.attachments.tar import ArchiveReader, Damaged, Member
 from backups.checks import Check
 from backups.errors import BackupFailed
 from backups.reporting import Reporter

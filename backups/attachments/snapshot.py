@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from backups.attachment_names import FOLDER, SUMS, as_text
-from backups.attachment_sums import Sums
-from backups.attachment_tar import COMPRESSION, ArchiveWriter
-from backups.attachment_tree import LINK, NOT_REGULAR, VANISHED, Found, Skipped, files_below, trouble_skipped
+from backups.attachments.names import FOLDER, SUMS, as_text
+from backups.attachments.sums import Sums
+from backups.attachments.tar import COMPRESSION, ArchiveWriter
+from backups.attachments.tree import LINK, NOT_REGULAR, VANISHED, Found, Skipped, files_below, trouble_skipped
 from backups.errors import BackupFailed, BackupInterrupted
 from backups.folder import BackupFolder, Part
 from backups.reporting import Reporter

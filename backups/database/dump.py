@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import psycopg
 
-from backups import child, contents, programs, servers
-from backups.child import Child
+from backups.database import child, contents, programs, servers
+from backups.database.child import Child
+from backups.database.servers import Server
 from backups.errors import BackupFailed, BackupInterrupted
 from backups.folder import Part
 from backups.reporting import Reporter
-from backups.servers import Server
 
 FORMAT: Final = 1
 
@@ -21,7 +21,7 @@ _CHUNK_BYTES: Final = 1 << 20
 _LOCK_WAIT: Final = "60s"
 
 
-def dump(part: Part, reporter: Reporter, *, expected_bytes: int | None) -> dict[str, Any]:
+def write_dump(part: Part, reporter: Reporter, *, expected_bytes: int | None) -> dict[str, Any]:
     """Dump the database into a file, and return its manifest.
 
     Args:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from backups.checks import Check
-from backups.contents import Contents
+from backups.database.contents import Contents
 
 _NAMED: Final = 5
 
@@ -14,7 +14,7 @@ def compare(manifest: Mapping[str, Any], found: Contents, *, newest_within: time
     """Return the checks of a restored database.
 
     Args:
-        manifest: as `backups.database.dump` returned it.
+        manifest: as `backups.database.dump.write_dump` returned it.
         found: what the restored database holds.
         newest_within: how old the newest row may have been when the backup was made.
     """

@@ -14,7 +14,7 @@ import structlog
 from django.db import connection
 from psycopg import sql
 
-from backups.servers import Server, line_of
+from backups.database.servers import Server, line_of
 from opsconsole.errors import OpsError
 
 logger = structlog.get_logger(__name__)

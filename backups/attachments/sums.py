@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, Self
 
-from backups.attachment_names import MAX_LENGTH
+from backups.attachments.names import MAX_LENGTH
 from backups.errors import BackupInterrupted
 
 # As much of it is kept in memory; what is more, on the disk.

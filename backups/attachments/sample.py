@@ -3,7 +3,7 @@
 import hashlib
 from typing import Final
 
-from backups.attachment_names import FOLDER
+from backups.attachments.names import FOLDER
 
 _DIGEST_BYTES: Final = 8
 

@@ -16,13 +16,13 @@ from typing import Any, BinaryIO, Final
 import psycopg
 from django.conf import settings
 
-from backups import child, comparison, contents, programs, scratch, servers
 from backups.checks import Check
+from backups.database import child, comparison, contents, programs, scratch, servers
+from backups.database.servers import Server
 from backups.errors import BackupFailed, BackupInterrupted
 from backups.folder import BackupFolder, BadStorageKey
 from backups.models import BackupRun
 from backups.reporting import Reporter
-from backups.servers import Server
 
 _CHUNK_BYTES: Final = 1 << 20
 _LOOK_EVERY_SECONDS: Final = 1.0
@@ -99,7 +99,7 @@ def try_out(archive: BinaryIO, manifest: dict[str, Any], test_id: int, reporter:
 
     Args:
         archive: whose checksum is right.
-        manifest: as `backups.database.dump` returned it.
+        manifest: as `backups.database.dump.write_dump` returned it.
         test_id: of the restore test.
         reporter: is told how many bytes are restored, then how many tables are compared.
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from backups.attachment_names import FOLDER, MAX_LENGTH
+from backups.attachments.names import FOLDER, MAX_LENGTH
 from backups.errors import BackupInterrupted
 
 LINK: Final = "It is a link, and links are not followed."

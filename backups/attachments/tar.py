@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 
 import zstandard
 
-from backups.attachment_names import MAX_LENGTH, SUMS, as_text, is_attachment
+from backups.attachments.names import MAX_LENGTH, SUMS, as_text, is_attachment
 from backups.errors import BackupInterrupted
 from backups.folder import Part
 
