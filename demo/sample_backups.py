@@ -63,7 +63,8 @@ def _run(rng: random.Random, now: int, number: int, job_id: int, job: SampleJob)
         return (number, kind, "failed", trigger, job_id, *times, None, None, None, None, job.error, None)
     file = name.format(datetime.fromtimestamp(job.created, UTC))
     age = (now - job.created) // DAY
-    size = (93_000_000 if kind == "database" else 2_400_000_000) - age * (210_000 if kind == "database" else 9_000_000)
+    # About what the demonstration's own backups have.
+    size = (6_700_000 if kind == "database" else 1_790_000) - age * (22_000 if kind == "database" else 6_000)
     return (
         number,
         kind,
@@ -72,7 +73,7 @@ def _run(rng: random.Random, now: int, number: int, job_id: int, job: SampleJob)
         job_id,
         *times,
         f"{kind}/{file}",
-        size + rng.randrange(100_000),
+        size + rng.randrange(20_000),
         rng.randbytes(32).hex(),
         # As the console keeps what the core tells of its own.
         encode({"reported_by": "core", "file": file}),
