@@ -5,16 +5,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
 from django.conf import settings
+from django.db import DatabaseError
 
 from backups import locks, queries, retention, runs
 from backups.attachments import snapshot
 from backups.database import dump
-from backups.errors import BackupFailed
-from backups.folder import BackupFolder, Written
+from backups.errors import BackupFailed, BackupInterrupted
+from backups.folder import BackupFolder, Part, Written
 from backups.models import ATTACHMENTS, DATABASE, BackupRun
 from backups.operations import NO_ATTACHMENTS, NOT_CONFIGURED
 from backups.reporting import Reporter
+
+logger = structlog.get_logger(__name__)
 
 
 def make_database_backup(reporter: Reporter, *, job_id: int | None) -> dict[str, Any]:
@@ -40,9 +44,8 @@ def make_database_backup(reporter: Reporter, *, job_id: int | None) -> dict[str,
             with folder.writing(DATABASE, datetime.now(UTC), run.pk) as part:
                 manifest = dump.write_dump(part, reporter, expected_bytes=queries.last_size(DATABASE))
                 lock.check()
-            written = _finished(part.written)
-            runs.succeed(run, written, manifest)
-        retention.apply(folder, DATABASE)
+            written = _recorded(folder, run, part, manifest)
+        _remove_old_ones(folder, DATABASE)
     tables = manifest["tables"]
     return _result(run, written, began) | {
         "tables": len(tables),
@@ -75,9 +78,8 @@ def make_attachments_snapshot(reporter: Reporter, *, job_id: int | None) -> dict
             with folder.writing(ATTACHMENTS, datetime.now(UTC), run.pk) as part:
                 manifest = snapshot.write_snapshot(Path(settings.ATTACHMENTS_DIR), part, reporter)
                 lock.check()
-            written = _finished(part.written)
-            runs.succeed(run, written, manifest)
-        retention.apply(folder, ATTACHMENTS)
+            written = _recorded(folder, run, part, manifest)
+        _remove_old_ones(folder, ATTACHMENTS)
     return _result(run, written, began) | {
         "files": manifest["files"],
         "left_out": manifest["skipped_count"],
@@ -93,9 +95,21 @@ def _usable_folder(kind: str) -> BackupFolder:
     return folder
 
 
-def _finished(written: Written | None) -> Written:
-    assert written is not None
-    return written
+def _remove_old_ones(folder: BackupFolder, kind: str) -> None:
+    try:
+        retention.apply(folder, kind)
+    except DatabaseError:
+        # The backup is made all the same; the next one tries again.
+        logger.exception("retention.failed", kind=kind)
+
+
+def _recorded(folder: BackupFolder, run: BackupRun, part: Part, manifest: dict[str, Any]) -> Written:
+    """Write down that a backup is there, and return its file; one that nobody would know of is deleted."""
+    assert part.written is not None
+    if not runs.succeed(run, part.written, manifest):
+        folder.remove(part.written.storage_key)
+        raise BackupInterrupted("Its row was ended by somebody else meanwhile; nothing was kept.", code="row_ended")
+    return part.written
 
 
 def _result(run: BackupRun, written: Written, began: float) -> dict[str, Any]:

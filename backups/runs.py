@@ -58,9 +58,9 @@ def begin_test(run: BackupRun, *, job_id: int | None) -> RestoreTest:
     return test
 
 
-def succeed(run: BackupRun, written: Written, manifest: dict[str, Any]) -> None:
-    """Write down that a backup is there; its file must be on the disk by now."""
-    BackupRun.objects.filter(pk=run.pk, status=RUNNING).update(
+def succeed(run: BackupRun, written: Written, manifest: dict[str, Any]) -> bool:
+    """Write down that a backup is there, whose file must be on the disk by now; False when it was given up before."""
+    changed = BackupRun.objects.filter(pk=run.pk, status=RUNNING).update(
         status=SUCCEEDED,
         completed_at=Now(),
         storage_key=written.storage_key,
@@ -68,6 +68,7 @@ def succeed(run: BackupRun, written: Written, manifest: dict[str, Any]) -> None:
         sha256=written.sha256,
         manifest_json=manifest,
     )
+    return bool(changed)
 
 
 def conclude(test: RestoreTest, *, status: str, checks: list[dict[str, Any]], error: str | None, **values: int) -> None:

@@ -310,6 +310,17 @@ def test_a_backup_that_is_cancelled_in_the_middle_leaves_no_file(folder: BackupF
     assert [path for path in folder.path.rglob("*") if path.is_file()] == []
 
 
+def test_a_backup_whose_row_was_ended_by_somebody_meanwhile_leaves_no_file(folder: BackupFolder, rows: None) -> None:
+    class Meddler(Watcher):
+        def progress(self, current: int, total: int | None = None, unit: str = "items") -> None:
+            BackupRun.objects.update(status=FAILED, error="Somebody else's words.")
+
+    with pytest.raises(BackupInterrupted):
+        make_database_backup(Meddler(), job_id=None)
+    assert BackupRun.objects.get().error == "Somebody else's words."
+    assert [path for path in folder.path.rglob("*") if path.is_file()] == []
+
+
 # --- what keeps a restore test from being made ------------------------------------------------------------------------
 
 

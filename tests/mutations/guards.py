@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from tests.mutations.backup_guards import BACKUPS
 from tests.mutations.guard import Edit, Guard
 
 _CLAIMING: Final = "tests/worker/test_claiming.py::"
@@ -817,6 +818,7 @@ SECTIONS: Final = {
     "Settling": SETTLING,
     "The history of syncs": HISTORY,
     "Operations": OPERATIONS,
+    "Backups": BACKUPS,
     "Doors": DOORS,
 }
 GUARDS: Final = tuple(guard for section in SECTIONS.values() for guard in section)
