@@ -33,9 +33,11 @@ def _tables(wanted: dict[str, dict[str, Any]], manifest: Mapping[str, Any], foun
     views = set(manifest["views"])
     missing = sorted(set(wanted) - set(found.tables)) + sorted(views - set(found.views))
     extensions = sorted(set(manifest["extensions"]) - set(found.extensions))
+    lost = manifest["large_objects"] - found.large_objects
     problems = [
         *([f"missing: {_names(missing)}"] if missing else []),
         *([f"missing extensions: {_names(extensions)}"] if extensions else []),
+        *([f"missing large objects: {lost:,} of {manifest['large_objects']:,}"] if lost > 0 else []),
     ]
     return Check(
         name="tables_present",
@@ -97,7 +99,7 @@ def _sequences(manifest: Mapping[str, Any], found: Contents) -> Check:
         now = found.sequences.get(name)
         if now is None:
             problems.append(f"{name} is missing")
-        elif (now["last"] or 0) < (then["last"] or 0):
+        elif _went_back(then, now):
             problems.append(f"{name} went back to {now['last']} from {then['last']}")
         elif (now["highest"] or 0) > (now["last"] or 0) and (then["highest"] or 0) <= (then["last"] or 0):
             problems.append(f"{name} is at {now['last']}, behind its column's {now['highest']}")
@@ -123,6 +125,13 @@ def _newest(manifest: Mapping[str, Any], found: Contents, within: timedelta) -> 
         hours = round(within.total_seconds() / 3600)
         error = f"The newest row was older than {hours} h when it was backed up: is it the right database?"
     return Check(name="newest_row", passed=error is None, expected=then, actual=now, error=error)
+
+
+def _went_back(then: Mapping[str, int | None], now: Mapping[str, int | None]) -> bool:
+    """Say whether a sequence is behind where it was; it may be ahead, since it goes on while it is dumped."""
+    if then["last"] is None or now["last"] is None:
+        return then["last"] is not None
+    return now["last"] > then["last"] if (then.get("step") or 1) < 0 else now["last"] < then["last"]
 
 
 def _rows_of(name: str, found: Contents) -> int:

@@ -1,7 +1,8 @@
 """What a database holds, in numbers that can be compared: the manifest of a dump, and what a restore of it must have.
 
 A table's content is the sum of its rows' hashes, so the order of the rows has no say in it; each row is hashed as the
-text that PostgreSQL writes it as, under settings that are pinned (backups/servers.py).
+text that PostgreSQL writes it as, under settings that are pinned (backups/database/servers.py), with its columns by
+their names: a table that inherits may get them in another order by a restore.
 """
 
 from collections.abc import Callable
@@ -11,10 +12,18 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-# Ours and the core's, the newest of which says how old the data is; by id, which has an index.
-_NEWEST: Final = (("jobs", "created_at"), ("audit_log", "ts"), ("messages", "created_at"))
+# Ours and the core's, the newest of which says how old the data is; by id, which has an index. Among them is the row of
+# the backup itself, so that a database in which nothing happens for days is not taken for another one.
+_NEWEST: Final = (
+    ("jobs", "created_at"),
+    ("audit_log", "ts"),
+    ("messages", "created_at"),
+    ("backup_runs", "started_at"),
+)
 
 _OF_USERS: Final = "n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'"
+# A standby can't read what is not logged, and pg_dump leaves it out there.
+_KEPT: Final = "c.relpersistence IN ('p', CASE WHEN pg_is_in_recovery() THEN 'p' ELSE 'u' END)"
 # What belongs to an extension comes with the extension.
 _NOT_OF_EXTENSIONS: Final = (
     "NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid"
@@ -32,7 +41,7 @@ class Contents:
         tables: rows and hash by `schema.table`; the hash is a number as a text.
         views: names of materialized views, which are made anew by a restore.
         constraints: kind and validity by `schema.table.constraint`, such as `f valid`.
-        sequences: the last value, and the highest value of the column that it is for, by `schema.sequence`.
+        sequences: the last value, the step, and the highest value of the column that it is for, by `schema.sequence`.
         extensions: versions by name.
         large_objects: how many there are.
         newest_row_at: when the newest row that says so was made, ISO 8601 UTC.
@@ -51,48 +60,75 @@ class Contents:
         return asdict(self)
 
 
-def read(own: psycopg.Connection[Any], tell: Tell) -> Contents:
+def last_values(own: psycopg.Connection[Any]) -> dict[str, int | None]:
+    """Return the last value of each sequence, None where there is none yet, as they are now: no snapshot keeps them.
+
+    Args:
+        own: a connection as `Server.connected` makes it.
+
+    Raises:
+        psycopg.Error: the server ended it, or the role may not read something.
+    """
+    rows = own.execute(
+        f"""
+        SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relkind = 'S' AND {_KEPT} AND {_OF_USERS} AND {_NOT_OF_EXTENSIONS}
+        """
+    ).fetchall()
+    found = {}
+    for schema, name in rows:
+        last = own.execute(
+            sql.SQL("SELECT CASE WHEN is_called THEN last_value END FROM {}").format(sql.Identifier(schema, name))
+        ).fetchone()
+        found[f"{schema}.{name}"] = last and last[0]
+    return found
+
+
+def read(own: psycopg.Connection[Any], tell: Tell, *, lasts: dict[str, int | None] | None = None) -> Contents:
     """Read what a database holds, in the connection's transaction.
 
     Args:
         own: a connection as `Server.connected` makes it.
         tell: called after each table with how many are done and how many there are; may raise to stop.
+        lasts: the sequences' last values where they were read before; they go on while this takes its time.
 
     Raises:
         psycopg.Error: the server ended it, or the role may not read something.
     """
     names = _tables(own)
     tables = {}
-    for number, (schema, name) in enumerate(names, start=1):
-        tables[f"{schema}.{name}"] = _table(own, schema, name)
+    for number, (schema, name, columns) in enumerate(names, start=1):
+        tables[f"{schema}.{name}"] = _table(own, schema, name, columns)
         tell(number, len(names))
     return Contents(
         tables=tables,
         views=_views(own),
         constraints=_constraints(own),
-        sequences=_sequences(own),
+        sequences=_sequences(own, last_values(own) if lasts is None else lasts),
         extensions=dict(own.execute("SELECT extname, extversion FROM pg_extension ORDER BY 1").fetchall()),
         large_objects=_number(own.execute("SELECT count(*) FROM pg_largeobject_metadata")),
         newest_row_at=_newest(own),
     )
 
 
-def _tables(own: psycopg.Connection[Any]) -> list[tuple[str, str]]:
+def _tables(own: psycopg.Connection[Any]) -> list[tuple[str, str, list[str]]]:
     return own.execute(
         f"""
-        SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND {_OF_USERS} AND {_NOT_OF_EXTENSIONS}
+        SELECT n.nspname, c.relname,
+               ARRAY(SELECT a.attname::text COLLATE "C" FROM pg_attribute a
+                      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1)
+          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relkind = 'r' AND {_KEPT} AND {_OF_USERS} AND {_NOT_OF_EXTENSIONS}
          ORDER BY pg_relation_size(c.oid) DESC, 1, 2
         """
     ).fetchall()
 
 
-def _table(own: psycopg.Connection[Any], schema: str, name: str) -> dict[str, Any]:
-    # A name for the row that no column has; `ONLY`, since what inherits from it is counted by itself.
+def _table(own: psycopg.Connection[Any], schema: str, name: str, columns: list[str]) -> dict[str, Any]:
+    # `ONLY`, since what inherits from it is counted by itself.
     statement = sql.SQL(
-        'SELECT count(*), coalesce(sum(hashtextextended(opsconsole_row_::text COLLATE "C", 0)), 0)::text'
-        " FROM ONLY {} AS opsconsole_row_"
-    ).format(sql.Identifier(schema, name))
+        'SELECT count(*), coalesce(sum(hashtextextended(ROW({})::text COLLATE "C", 0)), 0)::text FROM ONLY {} AS t'
+    ).format(sql.SQL(", ").join(sql.Identifier("t", column) for column in columns), sql.Identifier(schema, name))
     row = own.execute(statement).fetchone()
     assert row is not None
     return {"rows": row[0], "hash": row[1]}
@@ -109,43 +145,48 @@ def _views(own: psycopg.Connection[Any]) -> list[str]:
 
 
 def _constraints(own: psycopg.Connection[Any]) -> dict[str, str]:
-    # Since PostgreSQL 18 NOT NULL is one too, under names that a restore may choose anew.
+    # Since PostgreSQL 18 NOT NULL is one too, under names that a restore may choose anew; so is what a foreign key
+    # becomes for each partition.
     rows = own.execute(
         f"""
         SELECT n.nspname || '.' || c.relname || '.' || k.conname,
                k.contype::text || CASE WHEN k.convalidated THEN ' valid' ELSE ' not valid' END
           FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE k.contype <> 'n' AND {_OF_USERS} AND {_NOT_OF_EXTENSIONS} ORDER BY 1
+         WHERE k.contype <> 'n' AND NOT (k.contype = 'f' AND k.conparentid <> 0)
+           AND {_OF_USERS} AND {_NOT_OF_EXTENSIONS} ORDER BY 1
         """
     )
     return dict(rows.fetchall())
 
 
-def _sequences(own: psycopg.Connection[Any]) -> dict[str, dict[str, int | None]]:
+def _sequences(own: psycopg.Connection[Any], lasts: dict[str, int | None]) -> dict[str, dict[str, int | None]]:
+    # The column of a text or of a numeric may have a sequence too, and is no number to be compared with it.
     rows = own.execute(
         f"""
-        SELECT n.nspname, c.relname, tn.nspname, t.relname, a.attname, s.seqincrement > 0
+        SELECT n.nspname, c.relname, tn.nspname, t.relname, a.attname, s.seqincrement
           FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
           LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')
                AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
           LEFT JOIN pg_class t ON t.oid = d.refobjid LEFT JOIN pg_namespace tn ON tn.oid = t.relnamespace
           LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
-         WHERE {_OF_USERS} AND {_NOT_OF_EXTENSIONS} ORDER BY 1, 2
+               AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
+         WHERE {_KEPT} AND {_OF_USERS} AND {_NOT_OF_EXTENSIONS} ORDER BY 1, 2
         """
     ).fetchall()
     found: dict[str, dict[str, int | None]] = {}
-    for schema, name, table_schema, table, column, ascending in rows:
-        last = own.execute(
-            sql.SQL("SELECT CASE WHEN is_called THEN last_value END FROM {}").format(sql.Identifier(schema, name))
-        ).fetchone()
+    for schema, name, table_schema, table, column, step in rows:
         highest = None
-        if table is not None and ascending:
+        if column is not None and step > 0:
             highest = own.execute(
                 sql.SQL("SELECT max({})::bigint FROM {}").format(
                     sql.Identifier(column), sql.Identifier(table_schema, table)
                 )
             ).fetchone()
-        found[f"{schema}.{name}"] = {"last": last and last[0], "highest": highest and highest[0]}
+        found[f"{schema}.{name}"] = {
+            "last": lasts.get(f"{schema}.{name}"),
+            "step": step,
+            "highest": highest and highest[0],
+        }
     return found
 
 
@@ -156,6 +197,7 @@ def _newest(own: psycopg.Connection[Any]) -> str | None:
             f"""
             SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
               JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = %s AND NOT a.attisdropped
+                   AND a.atttypid IN ('timestamp'::regtype, 'timestamptz'::regtype)
               JOIN pg_attribute i ON i.attrelid = c.oid AND i.attname = 'id' AND NOT i.attisdropped
              WHERE c.relkind = 'r' AND c.relname = %s AND {_OF_USERS}
             """,

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Final
 
 import psycopg
 from django.conf import settings
+from psycopg import sql
 
 from backups.checks import Check
 from backups.database import child, comparison, contents, programs, scratch, servers
@@ -144,6 +145,10 @@ def _restore(archive: BinaryIO, manifest: dict[str, Any], server: Server, report
         "--exit-on-error",
         "--no-owner",
         "--no-privileges",
+        # The server on which it is tried out need not have them.
+        "--no-tablespaces",
+        # It would have nothing to receive, and no database that has one can be dropped.
+        "--no-subscriptions",
         "--no-password",
         f"--jobs={_JOBS}",
         f"--dbname={server.database}",
@@ -171,11 +176,18 @@ def _indexes(server: Server, reporter: Reporter) -> Check:
     """Return whether every B-tree index is in order, as amcheck sees it."""
     with server.connected(autocommit=True) as own:
         try:
-            own.execute("CREATE EXTENSION amcheck SCHEMA public")
+            # What was backed up may have it already, wherever it likes.
+            own.execute("CREATE EXTENSION IF NOT EXISTS amcheck SCHEMA public")
         except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedFile, psycopg.errors.FeatureNotSupported):
             return Check(
                 name="indexes", passed=None, error="The extension amcheck can't be used there, so nobody looked."
             )
+        found = own.execute(
+            "SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace"
+            " WHERE e.extname = 'amcheck'"
+        ).fetchone()
+        assert found is not None
+        look = sql.SQL("SELECT {}(%s::oid::regclass)").format(sql.Identifier(found[0], "bt_index_check"))
         names = own.execute(
             """
             SELECT c.oid, n.nspname || '.' || c.relname
@@ -187,7 +199,7 @@ def _indexes(server: Server, reporter: Reporter) -> Check:
         ).fetchall()
         for number, (oid, name) in enumerate(names, start=1):
             try:
-                own.execute("SELECT public.bt_index_check(%s::oid::regclass)", [oid])
+                own.execute(look, [oid])
             except (psycopg.errors.IndexCorrupted, psycopg.errors.DataCorrupted) as error:
                 return Check(
                     name="indexes",
