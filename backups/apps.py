@@ -9,14 +9,17 @@ class BackupsConfig(AppConfig):
     name = "backups"
 
     def ready(self) -> None:
-        """Say what beat may start and what of it is shipped, what the sweeper does, and what is kept of the core's."""
-        from backups import cleaning, recorded, shipped, tasks  # noqa: F401 -- registers the entry tasks
+        """Say what beat may start, what of it is shipped, what the sweeper does, and what jobs make and have made."""
+        from backups import cleaning, made, recorded, shipped, tasks  # noqa: F401 -- registers the entry tasks
         from jobs import background, ended
+        from jobs import made as jobs_made
         from jobs.background import BackgroundStep
         from jobs.schedules import shipped as schedules
 
         schedules.register(shipped.ship_backups)
         ended.register(recorded.note_ended)
+        jobs_made.register(made.backups_of)
+        jobs_made.register(made.tests_of)
         background.register(
             BackgroundStep(name="clean_backups", run=cleaning.Cleaner().look, every_seconds=cleaning.LOOK_EVERY_SECONDS)
         )

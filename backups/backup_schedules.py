@@ -18,7 +18,7 @@ RESTORE_TEST: Final = "restore_test"
 _ALL: Final = "all"
 
 # What a job of each type is about, the core's own ones included.
-_WORK: Final = {
+WORK: Final = {
     catalog.DATABASE_BACKUP: DATABASE,
     catalog.CORE_DATABASE_BACKUP: DATABASE,
     catalog.ATTACHMENTS_SNAPSHOT: ATTACHMENTS,
@@ -91,9 +91,9 @@ def work_of(entry: Entry) -> tuple[str, ...]:
         return (RESTORE_TEST,)
     if task == SUBMIT_TASK:
         name = entry.positional[0] if entry.positional else entry.arguments.get("job_type")
-        return (_WORK[name],) if isinstance(name, str) and name in _WORK else ()
+        return (WORK[name],) if isinstance(name, str) and name in WORK else ()
     # The first one that fits: an installation may map the console's types to the core's tasks.
-    for name, work in _WORK.items():
+    for name, work in WORK.items():
         job_type = catalog.find(name)
         if job_type is not None and job_type.task == task:
             return (work,)

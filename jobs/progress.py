@@ -76,9 +76,12 @@ def percent(current: int, total: int) -> int:
 
 
 def total_of(parts: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the summed progress of several jobs; a total only where every one of them knows its own."""
+    """Return the summed progress of several jobs; a total only where every one of them knows its own.
+
+    None where they count different things: files and bytes have no sum.
+    """
     known = [part for part in parts if part]
-    if not known:
+    if len({part["unit"] for part in known}) != 1:
         return None
     current = sum(part["current"] for part in known)
     summed: dict[str, Any] = {

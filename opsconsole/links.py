@@ -9,6 +9,7 @@ _PAGES: Final = {
     "run": "admin:jobs_run_change",
     "identity": "admin:identities_identity_change",
     "backup": "admin:backups_backuprun_change",
+    "restore_test": "admin:backups_restoretest_change",
     "periodictask": "admin:django_celery_beat_periodictask_change",
 }
 

@@ -79,7 +79,7 @@ def came_late(attempt: dict[str, Any]) -> str:
         return ""
     later = duration(max(0, int((attempt["returned_at"] - attempt["ended_at"]).total_seconds() * 1_000)))
     if isinstance(attempt["result"], dict):
-        brought = ", ".join(f"{value:,} {label}" for label, value in counted(attempt["result"]))
+        brought = ", ".join(f"{value} {label}" for label, value in counted(attempt["result"]))
         what = brought or "it returned"
     else:
         # An attempt that was set failed has the reason as its error.

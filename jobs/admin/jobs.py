@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 
-from jobs import counts, operations, queries, receipts, stuck
+from jobs import counts, made, operations, queries, receipts, stuck
 from jobs.admin import job_page
 from jobs.admin.columns import JobColumns, kept_filters
 from jobs.admin.ending import PERMISSIONS
@@ -16,7 +16,7 @@ from jobs.admin.job_ending import JobEnding
 from jobs.admin.list_parts import status_tabs, tabs_filter, total_words
 from jobs.admin.refusals import tell_refusals
 from jobs.models import FAILED, Job
-from jobs.queries import Position
+from jobs.queries import Position, Row
 from jobs.representation import jobs_as_json
 from opsconsole import formatting
 from opsconsole.admin.base import View, actor_of, reason_in, tell, tell_done
@@ -177,7 +177,7 @@ class JobAdmin(JobColumns, JobEnding, ListAdmin[Job]):
         }
         for name in context["may"]:
             context[f"{name}_url"] = self.url(name, row["id"], query=_kept(request))
-        context["live_url"] = self.url("live", row["id"])
+        context |= self._live_extras(request, row)
         context["type_url"] = self.url("changelist", query=f"status={FAILED}&job_type={row['job_type']}")
         shown = Job(pk=row["id"], job_type=row["job_type"])
         return self.page(
@@ -191,11 +191,19 @@ class JobAdmin(JobColumns, JobEnding, ListAdmin[Job]):
             row = queries.get(queries.job_id_of(object_id))
         except NotFound as error:
             return HttpResponse(error.message, status=404, content_type="text/plain")
-        context = job_page.live_context(row) | {"live_url": self.url("live", row["id"])}
+        context = job_page.live_context(row) | self._live_extras(request, row)
         response = self.fragment(request, "jobs/_job_live.html", context)
         if request.GET.get("was") != context["stage"]:
             response["HX-Refresh"] = "true"
         return response
+
+    def _live_extras(self, request: HttpRequest, row: Row) -> dict[str, Any]:
+        """Return what of the part that moves depends on who looks."""
+        found = made.made_by({row["id"]: row["job_type"]}).get(row["id"], [])
+        return {
+            "live_url": self.url("live", row["id"]),
+            "made": [each for each in found if request.user.has_perm(each.permission)],
+        }
 
 
 def _kept(request: HttpRequest) -> str:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from jobs import run_queries
+from jobs import made, run_queries
 from jobs.admin.ending import PERMISSIONS
 from jobs.admin.looks import CANCELLING, handing_over, is_cancelling, of_job, of_run, of_status, title_of
 from jobs.admin.run_ending import RunEnding
@@ -133,7 +133,11 @@ class RunAdmin(RunEnding, ListAdmin[Run]):
         urls = self.ending_urls(request, run, rows)
         # As long as this stays the same, only the numbers move.
         stage = "-".join(name for name, url in urls.items() if url) or "-"
-        return run_context(run, rows) | urls | {"stage": stage, "live_url": self.url("live", run.pk)}
+        context = run_context(run, rows) | urls | {"stage": stage, "live_url": self.url("live", run.pk)}
+        found = made.made_by({job["id"]: job["job_type"] for job in context["jobs"]})
+        for job in context["jobs"]:
+            job["made"] = [each for each in found.get(job["id"], ()) if request.user.has_perm(each.permission)]
+        return context
 
 
 def run_context(run: Run, rows: Sequence[Row]) -> dict[str, Any]:
