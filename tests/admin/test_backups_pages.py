@@ -1,5 +1,7 @@
 """The page of a backup, and that of a restore test: what they say, and that no row is too odd for them."""
 
+import html
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from backups.folder import BackupFolder
-from backups.models import ATTACHMENTS, BackupRun, RestoreTest
+from backups.models import ATTACHMENTS, KINDS, BackupRun, RestoreTest
 from tests.admin.reading import ids, problems, text
 from tests.api.cast import make_attempt
 from tests.backups.cast import make_backup, make_restore_test
 from tests.cast import NOW, make_job
+from tests.processes import PROJECT
 
 LIST = "/admin/backups/backuprun/"
 TESTS = "/admin/backups/restoretest/"
@@ -110,11 +113,27 @@ def test_how_to_restore_by_hand_is_told_where_the_file_is(page: Client, folder: 
     response = page.get(page_of(run))
     words = text(response)
     assert f"sha256sum --check {path.name}.sha256" in words
-    assert "pg_restore --dbname=restored --exit-on-error --no-owner" in words
+    assert "pg_restore --exit-on-error --no-owner --no-privileges --jobs=2 --dbname=restored" in words
     assert "pg_restore" not in text(page.get(page_of(make_backup(ATTACHMENTS))))
     # It holds everything, and is offered to nobody.
     assert folder.path.as_posix() not in response.content.decode()
     assert "download" not in words.lower()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_how_to_restore_by_hand_is_the_recovery_guide_word_for_word(
+    page: Client, folder: BackupFolder, kind: str
+) -> None:
+    run = make_backup(kind)
+    path = Path(folder.path) / str(run.storage_key)
+    path.parent.mkdir()
+    path.write_bytes(b"x")
+    body = page.get(page_of(run)).content.decode()
+    shown = html.unescape(body.split('id="by-hand" tabindex="0">')[1].split("</pre>")[0])
+    guide = (PROJECT / "docs" / "backups.md").read_text("utf-8")
+    block = re.findall(r"```sh\n(.*?)```", guide, re.DOTALL)[KINDS.index(kind)]
+    block = re.sub(rf"{kind}-\d{{8}}T\d{{6}}Z-\d+\.(?:dump|tar\.zst)", path.name, block)
+    assert shown == re.sub(r"\bcore\b", "restored", block).strip()
 
 
 def test_one_that_failed_says_why_and_what_to_do(page: Client, folder: BackupFolder) -> None:
