@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
-from django.db import connection
 
 from backups.database import scratch
 from backups.database.servers import Server
