@@ -107,19 +107,24 @@ class BackupFolder:
         Raises:
             BackupFailed: with what is wrong.
         """
-        if not self.path.is_dir():
+        if not self.is_there():
             raise BackupFailed(
                 f"The backups folder {self.path} is missing; create it, or change OPS_BACKUP_DIR.", code="no_folder"
             )
-        if not os.access(self.path, os.W_OK | os.X_OK) or _is_read_only(self.path):
-            raise BackupFailed(f"The backups folder {self.path} can't be written to.", code="folder_not_writable")
+        with _writable():
+            if not os.access(self.path, os.W_OK | os.X_OK) or _is_read_only(self.path):
+                raise BackupFailed(f"The backups folder {self.path} can't be written to.", code="folder_not_writable")
+            free = shutil.disk_usage(self.path).free
         needed = max(LEAST_FREE_BYTES, int((last_size_bytes or 0) * ROOM))
-        free = shutil.disk_usage(self.path).free
         if free < needed:
             raise BackupFailed(
                 f"The disk of the backups folder has {size(free)} left; a backup needs {size(needed)}.",
                 code="disk_full",
             )
+
+    def is_there(self) -> bool:
+        """Say whether it can be seen from this process."""
+        return os.path.isdir(self.path)  # noqa: PTH112 -- Path.is_dir raises where a folder above can't be entered
 
     @contextmanager
     def writing(self, kind: str, moment: datetime, number: int) -> Iterator[Part]:
@@ -150,7 +155,9 @@ class BackupFolder:
                 part_path.rename(final)
                 _sync_folder(final.parent)
         except BaseException:
-            _unlink(part_path)
+            # Under its name too: its row will say that it failed, so nobody would ever delete it.
+            for path in (part_path, final, final.with_name(final.name + CHECKSUM)):
+                _unlink(path)
             raise
         part.written = Written(storage_key=key, size_bytes=part.size_bytes, sha256=part.sha256)
 
@@ -170,7 +177,7 @@ class BackupFolder:
 
     def state_of(self, storage_key: str) -> FileState:
         """Return whether a backup's file is there, gone, or can't be seen from this process."""
-        if not self.path.is_dir():
+        if not self.is_there():
             return "unreachable"
         try:
             return "kept" if stat.S_ISREG(self._path_of(storage_key).lstat().st_mode) else "missing"

@@ -1,19 +1,20 @@
 """Making a backup: its lock, its row, its file, and what of the older ones goes. Called by tasks and commands."""
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 
 from backups import locks, queries, retention, runs
 from backups.attachments import snapshot
 from backups.database import dump
 from backups.errors import BackupFailed, BackupInterrupted
-from backups.folder import BackupFolder, Part, Written
+from backups.folder import BackupFolder, Written
 from backups.models import ATTACHMENTS, DATABASE, BackupRun
 from backups.operations import NO_ATTACHMENTS, NOT_CONFIGURED
 from backups.reporting import Reporter
@@ -44,8 +45,9 @@ def make_database_backup(reporter: Reporter, *, job_id: int | None) -> dict[str,
             with folder.writing(DATABASE, datetime.now(UTC), run.pk) as part:
                 manifest = dump.write_dump(part, reporter, expected_bytes=queries.last_size(DATABASE))
                 lock.check()
-            written = _recorded(folder, run, part, manifest)
-        _remove_old_ones(folder, DATABASE)
+            written = _finished(part.written)
+            _succeed(run, folder, written, manifest)
+        _apply_retention(folder, DATABASE)
     tables = manifest["tables"]
     return _result(run, written, began) | {
         "tables": len(tables),
@@ -78,8 +80,9 @@ def make_attachments_snapshot(reporter: Reporter, *, job_id: int | None) -> dict
             with folder.writing(ATTACHMENTS, datetime.now(UTC), run.pk) as part:
                 manifest = snapshot.write_snapshot(Path(settings.ATTACHMENTS_DIR), part, reporter)
                 lock.check()
-            written = _recorded(folder, run, part, manifest)
-        _remove_old_ones(folder, ATTACHMENTS)
+            written = _finished(part.written)
+            _succeed(run, folder, written, manifest)
+        _apply_retention(folder, ATTACHMENTS)
     return _result(run, written, began) | {
         "files": manifest["files"],
         "left_out": manifest["skipped_count"],
@@ -95,21 +98,25 @@ def _usable_folder(kind: str) -> BackupFolder:
     return folder
 
 
-def _remove_old_ones(folder: BackupFolder, kind: str) -> None:
+def _succeed(run: BackupRun, folder: BackupFolder, written: Written, manifest: dict[str, Any]) -> None:
+    if runs.succeed(run, written, manifest):
+        return
+    with suppress(OSError):
+        folder.remove(written.storage_key)
+    raise BackupInterrupted(runs.OVERTAKEN, code="lock_lost")
+
+
+def _apply_retention(folder: BackupFolder, kind: str) -> None:
     try:
         retention.apply(folder, kind)
-    except DatabaseError:
-        # The backup is made all the same; the next one tries again.
-        logger.exception("retention.failed", kind=kind)
+    except (DatabaseError, InterfaceError) as error:
+        # The backup is there; the next one deletes what should have gone by now.
+        logger.warning("retention.not_applied", kind=kind, error=(str(error).splitlines() or [""])[0])
 
 
-def _recorded(folder: BackupFolder, run: BackupRun, part: Part, manifest: dict[str, Any]) -> Written:
-    """Write down that a backup is there, and return its file; one that nobody would know of is deleted."""
-    assert part.written is not None
-    if not runs.succeed(run, part.written, manifest):
-        folder.remove(part.written.storage_key)
-        raise BackupInterrupted("Its row was ended by somebody else meanwhile; nothing was kept.", code="row_ended")
-    return part.written
+def _finished(written: Written | None) -> Written:
+    assert written is not None
+    return written
 
 
 def _result(run: BackupRun, written: Written, began: float) -> dict[str, Any]:

@@ -9,6 +9,11 @@ def run_of(pk: int) -> BackupRun | None:
     return BackupRun.objects.defer("manifest_json").filter(pk=pk).first()
 
 
+def is_kept(pk: int) -> bool:
+    """Say whether a backup's row names a file that was not removed; one query."""
+    return BackupRun.objects.filter(pk=pk, removed_at=None).exclude(storage_key=None).exists()
+
+
 def newest_testable() -> list[BackupRun]:
     """Return the newest backup of each kind whose file the console has written and not removed; two queries."""
     found = []

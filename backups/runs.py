@@ -11,6 +11,7 @@ import structlog
 from django.db import DatabaseError, InterfaceError
 from django.db.models.functions import Now
 
+from backups.errors import BackupInterrupted
 from backups.folder import Written
 from backups.models import (
     COULD_NOT_VERIFY,
@@ -29,6 +30,9 @@ from opsconsole.redaction import redact, redact_text
 logger = structlog.get_logger(__name__)
 
 MAX_ERROR_LENGTH: Final = 5_000
+OVERTAKEN: Final = (
+    "The connection that held its lock broke off, so it was taken for lost and ended meanwhile; nothing was kept."
+)
 STOPPED: Final = "It was cancelled, or its worker was told to stop."
 
 
@@ -59,8 +63,8 @@ def begin_test(run: BackupRun, *, job_id: int | None) -> RestoreTest:
 
 
 def succeed(run: BackupRun, written: Written, manifest: dict[str, Any]) -> bool:
-    """Write down that a backup is there, whose file must be on the disk by now; False when it was given up before."""
-    changed = BackupRun.objects.filter(pk=run.pk, status=RUNNING).update(
+    """Write down that a backup is there; its file must be on the disk by now. False when its row had ended already."""
+    updated = BackupRun.objects.filter(pk=run.pk, status=RUNNING).update(
         status=SUCCEEDED,
         completed_at=Now(),
         storage_key=written.storage_key,
@@ -68,7 +72,7 @@ def succeed(run: BackupRun, written: Written, manifest: dict[str, Any]) -> bool:
         sha256=written.sha256,
         manifest_json=manifest,
     )
-    return bool(changed)
+    return bool(updated)
 
 
 def conclude(test: RestoreTest, *, status: str, checks: list[dict[str, Any]], error: str | None, **values: int) -> None:
@@ -80,14 +84,19 @@ def conclude(test: RestoreTest, *, status: str, checks: list[dict[str, Any]], er
         checks: what was checked, as `Check.as_json` has it.
         error: a sentence where it did not pass.
         **values: attachments_sampled and attachments_verified.
+
+    Raises:
+        BackupInterrupted: the row had ended already, as that of a lost test.
     """
-    RestoreTest.objects.filter(pk=test.pk, status=RUNNING).update(
+    updated = RestoreTest.objects.filter(pk=test.pk, status=RUNNING).update(
         status=status,
         completed_at=Now(),
         checks_json=redact(checks),
         error=None if error is None else bounded(error),
         **values,
     )
+    if not updated:
+        raise BackupInterrupted(OVERTAKEN, code="lock_lost")
 
 
 @contextmanager

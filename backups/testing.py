@@ -92,6 +92,8 @@ class _Trial:
             raise BackupFailed(NOT_CONFIGURED, code="not_configured")
         began = time.monotonic()
         with restore.verified_archive(folder, self._run, self._reporter) as (archive, check):
+            if archive is None and not queries.is_kept(self._run.pk):
+                raise BackupFailed(f"The file of backup {self._run.pk} was removed meanwhile.", code="not_testable")
             self._checks.append(check)
             if archive is None or not check.passed:
                 return

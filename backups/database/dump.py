@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from backups.reporting import Reporter
 FORMAT: Final = 1
 
 _CHUNK_BYTES: Final = 1 << 20
+_LOOK_EVERY_SECONDS: Final = 1.0
 # How long pg_dump waits for a table that somebody alters; whoever comes after it waits as long.
 _LOCK_WAIT: Final = "60s"
 
@@ -40,7 +42,7 @@ def write_dump(part: Part, reporter: Reporter, *, expected_bytes: int | None) ->
         own.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         own.read_only = True
         about = _about(own)
-        reporter.on_stop(own.cancel)
+        lasts = contents.last_values(own)
         compression = programs.compression(found, own.info.server_version)
         command = [
             found.dump,
@@ -52,22 +54,28 @@ def write_dump(part: Part, reporter: Reporter, *, expected_bytes: int | None) ->
             "--no-password",
         ]
         with child.running(command, server.environment(), reporter, output=True) as pg_dump:
-            manifest = _ManifestThread(own, pg_dump)
+            manifest = _ManifestThread(own, pg_dump, lasts)
+            reporter.on_stop(manifest.stop)
             manifest.start()
             try:
                 _pump(pg_dump, part, reporter, expected_bytes)
                 reporter.check()
                 if not manifest.failed:
                     _check_ending(pg_dump)
+                manifest.wait()
             except BaseException:
                 pg_dump.kill()
-                own.cancel()
+                manifest.stop()
+                manifest.wait()
                 raise
-            finally:
-                manifest.join()
             reporter.check()
             read = manifest.result()
             _check_ending(pg_dump)
+    if not read.tables:
+        raise BackupFailed(
+            f"The database {server.database} has no tables, so there is nothing to back up; is its address right?",
+            code="empty_database",
+        )
     return {
         "format": FORMAT,
         **about,
@@ -81,10 +89,12 @@ def write_dump(part: Part, reporter: Reporter, *, expected_bytes: int | None) ->
 class _ManifestThread(threading.Thread):
     """Reads what the database holds while pg_dump reads it too."""
 
-    def __init__(self, own: psycopg.Connection[Any], pg_dump: Child) -> None:
+    def __init__(self, own: psycopg.Connection[Any], pg_dump: Child, lasts: dict[str, int | None]) -> None:
         super().__init__(name="manifest", daemon=True)
         self._own = own
         self._pg_dump = pg_dump
+        self._lasts = lasts
+        self._stopped = False
         self._read: contents.Contents | None = None
         self._problem: Exception | None = None
 
@@ -92,10 +102,24 @@ class _ManifestThread(threading.Thread):
         """Read it; where that fails, what pg_dump does is in vain."""
         try:
             with servers.problems():
-                self._read = contents.read(self._own, lambda done, total: None)
+                self._read = contents.read(self._own, self._tell, lasts=self._lasts)
         except Exception as error:  # noqa: BLE001 -- raised by whoever waits for it
             self._problem = error
             self._pg_dump.kill()
+
+    def stop(self) -> None:
+        """Have it end at once; what it has read is lost."""
+        self._stopped = True
+        with suppress(psycopg.Error):
+            self._own.cancel()
+
+    def wait(self) -> None:
+        """Wait for its end."""
+        while self.is_alive():
+            self.join(_LOOK_EVERY_SECONDS)
+            if self._stopped:
+                # Between two statements there was nothing to cancel, and the next one may take hours.
+                self.stop()
 
     @property
     def failed(self) -> bool:
@@ -108,6 +132,10 @@ class _ManifestThread(threading.Thread):
             raise self._problem
         assert self._read is not None
         return self._read
+
+    def _tell(self, _done: int, _total: int) -> None:
+        if self._stopped:
+            raise BackupInterrupted("Reading what the database holds was stopped.", code="stopped")
 
 
 def _about(own: psycopg.Connection[Any]) -> dict[str, Any]:

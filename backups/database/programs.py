@@ -44,7 +44,9 @@ class Programs:
 
 
 def find(server_version: int) -> Programs:
-    """Return the first programs that are at least as new as a server: pg_dump refuses newer ones.
+    """Return programs of a server's version, or else the oldest newer ones: pg_dump refuses newer servers.
+
+    Older ones than need be, since what pg_restore sets at the beginning is not always known to older servers.
 
     Args:
         server_version: as `server_version_num`, such as 180001.
@@ -54,9 +56,8 @@ def find(server_version: int) -> Programs:
     """
     wanted = server_version // 10_000
     found = list(_found())
-    for programs in found:
-        if programs.major >= wanted:
-            return programs
+    if new_enough := [programs for programs in found if programs.major >= wanted]:
+        return min(new_enough, key=lambda programs: programs.major)
     where = f"in {settings.PG_BIN_DIR}, which OPS_PG_BIN_DIR names" if settings.PG_BIN_DIR else "here"
     if not found:
         raise BackupFailed(

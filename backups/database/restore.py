@@ -7,9 +7,11 @@ flipped bit, so the contents are compared too.
 
 import errno
 import hashlib
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any, BinaryIO, Final
 
@@ -19,6 +21,8 @@ from psycopg import sql
 
 from backups.checks import Check
 from backups.database import child, comparison, contents, programs, scratch, servers
+from backups.database.contents import Contents
+from backups.database.dump import FORMAT
 from backups.database.servers import Server
 from backups.errors import BackupFailed, BackupInterrupted
 from backups.folder import BackupFolder, BadStorageKey
@@ -26,6 +30,8 @@ from backups.models import BackupRun
 from backups.reporting import Reporter
 
 _CHUNK_BYTES: Final = 1 << 20
+# What a manifest has.
+_NEEDED: Final = {field.name for field in fields(Contents)} | {"encoding", "locale", "snapshot_at"}
 _LOOK_EVERY_SECONDS: Final = 1.0
 _JOBS: Final = 2
 # What pg_restore says when it is not the archive's fault.
@@ -37,13 +43,24 @@ _NOT_THE_ARCHIVE: Final = (
     "Must be superuser",
     "is not available",
     "out of memory",
+    "Cannot allocate memory",
+    "Disk quota exceeded",
+    "must be owner of",
+    # Another server, on which it is tried out, or an older one.
+    "could not open extension control file",
+    "could not access file",
+    "unrecognized configuration parameter",
+    "Too many open files",
 )
+_NO_ROLE: Final = re.compile(r'role "[^"]*" does not exist')
 _BROKEN_OFF: Final = (
     "server closed the connection",
     "terminating connection",
     "connection to server",
     "could not connect",
     "the database system is",
+    "canceling statement",
+    "deadlock detected",
 )
 
 
@@ -62,7 +79,7 @@ def verified_archive(
         BackupFailed: it can't be read for a reason that is not the file's.
         BackupInterrupted: reading broke off.
     """
-    if not folder.path.is_dir():
+    if not folder.is_there():
         raise BackupFailed(f"The backups folder {folder.path} is missing, so nothing can be tested.", code="no_folder")
     try:
         archive = folder.open(run.storage_key or "")
@@ -108,6 +125,12 @@ def try_out(archive: BinaryIO, manifest: dict[str, Any], test_id: int, reporter:
         BackupFailed: it can't be tried out as things are.
         BackupInterrupted: it broke off.
     """
+    if manifest.get("format") != FORMAT or not manifest.get("tables") or not manifest.keys() >= _NEEDED:
+        raise BackupFailed(
+            "This backup's manifest is none that this version of the console knows, so there is nothing to compare it "
+            "with.",
+            code="unknown_manifest",
+        )
     encoding, locale = str(manifest["encoding"]), manifest["locale"]
     with scratch.database(test_id, encoding=encoding, locale=locale) as server:
         began = time.monotonic()
@@ -137,7 +160,7 @@ def try_out(archive: BinaryIO, manifest: dict[str, Any], test_id: int, reporter:
 def _restore(archive: BinaryIO, manifest: dict[str, Any], server: Server, reporter: Reporter) -> str | None:
     """Restore a dump; returns a sentence where the archive is at fault."""
     with server.connected(autocommit=True) as own:
-        found = programs.find(own.info.server_version)
+        found = programs.find(max(own.info.server_version, _written_by(manifest)))
     # By its descriptor, so that it is the very file whose checksum was right; each of the jobs opens it anew.
     path = f"/dev/fd/{archive.fileno()}"
     command = [
@@ -154,7 +177,9 @@ def _restore(archive: BinaryIO, manifest: dict[str, Any], server: Server, report
         f"--dbname={server.database}",
         path,
     ]
-    environment = server.environment(PGOPTIONS="-c synchronous_commit=off -c statement_timeout=0")
+    environment = server.environment(
+        PGOPTIONS=f"{server.options} -c synchronous_commit=off -c statement_timeout=0".strip()
+    )
     total = manifest.get("database_bytes")
     with child.running(command, environment, reporter, keep=[archive.fileno()], output=False) as pg_restore:
         while not pg_restore.ended_within(_LOOK_EVERY_SECONDS):
@@ -167,14 +192,21 @@ def _restore(archive: BinaryIO, manifest: dict[str, Any], server: Server, report
         sentence = f"pg_restore {pg_restore.ending}: {pg_restore.last_words}"
     if code < 0 or any(words in sentence for words in _BROKEN_OFF):
         raise BackupInterrupted(sentence, code="pg_restore_failed")
-    if any(words in sentence for words in _NOT_THE_ARCHIVE):
+    if any(words in sentence for words in _NOT_THE_ARCHIVE) or _NO_ROLE.search(sentence):
         raise BackupFailed(sentence, code="pg_restore_failed")
     return sentence
+
+
+def _written_by(manifest: dict[str, Any]) -> int:
+    """Return the version of pg_dump, as `server_version_num` has it: an older pg_restore can't read its archives."""
+    major = re.match(r"\d+", str(manifest.get("pg_dump_version")))
+    return int(major[0]) * 10_000 if major else 0
 
 
 def _indexes(server: Server, reporter: Reporter) -> Check:
     """Return whether every B-tree index is in order, as amcheck sees it."""
     with server.connected(autocommit=True) as own:
+        reporter.on_stop(own.cancel)
         try:
             # What was backed up may have it already, wherever it likes.
             own.execute("CREATE EXTENSION IF NOT EXISTS amcheck SCHEMA public")

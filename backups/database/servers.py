@@ -25,6 +25,7 @@ _PINNED: Final = {
     "extra_float_digits": "3",
     "bytea_output": "hex",
     "xmloption": "content",
+    "lc_monetary": "C",
     "search_path": "",
     "row_security": "off",
     "statement_timeout": "0",
@@ -32,8 +33,22 @@ _PINNED: Final = {
     "idle_in_transaction_session_timeout": "0",
 }
 # Unless the address says otherwise: whom it takes longer to reach is not there.
-_REACHED: Final = {"connect_timeout": 5, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+_REACHED: Final = {
+    "client_encoding": "UTF8",
+    "connect_timeout": 5,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
 _TRANSACTION_TIMEOUT_SINCE: Final = 170_000
+# There are no variables for these, and pg_dump does without; and it writes in the encoding of the database.
+_NOT_FOR_CHILDREN: Final = frozenset(
+    {"keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"}
+    | {"fallback_application_name", "client_encoding"}
+)
+_INHERITED: Final = frozenset({"PATH", "HOME", "LD_LIBRARY_PATH"})
+# A service would go before what the address says.
+_NOT_INHERITED: Final = frozenset({"PGCLIENTENCODING", "PGSERVICE"})
 
 
 class Server:
@@ -82,15 +97,19 @@ class Server:
                 own.close()
 
     def environment(self, **values: str) -> dict[str, str]:
-        """Return the environment of a child process that works on it: nothing else of ours, and the password in it.
+        """Return the environment of a child process that works on it, with the password: of ours, only libpq's own.
 
         Args:
             **values: more variables.
         """
         names = {option.keyword.decode(): option.envvar for option in psycopg.pq.Conninfo.get_defaults()}
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH") if name in os.environ}
+        # Where the address leaves something out, our own connections have it from there too.
+        libpq = {variable.decode() for keyword, variable in names.items() if variable}
+        inherited = {name: os.environ[name] for name in (_INHERITED | libpq) - _NOT_INHERITED if name in os.environ}
         own = {}
         for keyword, value in self._parameters.items():
+            if keyword in _NOT_FOR_CHILDREN:
+                continue
             variable = names.get(keyword)
             if variable is None:
                 raise BackupFailed(
@@ -99,6 +118,11 @@ class Server:
                 )
             own[variable.decode()] = str(value)
         return {**inherited, "LC_ALL": "C", **own, "PGAPPNAME": "opsconsole backup", **values}
+
+    @property
+    def options(self) -> str:
+        """What its address, or our environment, sets for each session."""
+        return str(self._parameters.get("options") or os.environ.get("PGOPTIONS", ""))
 
     @classmethod
     def _set(cls, name: str) -> "Server | None":
@@ -145,6 +169,6 @@ def problems() -> Iterator[None]:
 
 
 def line_of(error: psycopg.Error) -> str:
-    """Return what PostgreSQL said last, in one line and redacted."""
-    lines = str(error).strip().splitlines()
+    """Return what PostgreSQL said, in one line and redacted: of an error its message, else the last line."""
+    lines = (error.diag.message_primary or str(error)).strip().splitlines()
     return redact_text(lines[-1].strip() if lines else type(error).__name__)
