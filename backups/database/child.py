@@ -1,5 +1,6 @@
 """A program of PostgreSQL's that works for us: started without a shell, ended with us, its last words kept."""
 
+import re
 import signal
 import subprocess
 import tempfile
@@ -8,10 +9,16 @@ from contextlib import contextmanager
 from typing import IO, Final
 
 from backups.reporting import Reporter
-from opsconsole.redaction import redact_text
+from opsconsole.redaction import REDACTED, redact_text
 
 _LAST_WORDS_BYTES: Final = 4_000
 _PATIENCE_SECONDS: Final = 10.0
+# What PostgreSQL quotes of a row that it did not take: from there to the next thing that is said.
+_OF_ROWS: Final = re.compile(
+    r"((?:COPY [^;]{1,200}?, line \d+|Key \([^;]{1,200}?\)=|invalid input (?:syntax|value) for [^;:]{1,200}))[:,(].*?"
+    r"(?=; (?:pg_restore|pg_dump|ERROR|DETAIL|HINT|CONTEXT|Command was)\b|\Z)",
+    re.DOTALL,
+)
 
 
 class Child:
@@ -27,7 +34,8 @@ class Child:
         self._errors.seek(0, 2)
         self._errors.seek(max(0, self._errors.tell() - _LAST_WORDS_BYTES))
         lines = self._errors.read().decode(errors="replace").replace("\0", "").split("\n")
-        return redact_text("; ".join(line.strip() for line in lines if line.strip())) or "it said nothing"
+        said = "; ".join(line.strip() for line in lines if line.strip())
+        return redact_text(_OF_ROWS.sub(rf"\1 {REDACTED}", said)) or "it said nothing"
 
     @property
     def ending(self) -> str:

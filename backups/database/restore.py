@@ -240,6 +240,9 @@ def _indexes(server: Server, reporter: Reporter) -> Check:
                     actual=number - 1,
                     error=f"The index {name} is damaged: {servers.line_of(error)}",
                 )
+            except psycopg.errors.QueryCanceled:
+                reporter.check()
+                raise
             reporter.progress(number, len(names), "indexes")
     return Check(name="indexes", passed=True, expected=len(names), actual=len(names))
 

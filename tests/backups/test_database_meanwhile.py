@@ -17,7 +17,7 @@ from backups import retention
 from backups.database import contents, programs, scratch
 from backups.database.programs import Programs
 from backups.database.servers import Server
-from backups.errors import BackupFailed, BackupInterrupted
+from backups.errors import BackupFailed, BackupInterrupted, RestoreTestFailed
 from backups.folder import BackupFolder
 from backups.making import make_database_backup
 from backups.models import COULD_NOT_VERIFY, FAILED, PASSED, SUCCEEDED, BackupRun, RestoreTest
@@ -267,6 +267,30 @@ def test_what_the_server_lacks_is_not_the_backups_fault(
         run_restore_test(watcher, backup_run_id=backup.pk, job_id=None)
     assert RestoreTest.objects.get().status == COULD_NOT_VERIFY
     assert scratch.leftovers() == []
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ('extra data; CONTEXT:  COPY messages, line 2: "1 private; words"', "COPY messages, line 2 [redacted]"),
+        ('invalid input syntax for type json: "private"; DETAIL: x', "type json [redacted]; DETAIL: x"),
+        (
+            "DETAIL:  Key (email)=(private) is duplicated.; Command was: ALTER",
+            "Key (email)= [redacted]; Command was: ALTER",
+        ),
+    ],
+)
+def test_what_is_said_of_a_row_that_was_not_taken_is_not_shown(
+    backup: BackupRun, watcher: Watcher, tmp_path: Path, settings: Any, said: str, shown: str
+) -> None:
+    lines = shlex.quote(f"pg_restore: error: COPY failed: ERROR:  {said}".replace("; ", "\n"))
+    settings.PG_BIN_DIR = fake_programs(tmp_path / "bin", f"printf '%s\\n' {lines} >&2; exit 1")
+
+    with pytest.raises(RestoreTestFailed):
+        run_restore_test(watcher, backup_run_id=backup.pk, job_id=None)
+    error = str(RestoreTest.objects.get().error)
+    assert shown in error
+    assert "private" not in error
 
 
 def test_the_programs_of_the_servers_own_version_go_before_newer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
