@@ -22,13 +22,16 @@ PATIENCE_MS: Final = 3_000
 # Any number that no other application on this database uses, and one for each kind.
 _NAMESPACE: Final = 0x6F7073
 _NUMBERS: Final = {DATABASE: 1, ATTACHMENTS: 2, RESTORE_TEST: 3}
+LOST: Final = (
+    "The connection to the database broke off meanwhile, so nobody could be kept from doing the same; nothing was kept."
+)
 _WORDS: Final = {
     DATABASE: "Another database backup",
     ATTACHMENTS: "Another attachments snapshot",
     RESTORE_TEST: "Another restore test",
 }
+_IDLE_SESSION_TIMEOUT_SINCE: Final = 140_000
 _SESSION: Final = {
-    "idle_session_timeout": 0,
     "statement_timeout": 0,
     "lock_timeout": PATIENCE_MS,
     # Or the server would go on for two hours to hold the lock of a machine that has lost its power.
@@ -41,23 +44,27 @@ _SESSION: Final = {
 class Lock:
     """A lock that is held."""
 
-    def __init__(self, held_by: psycopg.Connection[Any]) -> None:
+    def __init__(self, held_by: psycopg.Connection[Any], number: int) -> None:
         self._held_by = held_by
+        self._number = number
 
     def check(self) -> None:
         """Raise unless it is still held.
 
         Raises:
-            BackupInterrupted: the connection that held it is broken, so somebody else may have it.
+            BackupInterrupted: the connection that held it is broken or another one, so somebody else may have it.
         """
         try:
-            self._held_by.execute("SELECT 1")
+            held = self._held_by.execute(
+                "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s AND granted"
+                " AND pid = pg_backend_pid()",
+                [_NAMESPACE, self._number],
+            ).fetchone()
         except psycopg.Error as error:
-            raise BackupInterrupted(
-                "The connection to the database broke off meanwhile, so nobody could be kept from doing the same; "
-                "nothing was kept.",
-                code="lock_lost",
-            ) from error
+            raise BackupInterrupted(LOST, code="lock_lost") from error
+        if held is None:
+            # A pooler has given the connection another session, say.
+            raise BackupInterrupted(LOST, code="lock_lost")
 
 
 @contextmanager
@@ -74,12 +81,14 @@ def held(kind: str) -> Iterator[Lock]:
         raise BackupInterrupted("The database does not answer.", code="no_database") from error
     with own:
         try:
+            if own.info.server_version >= _IDLE_SESSION_TIMEOUT_SINCE:
+                own.execute("SET idle_session_timeout = 0")
             own.execute("SELECT pg_advisory_lock(%s, %s)", [_NAMESPACE, _NUMBERS[kind]])
         except psycopg.errors.LockNotAvailable as error:
             raise Busy(f"{_WORDS[kind]} is running; try again once it has ended.", code="already_running") from error
         except psycopg.OperationalError as error:
             raise BackupInterrupted("The database does not answer.", code="no_database") from error
-        yield Lock(own)
+        yield Lock(own, _NUMBERS[kind])
 
 
 def is_free(kind: str) -> bool:
@@ -93,9 +102,10 @@ def is_free(kind: str) -> bool:
 def _parameters() -> dict[str, Any]:
     """Return how to reach the console's own database, without Django's pool."""
     given = connection.get_connection_params()
-    wanted = ("dbname", "user", "password", "host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey")
+    # All that has a say in which server it is: a lock on another one keeps nobody from anything.
+    wanted = {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()}
     return {
-        **{name: given[name] for name in wanted if given.get(name)},
+        **{name: value for name, value in given.items() if name in wanted and value},
         "application_name": "opsconsole backup lock",
         "autocommit": True,
         "connect_timeout": 5,

@@ -90,6 +90,13 @@ class _Trial:
         folder = BackupFolder.configured()
         if folder is None:
             raise BackupFailed(NOT_CONFIGURED, code="not_configured")
+        manifest = self._run.manifest_json
+        if isinstance(manifest, dict) and manifest.get("reported_by"):
+            raise BackupFailed(
+                f"The core has made backup {self._run.pk}, so the console doesn't know what must be in it, and can't "
+                "test it.",
+                code="not_testable",
+            )
         began = time.monotonic()
         with restore.verified_archive(folder, self._run, self._reporter) as (archive, check):
             if archive is None and not queries.is_kept(self._run.pk):
@@ -97,7 +104,6 @@ class _Trial:
             self._checks.append(check)
             if archive is None or not check.passed:
                 return
-            manifest = self._run.manifest_json
             if not isinstance(manifest, dict) or "format" not in manifest:
                 raise BackupFailed(
                     "This backup has no manifest of the console's, so there is nothing to compare it with.",

@@ -13,17 +13,18 @@ from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 
 from backups import folder as folders
-from backups import retention
+from backups import locks, retention
 from backups.database import contents, programs, scratch
 from backups.database.programs import Programs
 from backups.database.servers import Server
 from backups.errors import BackupFailed, BackupInterrupted, RestoreTestFailed
 from backups.folder import BackupFolder
 from backups.making import make_database_backup
-from backups.models import COULD_NOT_VERIFY, FAILED, PASSED, SUCCEEDED, BackupRun, RestoreTest
+from backups.models import COULD_NOT_VERIFY, DATABASE, FAILED, PASSED, SUCCEEDED, BackupRun, RestoreTest
 from backups.runs import OVERTAKEN
 from backups.testing import run_restore_test
 from opsconsole.audit import Entity, record
+from tests.backups.cast import make_backup
 from tests.backups.conftest import Watcher
 from tests.backups.programs import fake_programs
 from tests.cast import OPERATOR, make_job
@@ -190,6 +191,14 @@ def test_a_restore_test_whose_row_was_ended_meanwhile_does_not_say_that_it_passe
     assert scratch.leftovers() == []
 
 
+def test_a_lock_that_is_no_longer_held_is_noticed_although_the_connection_lives() -> None:
+    with locks.held(DATABASE) as lock:
+        lock.check()
+        lock._held_by.execute("SELECT pg_advisory_unlock_all()")
+        with pytest.raises(BackupInterrupted, match="broke off"):
+            lock.check()
+
+
 def test_a_backup_is_there_although_older_ones_could_not_be_looked_for(
     folder: BackupFolder, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +243,14 @@ def test_a_file_that_retention_deletes_just_then_says_nothing_against_the_backup
     monkeypatch.setattr(BackupFolder, "open", removed)
     with pytest.raises(BackupFailed, match="removed meanwhile"):
         run_restore_test(watcher, backup_run_id=backup.pk, job_id=None)
+    assert RestoreTest.objects.get().status == COULD_NOT_VERIFY
+
+
+def test_nothing_is_said_against_a_backup_that_the_core_has_made(folder: BackupFolder, watcher: Watcher) -> None:
+    run = make_backup(storage_key="nightly/core.dump", sha256=None, manifest_json={"reported_by": "core"})
+
+    with pytest.raises(BackupFailed, match="The core has made"):
+        run_restore_test(watcher, backup_run_id=run.pk, job_id=None)
     assert RestoreTest.objects.get().status == COULD_NOT_VERIFY
 
 
