@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from backups.database import scratch
 from backups.database.servers import Server
@@ -18,7 +19,7 @@ from tests.cast import OPERATOR
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ZOO = Path(__file__).with_name("zoo.sql")
-SETTINGS = {"DateStyle": "German", "TimeZone": "Asia/Tokyo", "search_path": "zoo", "IntervalStyle": "iso_8601"}
+SETTINGS = {"DateStyle": "ISO, DMY", "TimeZone": "Asia/Tokyo", "search_path": "zoo", "IntervalStyle": "iso_8601"}
 
 
 @pytest.fixture
@@ -30,8 +31,11 @@ def zoo() -> Iterator[None]:
             own.execute(f"ALTER DATABASE \"{database}\" SET {name} = '{value}'")
         try:
             own.execute(ZOO.read_text(encoding="utf-8"))
+            # The console's own connection has these settings too.
+            connection.close()
             yield
         finally:
+            connection.close()
             for name in SETTINGS:
                 own.execute(f'ALTER DATABASE "{database}" RESET {name}')
             own.execute("DROP EVENT TRIGGER IF EXISTS looks")
