@@ -54,6 +54,15 @@ class Coverage:
         """When it is expected next."""
         return self.next.forecast.next_at if self.next else None
 
+    def expected_at(self, *, configured: bool) -> datetime | None:
+        """Return when something is expected to be done.
+
+        Args:
+            configured: whether the console can do it; what the core does by tasks of its own is done all the same.
+        """
+        entries = self.entries if configured else [entry for entry in self.entries if _is_the_cores(entry)]
+        return min((at for entry in entries if (at := entry.forecast.next_at) is not None), default=None)
+
     @property
     def shown(self) -> Entry | None:
         """The task that people mean by its schedule: the one that runs next, else the first one."""
@@ -89,15 +98,27 @@ def work_of(entry: Entry) -> tuple[str, ...]:
         return _kinds(entry.positional, entry.arguments)
     if task == TEST_TASK:
         return (RESTORE_TEST,)
+    name = _job_type_of(entry)
+    return (WORK[name],) if name in WORK else ()
+
+
+def _job_type_of(entry: Entry) -> str:
+    """Return the type of the jobs that a periodic task makes, or does the work of; empty for one of no such type."""
+    task = str(entry.task.task)
     if task == SUBMIT_TASK:
-        name = entry.positional[0] if entry.positional else entry.arguments.get("job_type")
-        return (WORK[name],) if isinstance(name, str) and name in WORK else ()
+        name = entry.positional[0] if entry.positional else (entry.arguments or {}).get("job_type")
+        return name if isinstance(name, str) else ""
     # The first one that fits: an installation may map the console's types to the core's tasks.
-    for name, work in WORK.items():
+    for name in WORK:
         job_type = catalog.find(name)
         if job_type is not None and job_type.task == task:
-            return (work,)
-    return ()
+            return name
+    return ""
+
+
+def _is_the_cores(entry: Entry) -> bool:
+    job_type = catalog.find(_job_type_of(entry))
+    return job_type is not None and job_type.in_core
 
 
 def _kinds(positional: tuple[Any, ...], arguments: Mapping[str, Any]) -> tuple[str, ...]:

@@ -69,8 +69,8 @@ class KindStatus:
 
     @property
     def next_at(self) -> datetime | None:
-        """When beat is expected to start the next one."""
-        return self.coverage.next_at if self.coverage else None
+        """When beat is expected to start the next one; a schedule of what can't be made here makes none."""
+        return self.coverage.expected_at(configured=self.configured) if self.coverage else None
 
 
 def status_of_kind(

@@ -43,6 +43,13 @@ def why_not(kind: str) -> str:
     return NO_ATTACHMENTS if kind == ATTACHMENTS and not settings.ATTACHMENTS_DIR else ""
 
 
+def why_no_test() -> str:
+    """Return why no backup can be tested here, in a sentence, or an empty text when they can be."""
+    job_type = catalog.find(catalog.RESTORE_TEST)
+    in_core = job_type is not None and job_type.in_core
+    return "" if in_core or BackupFolder.configured() is not None else NOT_CONFIGURED
+
+
 def trigger_backup(*, kind: Any = ALL, actor: Actor, reason: str = "") -> Submitted:
     """Start a backup: one job of each kind that is asked for.
 
@@ -141,8 +148,8 @@ def _tests(backup_run_id: Any, *, all_files: bool) -> dict[str, dict[str, Any]]:
         return {"the last backup": {}}
     else:
         runs = queries.newest_testable()
-    if not in_core and BackupFolder.configured() is None:
-        raise Conflict(NOT_CONFIGURED, code="not_configured")
+    if problem := why_no_test():
+        raise Conflict(problem, code="not_configured")
     if not runs:
         raise Conflict("There is no backup to test yet; make one first.", code="no_backup")
     return {f"{run.kind} backup {run.pk}": _payload(run, all_files) for run in runs}

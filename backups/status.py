@@ -84,7 +84,7 @@ class BackupStatus:
     @property
     def next_restore_test_at(self) -> datetime | None:
         """When beat is expected to start the next restore test."""
-        return self.test_coverage.next_at if self.test_coverage else None
+        return self.test_coverage.expected_at(configured=self.configured) if self.test_coverage else None
 
     def kind(self, name: str) -> KindStatus:
         """Return what is known of one kind."""

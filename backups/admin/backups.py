@@ -75,10 +75,9 @@ class BackupRunAdmin(Starts, ListAdmin[BackupRun]):
         if cursor is not None:
             found = found.filter(**{"pk__gt" if backwards else "pk__lt": cursor.key})
         page = list_page(list(found[: self.list_per_page + 1]), cursor=cursor, limit=self.list_per_page)
-        may_test = self.has_test_permission(request)
         for shown in _shown(page.rows):
             vars(shown.row)["shown"] = shown
-            vars(shown.row)["may_test"] = may_test and not why_not_tested(shown.row) and shown.file != "missing"
+            vars(shown.row)["may_test"] = self._may_be_tested(request, shown.row, shown.file)
         # What is new appears by itself only where it would be seen.
         vars(request)["listed"] = [row.pk for row in page.rows]
         vars(request)["from_newest"] = cursor is None and not conditions
@@ -223,7 +222,7 @@ class BackupRunAdmin(Starts, ListAdmin[BackupRun]):
             return self.missing(request, NotFound(f"There is no backup {object_id[:50]}."))
         context = backup_page.context(run)
         context |= self._live_links(request, run) | {
-            "test_url": self.url("test") if self.has_test_permission(request) and not why_not_tested(run) else "",
+            "test_url": self.url("test") if self._may_be_tested(request, run, context["file_state"]) else "",
             "may_see_tests": request.user.has_perm("backups.view_restoretest"),
         }
         return self.page(request, "backups/backup.html", context, title=name_of(run.kind, run.pk), shown=run)
@@ -243,6 +242,9 @@ class BackupRunAdmin(Starts, ListAdmin[BackupRun]):
     def _run(self, object_id: str) -> BackupRun | None:
         pk = row_id(object_id)
         return next(iter(recent.with_errors(recent.backups().filter(pk=pk))), None) if pk else None
+
+    def _may_be_tested(self, request: HttpRequest, run: BackupRun, file: str) -> bool:
+        return self.has_test_permission(request) and not why_not_tested(run) and file != "missing"
 
     def _live_links(self, request: HttpRequest, run: BackupRun) -> dict[str, Any]:
         return {

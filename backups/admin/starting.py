@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from backups import queries, recent
 from backups.admin.looks import name_of
 from backups.models import ATTACHMENTS, KINDS, RUNNING, SUCCEEDED, BackupRun
-from backups.operations import ALL, NOT_CONFIGURED, TITLES, trigger_backup, trigger_restore_test, why_not
+from backups.operations import ALL, NOT_CONFIGURED, TITLES, trigger_backup, trigger_restore_test, why_no_test, why_not
 from jobs.receipts import Submitted
 from opsconsole.admin.base import PagesAdmin, View, actor_of, reason_in, tell, tell_done
 from opsconsole.errors import OpsError, Refused
@@ -90,6 +90,9 @@ class Starts(PagesAdmin[BackupRun]):
         chosen = sorted({pk for value in given[:1_000] if (pk := row_id(value))}, reverse=True)
         if request.method == "POST":
             return self._test(request, chosen, named=bool(given))
+        if problem := why_no_test():
+            context = {"refusal": problem, "back_url": self.list_url(request)}
+            return self.page(request, "backups/test.html", context, title="Test restore")
         found = self._found(chosen) if given else queries.newest_testable()
         testable = [run for run in found if not why_not_tested(run)]
         context = {

@@ -19,6 +19,7 @@ from opsconsole.redaction import redact_name
 logger = structlog.get_logger(__name__)
 
 UNKNOWN: Final = "This part can't be shown at the moment; the rest of the page is not affected."
+NOT_SET_UP: Final = "not set up here"
 
 _LOOKS: Final = {
     "critical": Look(word="Needs attention", icon="error", tone="bad"),
@@ -88,7 +89,7 @@ def _summed_up(found: BackupStatus) -> dict[str, Any]:
         "running_tests": [_test(found, kind.running_test) for kind in found.kinds if kind.running_test],
         "next_backup_at": found.next_backup_at,
         "next_restore_test_at": found.next_restore_test_at,
-        "tests_unscheduled": _unscheduled(found.test_coverage),
+        "tests_unscheduled": _unscheduled(found.test_coverage) if found.configured else NOT_SET_UP,
         "as_of": found.as_of,
     }
 
@@ -107,7 +108,7 @@ def _kind(found: BackupStatus, kind: KindStatus) -> dict[str, Any]:
         "file_look": of_file(kind.file) if kind.file in {"missing", "unreachable"} else None,
         "verified": kind.last_good is not None and kind.verified_id == kind.last_good.pk,
         "next_at": kind.next_at,
-        "unscheduled": _unscheduled(kind.coverage, in_core=kind.in_core),
+        "unscheduled": _unscheduled(kind.coverage, in_core=kind.in_core) if kind.configured else NOT_SET_UP,
     }
 
 

@@ -183,6 +183,21 @@ def test_a_file_that_no_console_has_named_is_missing(page: Client, folder: Backu
     assert cell(page, run, "file") == "Missing"
 
 
+def test_a_kind_that_is_not_set_up_is_not_expected_next(page: Client, folder: BackupFolder, settings: Any) -> None:
+    settings.ATTACHMENTS_DIR = ""
+    make_backup(ATTACHMENTS)
+    words = text(page.get(LIST))
+    assert "No attachments folder is set" in words
+    assert "Next, expected not set up here" in words
+
+
+def test_what_is_not_made_beside_the_cores_is_said_without_a_folder(page: Client, settings: Any) -> None:
+    settings.BACKUP_DIR = ""
+    task = {"task": "maintenance.mysql_dump_local", "queue": "maintenance", "in_core": True}
+    settings.JOB_TYPES = {"opsconsole.database_backup": task}
+    assert "No backups folder is set" in text(page.get(LIST))
+
+
 def test_what_can_not_be_seen_from_here_is_not_called_missing(page: Client, settings: Any, tmp_path: Path) -> None:
     settings.BACKUP_DIR = str(tmp_path / "not mounted")
     assert cell(page, make_backup(), "file") == "Unreachable"

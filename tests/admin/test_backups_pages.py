@@ -136,6 +136,15 @@ def test_how_to_restore_by_hand_is_the_recovery_guide_word_for_word(
     assert shown == re.sub(r"\bcore\b", "restored", block).strip()
 
 
+def test_one_whose_file_is_gone_is_not_offered_to_be_tested(page: Client, folder: BackupFolder) -> None:
+    run = make_backup()
+    assert "Test this backup" not in text(page.get(page_of(run)))
+    path = Path(folder.path) / str(run.storage_key)
+    path.parent.mkdir()
+    path.write_bytes(b"x")
+    assert "Test this backup" in text(page.get(page_of(run)))
+
+
 def test_one_that_failed_says_why_and_what_to_do(page: Client, folder: BackupFolder) -> None:
     nothing: dict[str, Any] = dict.fromkeys(("storage_key", "size_bytes", "sha256", "manifest_json"))
     run = make_backup(status="failed", error="<b>The disk is full.</b> password=hunter2hunter2", **nothing)

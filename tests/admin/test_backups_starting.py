@@ -122,6 +122,9 @@ def test_without_a_backup_there_is_nothing_to_test(page: Client, folder: BackupF
 def test_one_is_tested_from_its_page(page: Client, folder: BackupFolder) -> None:
     make_backup()
     run = make_backup(age=timedelta(days=2))
+    path = folder.path / str(run.storage_key)
+    path.parent.mkdir()
+    path.write_bytes(b"x")
     body = page.get(f"{LIST}{run.pk}/change/").content.decode()
     assert f'action="{TEST}"' in body
     assert f'name="backup" value="{run.pk}"' in body
@@ -201,3 +204,14 @@ def test_a_form_without_its_token_is_refused(operator: Any, folder: BackupFolder
     browser.force_login(operator)
     assert browser.post(BACK_UP, {"kind": "database"}).status_code == 403
     assert Job.objects.count() == 0
+
+
+def test_without_a_folder_the_form_of_a_test_offers_none(page: Client, settings: Any) -> None:
+    settings.BACKUP_DIR = ""
+    run = make_backup()
+    for address in (TEST, f"{TEST}?backup={run.pk}"):
+        response = page.get(address)
+        assert "Backups are not set up here." in text(response)
+        body = response.content.decode()
+        assert 'name="backup"' not in body
+        assert 'name="reason"' not in body

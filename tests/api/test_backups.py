@@ -360,13 +360,44 @@ def test_what_runs_says_how_far_it_is_and_who_asked(api: APIClient, folder: Back
     ],
 )
 def test_what_beat_starts_next_is_known_by_its_arguments(
-    api: APIClient, folder: BackupFolder, task: str, kwargs: dict[str, Any], args: str, kinds: set[str]
+    api: APIClient,
+    folder: BackupFolder,
+    attachments: Path,
+    task: str,
+    kwargs: dict[str, Any],
+    args: str,
+    kinds: set[str],
 ) -> None:
     make_schedule(task, kwargs, args=args)
     answer = get(api)
     assert {kind for kind, schedule in answer["schedules"].items() if schedule["next_at"]} == kinds
     assert bool(answer["next_backup_at"]) == bool(kinds - {"restore_test"})
     assert bool(answer["next_restore_test_at"]) == ("restore_test" in kinds)
+
+
+def test_a_schedule_of_what_can_not_be_made_here_makes_no_next_one(api: APIClient, settings: Any) -> None:
+    settings.BACKUP_DIR = ""
+    scheduled("opsconsole.back_up")
+    scheduled("opsconsole.test_restore")
+    answer = get(api)
+    assert (answer["next_backup_at"], answer["next_restore_test_at"]) == (None, None)
+    assert answer["kinds"]["database"]["next_at"] is None
+    assert answer["schedules"]["database"]["next_at"]
+
+
+@pytest.mark.parametrize(
+    ("job_type", "key"),
+    [
+        ("maintenance.mysql_dump_local", "next_backup_at"),
+        ("maintenance.restore_test_local", "next_restore_test_at"),
+    ],
+)
+def test_what_the_core_does_by_a_schedule_is_expected_without_a_folder(
+    api: APIClient, settings: Any, job_type: str, key: str
+) -> None:
+    settings.BACKUP_DIR = ""
+    make_schedule("opsconsole.submit_job", {"job_type": job_type})
+    assert get(api)[key]
 
 
 @pytest.mark.parametrize(("values", "code"), [({"enabled": False}, "schedule_off"), ({"one_off": True}, None)])
