@@ -67,7 +67,7 @@ def sizes(facts: KindFacts, now: datetime) -> Iterable[Reason]:
         f"({size(int(median(earlier)))}) or less."
     )
     what_for = "the database" if facts.kind == DATABASE else "the attachments folder"
-    todo = f"Look whether {what_for} has lost something; older backups still hold it."
+    todo = f"Look whether {what_for} has lost something; older backups that are kept still hold it."
     yield _reason(facts, "size_dropped", what, todo, "warning")
 
 
@@ -211,7 +211,7 @@ def _age(moment: datetime, now: datetime) -> str:
 
 
 def _quoted(error: str) -> str:
-    said = first_line(error, ERROR_LENGTH)
+    said = first_line(error, ERROR_LENGTH).removesuffix(".")
     return f": “{said}”." if said else "."
 
 

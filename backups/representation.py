@@ -1,4 +1,4 @@
-"""How backups, restore tests and their status look in an answer. Never a manifest, and never a path."""
+"""How backups, restore tests and their status look in an answer. Never a manifest, and never a file's path."""
 
 import json
 import math

@@ -174,14 +174,14 @@ def test_the_worst_comes_first_and_every_reason_says_of_which_kind_it_is() -> No
             healthy(size_bytes=40 * MIB),
             (
                 "The last database backup has 40.0 MiB, half of what those before it had (98.5 MiB) or less. Look "
-                "whether the database has lost something; older backups still hold it."
+                "whether the database has lost something; older backups that are kept still hold it."
             ),
         ),
         (
             healthy(test_status="failed", test_error="2 of 8 checks failed: messages has 3 rows and not 4."),
             (
                 "The last restore test, of database backup 7, failed: “2 of 8 checks failed: messages has 3 rows "
-                "and not 4.”. Don't rely on this backup: make a new one and test that."
+                "and not 4”. Don't rely on this backup: make a new one and test that."
             ),
         ),
         (
