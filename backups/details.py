@@ -1,7 +1,7 @@
 """What the row of a backup or a restore test doesn't say: who asked for it, how far it is, its file, its last test."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from backups import operations, recent
@@ -24,12 +24,14 @@ class Asked:
         via: through which door.
         run_id: the run that asked for it last.
         progress: while its job runs, as answers show it.
+        again: it has ended, and its job is still to be tried again.
     """
 
     requested_by: str | None = None
     via: str | None = None
     run_id: Any = None
     progress: dict[str, Any] | None = None
+    again: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +44,12 @@ class Details:
     def asked_for(self, row: BackupRun | RestoreTest) -> Asked:
         """Return who asked for it, and how far it is."""
         found = self.jobs.get(row.job_id) if row.job_id is not None else None
-        if found is None or row.status == RUNNING:
-            return found or Asked()
-        # Its job may be tried again once this has ended.
-        return Asked(requested_by=found.requested_by, via=found.via, run_id=found.run_id)
+        if found is None:
+            return Asked()
+        if row.status == RUNNING:
+            return replace(found, again=False)
+        # What its job reports is about another attempt.
+        return replace(found, progress=None)
 
     def tested(self, run: BackupRun) -> Tested | None:
         """Return the last restore test of a backup that ended."""
@@ -101,4 +105,5 @@ def _asked(job: Row) -> Asked:
         via=job["via"],
         run_id=job["run_id"],
         progress=progress.as_json(job) if job["status"] in ACTIVE_STATUSES else None,
+        again=job["status"] in ACTIVE_STATUSES,
     )

@@ -41,6 +41,7 @@ def live(run: BackupRun) -> dict[str, Any]:
         "trigger": trigger_word(run.trigger),
         "who": cells.who(run, asked),
         "run_id": asked.run_id,
+        "again": asked.again,
         "progress": asked.progress,
         "running": run.status == RUNNING,
         "took": cells.took(run.started_at, run.completed_at),

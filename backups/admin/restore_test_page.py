@@ -47,6 +47,7 @@ def live(test: RestoreTest) -> dict[str, Any]:
         "trigger": trigger_word(test.trigger),
         "who": cells.who(test, asked),
         "run_id": asked.run_id,
+        "again": asked.again,
         "progress": asked.progress,
         "running": test.status == RUNNING,
         "took": cells.took(test.started_at, test.completed_at),

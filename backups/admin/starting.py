@@ -91,8 +91,8 @@ class Starts(PagesAdmin[BackupRun]):
         if request.method == "POST":
             return self._test(request, chosen, named=bool(given))
         if problem := why_no_test():
-            context = {"refusal": problem, "back_url": self.list_url(request)}
-            return self.page(request, "backups/test.html", context, title="Test restore")
+            refused = {"refusal": problem, "back_url": self.list_url(request)}
+            return self.page(request, "backups/test.html", refused, title="Test restore")
         found = self._found(chosen) if given else queries.newest_testable()
         testable = [run for run in found if not why_not_tested(run)]
         context = {

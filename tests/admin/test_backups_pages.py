@@ -157,6 +157,13 @@ def test_one_that_failed_says_why_and_what_to_do(page: Client, folder: BackupFol
     assert "Test this backup" not in words
 
 
+def test_one_that_failed_and_whose_job_is_tried_again_says_so(page: Client, folder: BackupFolder) -> None:
+    job = make_job("opsconsole.database_backup", status="retrying", payload={})
+    words = text(page.get(page_of(make_backup(status="failed", error="Its process is gone.", job_id=job.pk))))
+    assert "Its job is tried again by itself. Nothing of this attempt was kept" in words
+    assert "back up again" not in words
+
+
 def test_its_restore_tests_are_listed(page: Client, folder: BackupFolder) -> None:
     run = make_backup()
     assert "A backup counts once it has been restored." in text(page.get(page_of(run)))
