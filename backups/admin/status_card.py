@@ -159,5 +159,5 @@ def _disk(found: BackupStatus) -> dict[str, Any] | None:
         "percent": used,
         "words": f"{size(found.disk.used_bytes)} of {size(found.disk.total_bytes)} in use ({used} %), "
         f"{size(found.disk.free_bytes)} free",
-        "nearly_full": used >= settings.BACKUP_DISK_FULL_PERCENT,
+        "nearly_full": found.disk.used_bytes * 100 >= settings.BACKUP_DISK_FULL_PERCENT * found.disk.total_bytes,
     }

@@ -41,7 +41,7 @@ class RunAdmin(RunEnding, ListAdmin[Run]):
     empty_list = EmptyList(
         icon="play_circle",
         title="No runs yet",
-        text="Every backfill that somebody starts becomes a run with a page of its own.",
+        text="Every sync, backfill or backup that somebody starts becomes a run with a page of its own.",
     )
 
     def extra_views(self) -> Sequence[tuple[str, View, str]]:

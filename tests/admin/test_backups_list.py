@@ -122,7 +122,7 @@ def test_what_failed_says_what_to_do(page: Client, folder: BackupFolder) -> None
     make_backup(status="failed", storage_key=None, sha256=None, size_bytes=None, error="The disk is full.")
     make_restore_test(run, status="failed", error="messages: 3 rows are missing")
     words = text(page.get(LIST))
-    assert "The last database backup failed: “The disk is full.”" in words
+    assert "The last database backup failed: “The disk is full”." in words
     assert "then back up again" in words
     assert "older than 26 h" in words
     assert "Don't rely on this backup" in words

@@ -141,4 +141,4 @@ def test_a_cursor_whose_run_is_gone_is_said(page: Client, monkeypatch: pytest.Mo
 
 
 def test_without_any_run_it_says_what_makes_one(page: Client) -> None:
-    assert "Every backfill that somebody starts" in text(page.get("/admin/jobs/run/"))
+    assert "Every sync, backfill or backup that somebody starts" in text(page.get("/admin/jobs/run/"))

@@ -19,7 +19,9 @@ class Command(OperationCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
         super().add_arguments(parser)
-        parser.add_argument("backup_run_id", type=int, nargs="?", help="none for the newest one")
+        parser.add_argument(
+            "backup_run_id", type=int, nargs="?", help="none for the newest one, of the database if there is one"
+        )
         parser.add_argument(
             "--all-files", action="store_true", help="compare all attachments of a snapshot, not just some"
         )
