@@ -25,7 +25,7 @@ from jobs import attempts, catalog, operations
 from jobs.attempts import Claim, Hold
 from opsconsole import failpoints
 from opsconsole.audit import Actor, Entity
-from opsconsole.errors import OpsError, Unavailable
+from opsconsole.errors import Busy, OpsError, Unavailable
 from opsconsole.redaction import redact_text
 
 logger = structlog.get_logger(__name__)
@@ -227,7 +227,8 @@ class LedgerTask(Task[..., Any]):
             # As much of it as may be kept and shown; nothing of it goes to Celery's log or result.
             text = _text_of(error)
             trace = "".join(traceback.format_exception(error))
-            refused = isinstance(error, OpsError) and not isinstance(error, Unavailable)
+            # Busy or unavailable now may be neither at the next attempt.
+            refused = isinstance(error, OpsError) and not isinstance(error, Busy | Unavailable)
             permanent = refused or attempts.is_permanent(text)
             _written(lambda: attempts.fail(held, error=text, traceback=trace, permanent=permanent))
             failure = AttemptFailed(redact_text(text))
