@@ -13,6 +13,9 @@ from devserver.redis import Redis
 from opsconsole.cache import OptionalRedisCache
 from opsconsole.permissions import OPERATORS, VIEWERS
 from tests.api.cast import make_staff, with_token
+from tests.backups.conftest import attachments, folder
+
+__all__ = ["attachments", "folder"]
 
 CSRF_TOKEN = "c" * 32
 

@@ -88,24 +88,6 @@ STATUS_FIELDS = {
 }
 
 
-@pytest.fixture
-def folder(tmp_path: Path, settings: Any) -> BackupFolder:
-    """The backups folder, empty and set."""
-    path = tmp_path / "backups"
-    path.mkdir()
-    settings.BACKUP_DIR = str(path)
-    return BackupFolder(path)
-
-
-@pytest.fixture
-def attachments(tmp_path: Path, settings: Any) -> Path:
-    """The attachments folder, empty and set."""
-    path = tmp_path / "attachments"
-    path.mkdir()
-    settings.ATTACHMENTS_DIR = str(path)
-    return path
-
-
 def stored(run: BackupRun, folder: BackupFolder) -> BackupRun:
     """Put a backup's file where its row says that it is."""
     assert run.storage_key
