@@ -205,6 +205,7 @@ def _call(stop: Callable[[], object]) -> None:
     try:
         stop()
     except Exception:
+        # The other functions must still be called, or a child process would go on by itself.
         logger.exception("backup.not_stopped")
 
 

@@ -54,7 +54,6 @@ class KindFacts:
         in_core: the core makes them, so the console knows neither their folder nor their schedule.
         succeeded: one has ever succeeded.
         last_good_at: when the last one was completed whose file was not removed.
-        last_good_id: that one's number.
         file: whether its file is there; None where the console can't know.
         running: one is being made.
         last_failed: the last attempt failed.
@@ -78,7 +77,6 @@ class KindFacts:
     in_core: bool = False
     succeeded: bool = True
     last_good_at: datetime | None = None
-    last_good_id: int | None = None
     file: Literal["kept", "missing", "unreachable", "removed"] | None = "kept"
     running: bool = False
     last_failed: bool = False
