@@ -297,6 +297,22 @@ def waiting_in(queues: Iterable[str]) -> dict[str, int]:
         raise BrokerUnreachable("The broker can't be reached.") from error
 
 
+def ping() -> None:
+    """Ask the broker whether it is there, within about two seconds.
+
+    Raises:
+        BrokerUnreachable: it does not answer.
+    """
+    pool = cast("ConnectionPool", _publisher().pool)
+    try:
+        with pool.acquire(block=True, timeout=SOCKET_TIMEOUT_SECONDS) as connection:
+            _check_alive(connection)
+    except LimitExceeded as error:
+        raise BrokerUnreachable("All connections to the broker are in use.") from error
+    except BROKER_ERRORS as error:
+        raise BrokerUnreachable("The broker can't be reached.") from error
+
+
 def revoke(task_ids: Sequence[str], *, terminate: bool = False) -> None:
     """Tell all live workers not to begin these tasks; advisory, since a worker that is away doesn't hear it.
 

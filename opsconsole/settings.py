@@ -131,6 +131,16 @@ SYNC_FAILING_AFTER_INTERVALS = env.float("OPS_SYNC_FAILING_AFTER_INTERVALS", def
 SYNC_FAILING_AFTER_FAILURES = env.int("OPS_SYNC_FAILING_AFTER_FAILURES", default=2)
 SYNC_LONG_AFTER_SECONDS = env.float("OPS_SYNC_LONG_AFTER", default=900.0)
 
+# The verdict on the whole. Seconds that the oldest job may have been due and waiting.
+QUEUE_AGE_WARNING_SECONDS = env.float("OPS_QUEUE_AGE_WARNING", default=300.0)
+QUEUE_AGE_CRITICAL_SECONDS = env.float("OPS_QUEUE_AGE_CRITICAL", default=1_800.0)
+# Jobs that may have failed for good within the last hour.
+FAILURES_WARNING = env.int("OPS_FAILURES_WARNING", default=20)
+FAILURES_CRITICAL = env.int("OPS_FAILURES_CRITICAL", default=100)
+# Seconds for which a worker, and all sweepers, may not have been heard of; workers are asked every 30 seconds.
+WORKER_SILENT_SECONDS = env.float("OPS_WORKER_SILENT", default=90.0)
+SWEEPER_SILENT_SECONDS = env.float("OPS_SWEEPER_SILENT", default=120.0)
+
 # --- backups ------------------------------------------------------------------------------------------------------
 
 # Where backups are kept; without it there are none.

@@ -11,9 +11,13 @@ from jobs.api import JobViewSet, RunViewSet
 from jobs.api_schedules import ScheduleViewSet
 from opsconsole import views
 from opsconsole.api.audit import AuditViewSet
+from opsconsole.meta import MetaViewSet
 from opsconsole.routers import OpsRouter
+from opsconsole.verdict.api import HealthViewSet
 
 router = OpsRouter()
+router.register("health", HealthViewSet, basename="ops-health")
+router.register("meta", MetaViewSet, basename="ops-meta")
 router.register("jobs", JobViewSet, basename="ops-job")
 router.register("runs", RunViewSet, basename="ops-run")
 router.register("backfill", BackfillViewSet, basename="ops-backfill")

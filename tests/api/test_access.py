@@ -15,6 +15,8 @@ from tests.api.cast import ledger_state, make_run, make_staff, refusal, with_tok
 from tests.cast import make_conversation, make_identity, make_job
 
 GETS = (
+    "/ops/health",
+    "/ops/meta",
     "/ops/jobs",
     "/ops/jobs/counts",
     "/ops/jobs/1",
@@ -41,6 +43,7 @@ POSTS = (
 )
 # The permission that each address needs.
 NEEDED = {
+    "/ops/health": "jobs.view_job",
     "/ops/jobs": "jobs.view_job",
     "/ops/jobs/counts": "jobs.view_job",
     "/ops/jobs/{job}": "jobs.view_job",

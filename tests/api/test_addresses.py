@@ -16,6 +16,8 @@ from tests.api.cast import insert_audit, ledger_state, make_run, refusal
 from tests.cast import make_conversation, make_identity, make_job
 
 GETS = (
+    "/ops/health",
+    "/ops/meta",
     "/ops/jobs",
     "/ops/jobs/counts",
     "/ops/jobs/{job}",
@@ -97,7 +99,17 @@ print(json.dumps(answers | {"/admin/": Client().get("/admin/").status_code}))
 
 def test_the_root_lists_where_to_go_on(api: APIClient) -> None:
     root = api.get("/ops/").json()
-    assert set(root) == {"jobs", "runs", "identities", "conversations", "schedules", "backup", "audit"}
+    assert set(root) == {
+        "health",
+        "meta",
+        "jobs",
+        "runs",
+        "identities",
+        "conversations",
+        "schedules",
+        "backup",
+        "audit",
+    }
     for url in root.values():
         assert api.get(url).status_code == 200
 

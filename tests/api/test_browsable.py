@@ -14,6 +14,8 @@ from tests.cast import make_conversation, make_identity
 
 READ = (
     "/ops/",
+    "/ops/health",
+    "/ops/meta",
     "/ops/jobs",
     "/ops/jobs/counts",
     "/ops/jobs/{job}",

@@ -1,0 +1,149 @@
+"""How the ledger's work is getting on: what waits, what is stuck, what has failed of late, who is there to do it.
+
+Bounded whatever the ledger's size: of each status only so many are looked at, along the index on (status, next_run_at),
+and of what has failed only the newest ids. Workers are never asked here; what they told the sweeper is read.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.db import connection
+from django.db.models import Max
+
+from jobs.models import FAILED, QUEUED, RETRYING, RUNNING, Outcome, StatusCount, WorkerReport
+from jobs.stuck import WAITING, stuck_cause
+
+# How many active jobs of one status are looked at, those first that have been due for longest.
+LOOKED_AT: Final = 1_000
+# Among how many of the newest jobs, and of the newest attempts, failures are looked for.
+LOOKED_THROUGH: Final = 5_000
+_HOUR_SECONDS: Final = 3_600
+
+_COLUMNS: Final = "jobs.id, jobs.status, jobs.queue_name, jobs.job_type, jobs.next_run_at, jobs.updated_at"
+# In the order of the index, so that it is walked until there are enough. What has no time of its own is due at once.
+_LOOK: Final = """
+    (SELECT {columns} FROM jobs WHERE jobs.status = %s AND {due} ORDER BY jobs.next_run_at LIMIT %s)
+"""
+_AT_ONCE: Final = "jobs.next_run_at IS NULL"
+_BY_NOW: Final = "jobs.next_run_at <= now()"
+# A job whose turn hasn't come, since another one of its kind goes first, waits for that one and not for a worker.
+_ACTIVE: Final = """
+    SELECT queue, count(*) FILTER (WHERE waits), min(due_at) FILTER (WHERE waits),
+           count(*) FILTER (WHERE cause <> %s), count(*)
+      FROM (SELECT COALESCE(own.queue, jobs.queue_name) AS queue,
+                   GREATEST(COALESCE(jobs.next_run_at, jobs.updated_at), own.published_at) AS due_at,
+                   jobs.status IN (%s, %s)
+                   AND NOT (own.id IS NOT NULL AND own.published_at IS NULL
+                            AND EXISTS (SELECT 1 FROM jobs_dispatch o WHERE o.serial_key = own.serial_key
+                                         AND (o.ended_at IS NULL AND o.id < own.id
+                                              OR o.holds_place AND o.id <> own.id))) AS waits,
+                   {cause} AS cause
+              FROM ({candidates}) AS jobs
+              LEFT JOIN jobs_dispatch AS own ON own.job_id = jobs.id AND own.ended_at IS NULL) AS active
+     GROUP BY queue
+     ORDER BY queue
+"""
+# A job that was retried meanwhile has not failed any more.
+_FAILED: Final = """
+    SELECT count(*)
+      FROM (SELECT jobs.id FROM jobs
+             WHERE jobs.id > (SELECT COALESCE(max(id), 0) FROM jobs) - %s
+               AND jobs.status = %s AND jobs.updated_at > now() - make_interval(secs => %s)
+            UNION
+            SELECT jobs.id FROM jobs_dispatch d JOIN jobs ON jobs.id = d.job_id
+             WHERE d.id > (SELECT COALESCE(max(id), 0) FROM jobs_dispatch) - %s
+               AND d.outcome IN (%s, %s) AND d.ended_at > now() - make_interval(secs => %s)
+               AND jobs.status = %s) AS failed
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """The jobs of one queue that are due and that nobody has begun: how many, and since when the oldest one is due."""
+
+    queue: str
+    jobs: int
+    oldest_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What is active.
+
+    Attributes:
+        waiting: by queue, those where something waits.
+        stuck: how many are stuck for another cause than that they wait.
+        more: there may be more, since only so many were looked at.
+    """
+
+    waiting: tuple[Waiting, ...] = ()
+    stuck: int = 0
+    more: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    """What a worker last told of itself, and when."""
+
+    hostname: str
+    queues: tuple[str, ...]
+    seen_at: datetime
+
+
+def work() -> Work:
+    """Return what waits and what is stuck; one query."""
+    looks = (
+        (RUNNING, "true"),
+        *((status, due) for status in (QUEUED, RETRYING) for due in (_AT_ONCE, _BY_NOW)),
+    )
+    candidates = " UNION ALL ".join(_LOOK.format(columns=_COLUMNS, due=due) for _, due in looks)
+    cause, *cause_params = stuck_cause()
+    limits = [value for status, _ in looks for value in (status, LOOKED_AT)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ACTIVE.format(cause=cause, candidates=candidates),
+            [WAITING, QUEUED, RETRYING, *cause_params, *limits],
+        )
+        rows = cursor.fetchall()
+    return Work(
+        waiting=tuple(
+            Waiting(queue=queue, jobs=number, oldest_at=oldest_at) for queue, number, oldest_at, _, _ in rows if number
+        ),
+        stuck=sum(stuck for *_, stuck, _ in rows),
+        more=sum(seen for *_, seen in rows) >= LOOKED_AT,
+    )
+
+
+def failed_within_an_hour() -> int:
+    """Return how many jobs have failed for good within the last hour, among the newest LOOKED_THROUGH; one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _FAILED,
+            [
+                LOOKED_THROUGH,
+                FAILED,
+                _HOUR_SECONDS,
+                LOOKED_THROUGH,
+                Outcome.FAILED,
+                Outcome.UNKNOWN,
+                _HOUR_SECONDS,
+                FAILED,
+            ],
+        )
+        (number,) = cursor.fetchone()
+    return int(number)
+
+
+def workers() -> tuple[Worker, ...]:
+    """Return what the workers last told the sweeper, by name; one query."""
+    return tuple(
+        Worker(hostname=row.hostname, queues=tuple(map(str, row.queues)), seen_at=row.seen_at)
+        for row in WorkerReport.objects.only("hostname", "queues", "seen_at").order_by("hostname")
+    )
+
+
+def sweeper_seen_at() -> datetime | None:
+    """Return when a sweeper was last at work, from what each of its ticks leaves; one query. None: never."""
+    seen: datetime | None = StatusCount.objects.aggregate(seen=Max("as_of"))["seen"]
+    return seen

@@ -1,0 +1,279 @@
+"""The rules of the verdict: each looks at one part of the facts, and yields what there is to say of it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import urlencode
+
+from django.conf import settings
+
+from jobs.pulse import Waiting, Worker
+from opsconsole.formatting import count, relative, rough
+from opsconsole.redaction import redact_name
+from opsconsole.verdict.facts import Facts, Finding, Part, Pause, Reason, Severity
+
+JOBS: Final = "admin:jobs_job_changelist"
+SCHEDULES: Final = "admin:django_celery_beat_periodictask_changelist"
+IDENTITIES: Final = "admin:identities_identity_changelist"
+BACKUPS: Final = "admin:backups_backuprun_changelist"
+
+# How many are named before the rest is only counted.
+NAMED: Final = 3
+
+
+def unread(facts: Facts) -> Iterable[Reason]:
+    """Say of which parts nothing is known, and why."""
+    for part in facts.asked:
+        if part not in facts.unread:
+            continue
+        sentence = facts.unread[part]
+        if part == "database":
+            todo = "See to it that PostgreSQL runs and can be reached; nothing works without it."
+            yield Reason(code="database_unreachable", part=part, what=sentence, todo=todo, severity="critical")
+        elif part == "broker":
+            todo = "See to it that Redis runs; what is submitted meanwhile is handed over as soon as it does."
+            yield Reason(
+                code="broker_unreachable",
+                part=part,
+                what=sentence,
+                todo=todo,
+                severity="critical",
+                page=JOBS,
+                query="status=queued",
+            )
+        elif "database" not in facts.unread:
+            todo = "The console's log says more; the other parts are not affected."
+            yield Reason(code=f"{part}_unreadable", part=part, what=sentence, todo=todo, severity="warning")
+
+
+def workers(facts: Facts) -> Iterable[Reason]:
+    """Say whether somebody is there to do the work; not where nobody could have told the console."""
+    if _sweeper_is_silent(facts):
+        yield _no_sweeper(facts)
+        return
+    if "broker" in facts.unread:
+        return
+    online, gone = _online(facts)
+    if not online:
+        yield _nobody(facts)
+        return
+    listened_to = {queue for worker in online for queue in worker.queues}
+    for waiting in facts.work.waiting:
+        if waiting.queue not in listened_to:
+            yield _unattended(waiting)
+    if gone:
+        names = _some([redact_name(worker.hostname) for worker in gone])
+        seen_at = max(worker.seen_at for worker in gone)
+        yield Reason(
+            code="workers_stale",
+            part="workers",
+            what=f"{count(len(gone), 'worker')} {'has' if len(gone) == 1 else 'have'} not answered since "
+            f"{_at(seen_at, facts.as_of)}: {names}.",
+            todo="See whether it should run; one that was stopped on purpose is forgotten after ten minutes.",
+            severity="warning",
+            page=JOBS,
+            query="status=running",
+            since=seen_at,
+        )
+
+
+def beat(facts: Facts) -> Iterable[Reason]:
+    """Say whether beat starts what it should."""
+    found = facts.beat
+    if facts.pause is not None:
+        yield _paused(facts, facts.pause)
+    elif found.status == "silent":
+        due = f"{count(len(found.missed), 'schedule')} {'was' if len(found.missed) == 1 else 'were'} due"
+        since = f" since {_at(found.since, facts.as_of)}" if found.since else ""
+        yield Reason(
+            code="beat_silent",
+            part="beat",
+            what=f"Beat has started nothing{since}, though {due}.",
+            todo="See to it that the beat process runs.",
+            severity="critical",
+            page=SCHEDULES,
+            since=found.since,
+        )
+    if found.status != "silent" and found.missed:
+        yield Reason(
+            code="runs_missed",
+            part="beat",
+            what=f"Beat has missed {count(len(found.missed), 'run')}, though it starts others: {_some(found.missed)}.",
+            todo="Run what is missing now; if it happens again, look at beat's log.",
+            severity="warning",
+            page=SCHEDULES,
+        )
+
+
+def queue(facts: Facts) -> Iterable[Reason]:
+    """Say whether what is due waits for too long, and whether something is stuck."""
+    if facts.work.waiting:
+        oldest = min(facts.work.waiting, key=lambda waiting: waiting.oldest_at)
+        seconds = (facts.as_of - oldest.oldest_at).total_seconds()
+        severity = _by_limits(seconds, settings.QUEUE_AGE_WARNING_SECONDS, settings.QUEUE_AGE_CRITICAL_SECONDS)
+        if severity:
+            yield Reason(
+                code="queue_age",
+                part="queue",
+                what=f"The oldest queued job has been waiting for {rough(seconds)}, in the queue "
+                f"“{redact_name(oldest.queue)}”.",
+                todo="See whether its workers keep up, or start more of them.",
+                severity=severity,
+                page=JOBS,
+                query=_waiting_in(oldest.queue),
+                since=oldest.oldest_at,
+            )
+    if stuck := facts.work.stuck:
+        number = f"{'At least ' if facts.work.more else ''}{count(stuck, 'job')}"
+        yield Reason(
+            code="stuck_jobs",
+            part="queue",
+            what=f"{number} {'is' if stuck == 1 else 'are'} stuck.",
+            todo=f"Open {'it: it' if stuck == 1 else 'them: each'} says why, and what can be done about it.",
+            severity="warning",
+            page=JOBS,
+            query="stuck=true",
+        )
+
+
+def failures(facts: Facts) -> Iterable[Reason]:
+    """Say whether unusually many jobs have failed."""
+    severity = _by_limits(facts.failed, settings.FAILURES_WARNING, settings.FAILURES_CRITICAL)
+    if severity:
+        yield Reason(
+            code="many_failures",
+            part="failures",
+            what=f"{count(facts.failed, 'job')} {'has' if facts.failed == 1 else 'have'} failed within the last hour.",
+            todo="See what their errors say, mend that, and retry them.",
+            severity=severity,
+            page=JOBS,
+            query="status=failed",
+        )
+
+
+def sync(facts: Facts) -> Iterable[Reason]:
+    """Say what the health of all identities says."""
+    return _findings(facts.sync, part="sync", page=IDENTITIES)
+
+
+def backup(facts: Facts) -> Iterable[Reason]:
+    """Say what the health of backups says."""
+    return _findings(facts.backup, part="backup", page=BACKUPS)
+
+
+def _sweeper_is_silent(facts: Facts) -> bool:
+    seen_at = facts.sweeper_seen_at
+    return seen_at is None or facts.as_of - seen_at > timedelta(seconds=settings.SWEEPER_SILENT_SECONDS)
+
+
+def _no_sweeper(facts: Facts) -> Reason:
+    seen_at = facts.sweeper_seen_at
+    since = f"No sweeper has been at work since {_at(seen_at, facts.as_of)}" if seen_at else "No sweeper has ever run"
+    return Reason(
+        code="sweeper_silent",
+        part="workers",
+        what=f"{since}: what is put off isn't handed over, and what has ended isn't settled.",
+        todo="Start one with “manage.py run_sweeper”.",
+        severity="critical",
+        page=JOBS,
+        query="status=queued",
+        since=seen_at,
+    )
+
+
+def _online(facts: Facts) -> tuple[list[Worker], list[Worker]]:
+    """Return the workers that have answered of late, and those that haven't."""
+    oldest = facts.as_of - timedelta(seconds=settings.WORKER_SILENT_SECONDS)
+    online = [worker for worker in facts.workers if worker.seen_at >= oldest]
+    return online, [worker for worker in facts.workers if worker.seen_at < oldest]
+
+
+def _nobody(facts: Facts) -> Reason:
+    waiting = sum(each.jobs for each in facts.work.waiting)
+    number = f"{'at least ' if facts.work.more else ''}{count(waiting, 'job')}"
+    waits = f" {number[:1].upper()}{number[1:]} {'waits' if waiting == 1 else 'wait'}." if waiting else ""
+    return Reason(
+        code="no_worker_online",
+        part="workers",
+        what=f"No worker is online: jobs will not be processed.{waits}",
+        todo="Start the workers.",
+        severity="critical",
+        page=JOBS,
+        query="status=queued",
+        since=max((worker.seen_at for worker in facts.workers), default=None),
+    )
+
+
+def _unattended(waiting: Waiting) -> Reason:
+    one = waiting.jobs == 1
+    return Reason(
+        code="queue_without_worker",
+        part="workers",
+        what=f"No worker is online for the queue “{redact_name(waiting.queue)}”: its {count(waiting.jobs, 'job')} that "
+        f"{'waits' if one else 'wait'} will not be processed.",
+        todo="Start a worker that listens on it.",
+        severity="critical",
+        page=JOBS,
+        query=_waiting_in(waiting.queue),
+        since=waiting.oldest_at,
+    )
+
+
+def _paused(facts: Facts, pause: Pause) -> Reason:
+    reason = f" (“{pause.reason}”)" if pause.reason else ""
+    return Reason(
+        code="schedules_paused",
+        part="beat",
+        what=f"{count(pause.schedules, 'schedule')} {'is' if pause.schedules == 1 else 'are'} paused since "
+        f"{_at(pause.since, facts.as_of)}, by {pause.by}{reason}: beat starts none of what was on then.",
+        todo="Resume when the reason is gone.",
+        severity="warning",
+        page=SCHEDULES,
+        since=pause.since,
+    )
+
+
+def _findings(found: Sequence[Finding], *, part: Part, page: str) -> Iterable[Reason]:
+    for finding in found:
+        yield Reason(
+            code=f"{part}_{finding.code}",
+            part=part,
+            what=finding.what,
+            todo=finding.todo,
+            severity=finding.severity,
+            page=page,
+        )
+
+
+def _by_limits(value: float, warning: float, critical: float) -> Severity | None:
+    if value >= critical:
+        return "critical"
+    return "warning" if value >= warning else None
+
+
+def _at(moment: datetime, now: datetime) -> str:
+    # Of another day, the time alone says nothing.
+    shown = f"{moment:%H:%M}" if now - moment < timedelta(hours=12) else f"{moment:%Y-%m-%d %H:%M}"
+    return f"{shown} UTC ({relative(moment, now)})"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
+
+
+def _waiting_in(name: str) -> str:
+    # What isn't to be read isn't to stand in an address either.
+    shown = {"queue_name": name} if redact_name(name) == name else {}
+    return urlencode({"status": "queued,retrying", **shown})
+
+
+# That the database and the broker answer is all that there is to know of them.
+RULES: Final[Mapping[Part, Callable[[Facts], Iterable[Reason]]]] = {
+    "workers": workers,
+    "beat": beat,
+    "queue": queue,
+    "failures": failures,
+    "sync": sync,
+    "backup": backup,
+}
