@@ -1,4 +1,4 @@
-"""The first page: how many jobs there are of each status, what runs, what failed last, what was asked for last."""
+"""The first page: the verdict, how many jobs there are of each status, what runs, what failed or was asked for last."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,6 +29,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     may_see_runs = request.user.has_perm("jobs.view_run")
     context["title"] = "Home"
     context["nothing_to_see"] = not context.get("app_list")
+    if may_see_jobs:
+        context["verdict_url"] = reverse("verdict")
     if request.user.has_perm("identities.view_identity"):
         # It comes after the page, and keeps itself up to date.
         context["identities_url"] = reverse("admin:identities_identity_summary")

@@ -14,6 +14,7 @@ from opsconsole.api.audit import AuditViewSet
 from opsconsole.meta import MetaViewSet
 from opsconsole.routers import OpsRouter
 from opsconsole.verdict.api import HealthViewSet
+from opsconsole.verdict.part import verdict_view
 
 router = OpsRouter()
 router.register("health", HealthViewSet, basename="ops-health")
@@ -43,6 +44,7 @@ urlpatterns = [
     path("ops/", include(router.urls)),
     re_path(r"^ops$", router.get_api_root_view()),
     path("conversations/", include(conversations_router.urls)),
+    path("admin/verdict/", admin.site.admin_view(verdict_view), name="verdict"),
     path("admin/", admin.site.urls),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
 ]
