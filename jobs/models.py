@@ -323,3 +323,61 @@ class ShippedSchedule(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class ErrorGroup(models.Model):
+    """Failures that are the same but for numbers, ids, times and names; see jobs/error_groups."""
+
+    fingerprint = models.CharField(max_length=16, unique=True)
+    job_type = models.CharField("type", max_length=64)
+    # What the newest one says, redacted: in one line, and as a sample of the whole.
+    message = models.TextField()
+    sample = models.TextField()
+    first_seen = models.DateTimeField()
+    last_seen = models.DateTimeField()
+    failures = models.BigIntegerField(default=0)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.message or "Failed without an error"
+
+
+class ErrorSlot(models.Model):
+    """How many failures of a group there were in a quarter of an hour."""
+
+    group = models.ForeignKey(ErrorGroup, on_delete=models.CASCADE, db_index=False, related_name="slots")
+    slot = models.DateTimeField(help_text="When the quarter began.")
+    failures = models.IntegerField()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["group", "slot"], name="error_slot_once")]
+
+    def __str__(self) -> str:
+        return f"{self.failures} in {self.group_id}"
+
+
+class FailedJob(models.Model):
+    """A job that has failed, and in which group its newest failure is. It may have gone on since."""
+
+    job = models.OneToOneField(
+        Job, on_delete=models.DO_NOTHING, db_constraint=False, primary_key=True, related_name="failure"
+    )
+    group = models.ForeignKey(ErrorGroup, on_delete=models.CASCADE, db_index=False, related_name="members")
+    # The attempt that failed: 0 where the console made none. Together with the time, what counts once.
+    dispatch_id = models.BigIntegerField(default=0)
+    failed_at = models.DateTimeField()
+    identity_id = models.BigIntegerField(null=True)
+    is_open = models.BooleanField(default=True, help_text="It was still failed when the sweeper last looked.")
+
+    class Meta:
+        default_permissions = ()
+        indexes = [
+            models.Index(fields=["group", "-failed_at", "-job"], name="failed_job_newest"),
+            models.Index(fields=["group"], condition=Q(is_open=True), name="failed_job_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Job {self.job_id} in {self.group_id}"
