@@ -8,6 +8,7 @@ from backups.api import BackupViewSet
 from identities.api import BackfillViewSet, ConversationViewSet, RedownloadViewSet
 from identities.api_syncs import IdentityViewSet, SyncStatusViewSet, SyncViewSet
 from jobs.api import JobViewSet, RunViewSet
+from jobs.api_errors import ErrorGroupViewSet
 from jobs.api_schedules import ScheduleViewSet
 from opsconsole import views
 from opsconsole.api.audit import AuditViewSet
@@ -21,6 +22,7 @@ router.register("health", HealthViewSet, basename="ops-health")
 router.register("meta", MetaViewSet, basename="ops-meta")
 router.register("jobs", JobViewSet, basename="ops-job")
 router.register("runs", RunViewSet, basename="ops-run")
+router.register("errors", ErrorGroupViewSet, basename="ops-error")
 router.register("backfill", BackfillViewSet, basename="ops-backfill")
 router.register("redownload", RedownloadViewSet, basename="ops-redownload")
 router.register("identities", IdentityViewSet, basename="ops-identity")

@@ -104,6 +104,7 @@ def test_the_root_lists_where_to_go_on(api: APIClient) -> None:
         "meta",
         "jobs",
         "runs",
+        "errors",
         "identities",
         "conversations",
         "schedules",

@@ -20,6 +20,7 @@ from tests.privacy.secrets import Vault
 RUN_ID: Final = UUID("0b5d6c1e-7c53-4c89-8d1f-2f6f3b8c9d10")
 OWN_TASK_ID: Final = UUID("0b5d6c1e-7c53-4c89-8d1f-2f6f3b8c9d11")
 CORE_TASK_ID: Final = UUID("0b5d6c1e-7c53-4c89-8d1f-2f6f3b8c9d12")
+FINGERPRINT: Final = "0123456789abcdef"
 # Django's own bookkeeping, and people's accounts, whose names are there to be read.
 NOT_PLANTED: Final = {
     "auth_group",
@@ -54,6 +55,7 @@ VALUES: Final[dict[str, Any]] = {
     "django_celery_results_taskresult.content_type": "application/json",
     "django_celery_results_taskresult.content_encoding": "utf-8",
     "django_celery_results_taskresult.status": "FAILURE",
+    "jobs_errorgroup.fingerprint": FINGERPRINT,
     "opsconsole_auditreference.entity_type": "job",
     "opsconsole_auditreference.entity_id": "1",
 }

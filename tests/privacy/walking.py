@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from tests.privacy.planting import CORE_TASK_ID, OWN_TASK_ID, RUN_ID
+from tests.privacy.planting import CORE_TASK_ID, FINGERPRINT, OWN_TASK_ID, RUN_ID
 
 # What may stand in an address; of each kind, the first that leads nowhere ends it.
-ROW_IDS: Final = (("1", "2", "3", "4", "5"), (str(RUN_ID),), (str(OWN_TASK_ID),), (str(CORE_TASK_ID),))
+ROW_IDS: Final = (("1", "2", "3", "4", "5"), (str(RUN_ID),), (str(OWN_TASK_ID),), (str(CORE_TASK_ID),), (FINGERPRINT,))
 _GROUP: Final = re.compile(r"\(\?P<(\w+)>((?:[^()]|\([^()]*\))*)\)")
 _CONVERTER: Final = re.compile(r"<(?:\w+:)?(\w+)>")
 
