@@ -54,6 +54,7 @@ UNFOLD = {
                 "items": [
                     {"title": "Home", "icon": "home", "link": reverse_lazy("admin:index")},
                     _link("Jobs", "list_alt", "admin:jobs_job_changelist", "jobs.view_job"),
+                    _link("Errors", "bug_report", "admin:jobs_errorgroup_changelist", "jobs.view_job"),
                     _link("Runs", "play_circle", "admin:jobs_run_changelist", "jobs.view_run"),
                     _link("Identities", "group", "admin:identities_identity_changelist", "identities.view_identity"),
                     _link(

@@ -47,7 +47,7 @@ class JobFilterForm(FilterForm):
     def __init__(self, data: Any = None) -> None:
         super().__init__(data)
         self.fields["stuck"].widget.choices = [("", "Stuck or not"), ("true", "Only stuck ones")]
-        self._offer("job_type", "Any type", _types())
+        self._offer("job_type", "Any type", job_types())
         self._offer("queue_name", "Any queue", _queues())
         self.identities = names.identities()
         self.fields["identity_id"].widget = forms.Select(
@@ -95,7 +95,7 @@ class JobFilterForm(FilterForm):
         return statuses[0] if len(statuses) == 1 else ""
 
 
-def _types() -> list[tuple[str, str]]:
+def job_types() -> list[tuple[str, str]]:
     """Return the catalog's types by title; two of the same title are told apart by their names."""
     titles = catalog.titles()
     shared = {title for title in titles.values() if list(titles.values()).count(title) > 1}

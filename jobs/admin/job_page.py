@@ -5,7 +5,8 @@ from typing import Any, Final
 from jobs import queries, stuck
 from jobs.admin.looks import handing_over, is_cancelling, of_attempt, of_job, title_of
 from jobs.admin.sums import counted
-from jobs.models import ACTIVE_STATUSES, RUNNING, Outcome
+from jobs.error_groups import reading as error_groups
+from jobs.models import ACTIVE_STATUSES, FAILED, RUNNING, Outcome
 from jobs.queries import Row
 from jobs.representation import attempt_as_json, jobs_as_json
 from opsconsole import audit_queries
@@ -20,7 +21,7 @@ AUDIT_SHOWN: Final = 20
 
 
 def context(row: Row) -> dict[str, Any]:
-    """Return all that the page of a job shows; at most eight queries."""
+    """Return all that the page of a job shows; at most nine queries."""
     live = live_context(row)
     job = live["job"]
     attempts = [attempt_as_json(attempt) for attempt in queries.attempts(row["id"])]
@@ -39,6 +40,7 @@ def context(row: Row) -> dict[str, Any]:
         "error": job["last_error"],
         "error_line": (line := first_line(job["last_error"])),
         "error_goes_on": bool(job["last_error"]) and job["last_error"].strip() != line,
+        "similar": error_groups.group_of(row["id"]) if row["status"] == FAILED else None,
         "error_cut": f"The first {queries.DETAIL_ERROR_LENGTH:,} of {error_length:,} characters."
         if error_length > queries.DETAIL_ERROR_LENGTH
         else "",

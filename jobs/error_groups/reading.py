@@ -201,10 +201,10 @@ def find(fingerprint: str) -> Row:
 
 
 def group_of(job_id: int) -> Row | None:
-    """Return the group that a job's newest failure is in, without its counts by window; one query."""
+    """Return the group that a job's newest failure is in, and how many more failures there are in it; one query."""
     found = _read(
         """
-        SELECT g.fingerprint, g.message, g.first_seen, g.last_seen, g.failures
+        SELECT g.fingerprint, g.first_seen, g.failures - 1 AS more
           FROM jobs_failedjob m JOIN jobs_errorgroup g ON g.id = m.group_id WHERE m.job_id = %s
         """,
         [job_id],

@@ -137,6 +137,8 @@ class ListAdmin(ReadOnlyAdmin[M]):
     filter_form_class: type[FilterForm] = FilterForm
     empty_list = EmptyList()
     list_before_template = "opsconsole/_list_top.html"
+    # What the ways to the pages before and after this one are called.
+    page_words = ("Newer", "Older")
     # Shown above the list, such as status tabs.
     list_tabs_template = ""
     ordering = ()

@@ -9,9 +9,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from jobs import counts
+from jobs.error_groups.fingerprint import fingerprint
 from tests.admin.syncs import attempted, counted, synced
 from tests.api.cast import insert_audit, make_attempt, make_run
 from tests.cast import NOW, make_conversation, make_credential, make_identity, make_job, make_message
+from tests.error_groups.rows import DOWN, failed_job, walk
 
 MAX_QUERIES = 12
 
@@ -21,6 +23,7 @@ class Rows:
 
     job = running = identity = conversation = audit = 0
     run: object = None
+    group = ""
 
     def add(self, times: int) -> None:
         """Add as many of each kind, all of one run."""
@@ -45,6 +48,10 @@ class Rows:
             synced(identity)
             counted(identity)
             attempted(identity, job_id=self.job)
+            failed_job(DOWN, payload={"identity_id": identity.pk, "new": number})
+            failed_job(f"{'abcdefgh'[number]} went wrong", job_type="custom.thing")
+        walk()
+        self.group = fingerprint("ingest.sync_delta", DOWN)
         self.run = make_run(*jobs).pk
 
 
@@ -71,6 +78,9 @@ PAGES = [
     "/admin/jobs/job/{job}/fail/",
     "/admin/jobs/job/cancel/?job={job}&job={running}",
     "/admin/jobs/job/fail/?job={job}&job={running}",
+    "/admin/jobs/errorgroup/",
+    "/admin/jobs/errorgroup/?window=7d&ordering=-failures",
+    "/admin/jobs/errorgroup/{group}/change/",
     "/admin/jobs/run/",
     "/admin/jobs/run/{run}/change/",
     "/admin/jobs/run/{run}/live/",

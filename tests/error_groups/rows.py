@@ -31,11 +31,16 @@ def fold() -> None:
     """Do what sweepers do about failures, all of it."""
     while ended.tell():
         pass
+    walk()
+    OpenMembers().look()
+
+
+def walk() -> None:
+    """Walk the ledger for failed rows, all of it."""
     rows = FailedRows()
     rows.look()
     while rows._upto is not None:
         rows.look()
-    OpenMembers().look()
 
 
 def groups() -> list[tuple[str, int]]:
