@@ -25,7 +25,7 @@ NEWEST_EVERY_SECONDS: Final = 60.0
 ALL_EVERY_SECONDS: Final = 3_600.0
 # Ids that are looked through at once, and failed ones among them that are folded at once.
 SLICE: Final = 10_000
-FOLDED_AT_ONCE: Final = 500
+FOLDED_AT_ONCE: Final = 200
 BUDGET_SECONDS: Final = 0.3
 CLOCKS_DIFFER_BY: Final = timedelta(days=1)
 

@@ -3,14 +3,15 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import orjson
 from django.db import connection
+from django.utils import timezone
 
 from jobs import queries, subjects
-from jobs.error_groups.folding import SLOT_SECONDS
+from jobs.error_groups.folding import slot_of
 from jobs.models import FAILED
 from jobs.queries import Row
 from jobs.subjects import Subject
@@ -27,22 +28,18 @@ IDENTITIES_SHOWN: Final = 20
 ERROR_LENGTH: Final = 1_000
 _FINGERPRINT_LENGTH: Final = 16
 
-# A window begins with the quarter of an hour in which it begins.
-_SINCE: Final = (
-    f"to_timestamp(floor(extract(epoch FROM now() - make_interval(secs => %s)) / {SLOT_SECONDS}) * {SLOT_SECONDS})"
-)
-_COUNTED: Final = f"""
+# With a parameter for the beginning of each of WINDOWS.
+_COUNTED: Final = """
     SELECT g.id, g.fingerprint, g.job_type, g.message, g.first_seen, g.last_seen, g.failures,
            COALESCE(s.failures_1h, 0) AS failures_1h, COALESCE(s.failures_24h, 0) AS failures_24h,
            COALESCE(s.failures_7d, 0) AS failures_7d
       FROM jobs_errorgroup g
       LEFT JOIN (SELECT group_id,
-                        sum(failures) FILTER (WHERE slot >= {_SINCE})::bigint AS failures_1h,
-                        sum(failures) FILTER (WHERE slot >= {_SINCE})::bigint AS failures_24h,
+                        sum(failures) FILTER (WHERE slot >= %s)::bigint AS failures_1h,
+                        sum(failures) FILTER (WHERE slot >= %s)::bigint AS failures_24h,
                         sum(failures)::bigint AS failures_7d
-                   FROM jobs_errorslot WHERE slot >= {_SINCE} {{only}} GROUP BY group_id) AS s ON s.group_id = g.id
+                   FROM jobs_errorslot WHERE slot >= %s {only} GROUP BY group_id) AS s ON s.group_id = g.id
 """
-_SECONDS: Final = [span.total_seconds() for span in WINDOWS.values()]
 _FAILED_NOW: Final = """
     (SELECT count(*) FROM (SELECT FROM jobs_failedjob m WHERE m.group_id = shown.id AND m.is_open LIMIT %s) AS failed)
 """
@@ -137,7 +134,7 @@ def page(group_filter: GroupFilter, *, limit: int, beyond: int | None = None, ba
          ORDER BY {key} {direction}, id {direction}
     """
     after = [] if beyond is None else [beyond]
-    found = _read(sql, [*_SECONDS, *params, *after, limit + 1, MEMBERS_READ + 1, *after])
+    found = _read(sql, [*_beginnings(), *params, *after, limit + 1, MEMBERS_READ + 1, *after])
     if not found[0]["is_known"]:
         raise Refused("The cursor is broken; start again without one.", code="bad_cursor")
     total = found[0]["total"]
@@ -194,7 +191,7 @@ def find(fingerprint: str) -> Row:
             SELECT counted.*, g.sample
               FROM ({_COUNTED.format(only=only)} WHERE g.fingerprint = %s) AS counted JOIN jobs_errorgroup g USING (id)
         """
-        found = _read(sql, [*_SECONDS, fingerprint, fingerprint])
+        found = _read(sql, [*_beginnings(), fingerprint, fingerprint])
     if not found:
         raise NotFound(f"There is no error group {fingerprint[:50]}, or not any more.", code="error_group_not_found")
     return found[0]
@@ -210,6 +207,12 @@ def group_of(job_id: int) -> Row | None:
         [job_id],
     )
     return found[0] if found else None
+
+
+def _beginnings() -> list[datetime]:
+    """Return when each window began: with the quarter of an hour that it begins in."""
+    now = timezone.now()
+    return [slot_of(now - span) for span in WINDOWS.values()]
 
 
 def _identities(identity_ids: Sequence[int]) -> list[tuple[Subject, int]]:
