@@ -99,7 +99,7 @@ class ErrorGroupAdmin(ListAdmin[ErrorGroup]):
         shown = vars(obj)["shown"]
         line = formatting.first_line(shown["message"]) or _UNSAID
         return format_html(
-            '<span class="oc-job"><a class="oc-strong" href="{}" title="{}">{}</a>'
+            '<span class="oc-job"><a class="oc-strong oc-error-line" href="{}" title="{}">{}</a>'
             '<span class="oc-subtle">{}</span></span>',
             self.url("change", obj.fingerprint),
             line,

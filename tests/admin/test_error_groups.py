@@ -80,7 +80,13 @@ def test_a_group_shows_its_error_whom_it_concerns_and_the_jobs_it_has_left_behin
     Job.objects.filter(pk=retried.pk).update(status="done")
     response = page.get(PAGE)
     words = text(response)
-    for part in (DOWN, "as it said on 12 lines", "Alice 1 failed now", "In the last hour 2", f"Sync #{open_one.pk}"):
+    for part in (
+        DOWN,
+        "as it said on 12 lines",
+        "Failed now, of Alice 1",
+        "In the last hour 2",
+        f"Sync #{open_one.pk}",
+    ):
         assert part in words, part
     assert "hunter2" not in words
     assert f"#{retried.pk}" not in words
