@@ -6,7 +6,7 @@ from rest_framework.routers import APIRootView, DefaultRouter
 
 
 class OpsRootView(APIRootView):
-    """Operations console: health, jobs, runs, errors, backfills, identities, conversations, schedules, backups, audit log."""
+    """Operations console: health, jobs, runs, errors, backfills, identities, schedules, backups, audit log."""
 
     permission_classes = ()
     name = "Operations"
