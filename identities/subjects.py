@@ -1,11 +1,13 @@
 """Whom a job's payload concerns: the registration of identities with the ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import connection
+from django.db.models import Max, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 
-from identities.models import Conversation, Identity, Message
+from identities.models import Conversation, Identity, Message, ProviderCredential
 from jobs.subjects import Arrived, SendState, Subject, Subjects, Watermarks, identity_id_of
 from opsconsole.row_ids import row_id
 
@@ -37,6 +39,35 @@ class IdentitySubjects(Subjects):
             )
         }
         return {job_id: known[identity] for job_id, identity in identities.items() if identity in known}
+
+    def disconnected(self, subject_ids: Collection[int]) -> dict[int, str]:
+        """Return why the provider lets some of these in no more: their credential was refused, or there is none.
+
+        Without a credential of its own an identity may still have synced; then nothing is said of it.
+        """
+        renewed = (
+            ProviderCredential.objects.filter(identity_id=OuterRef("pk"))
+            .order_by()
+            .values("identity_id")
+            .annotate(at=Max(Coalesce("rotated_at", "created_at")))
+            .values("at")
+        )
+        rows = (
+            Identity.objects.filter(pk__in=subject_ids)
+            .annotate(connected_at=Subquery(renewed))
+            .values_list("pk", "display_name", "connected_at", "last_sync__rejected_at", "last_sync__success_at")
+        )
+        found = {}
+        for pk, name, connected_at, rejected_at, success_at in rows:
+            if rejected_at is not None and (connected_at is None or connected_at <= rejected_at):
+                found[pk] = (
+                    f"The provider refuses the credential of {name}; connect the account again in the core first."
+                )
+            elif connected_at is None and success_at is None:
+                found[pk] = (
+                    f"{name} has no credential, so its provider lets nothing in: connect the account in the core."
+                )
+        return found
 
     def send_states(self, payloads: Mapping[int, Any]) -> dict[int, SendState]:
         """Return what became of the message that each payload names."""

@@ -23,6 +23,8 @@ SYNC_INBOX_FAST = "ingest.sync_inbox_fast"
 REDOWNLOAD_ATTACHMENTS = "ingest.redownload_attachments"
 SEND_MESSAGE = "message.send_manual"
 HOUSEKEEPING = "opsconsole.housekeeping"
+RETRY_MATCHING = "opsconsole.retry_matching"
+CANCEL_MATCHING = "opsconsole.cancel_matching"
 DATABASE_BACKUP = "opsconsole.database_backup"
 ATTACHMENTS_SNAPSHOT = "opsconsole.attachments_snapshot"
 RESTORE_TEST = "opsconsole.restore_test"
@@ -160,6 +162,11 @@ _SHIPPED: tuple[JobType, ...] = (
         arguments=(),
         in_core=False,
         max_attempts=1,
+    ),
+    # How far they have come is kept beside them: another attempt goes on there.
+    *(
+        JobType(name=name, label=label, task=name, queue="opsconsole", arguments=(), in_core=False)
+        for name, label in ((RETRY_MATCHING, "Retry many jobs"), (CANCEL_MATCHING, "Cancel many jobs"))
     ),
     *(
         JobType(

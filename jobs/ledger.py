@@ -6,6 +6,7 @@ Locks are taken in one order everywhere: the job, then its dispatch.
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -101,6 +102,25 @@ def active_holder(key: str) -> int | None:
         return holder
 
 
+def active_holders(keys: Collection[str]) -> dict[str, int]:
+    """Return which job that has not ended holds each of these dedupe keys, for those that are held; one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT dedupe_key, id FROM jobs WHERE dedupe_key = ANY(%s) AND NOT status::text = ANY(%s)",
+            [list(keys), list(ENDED_STATUSES)],
+        )
+        return dict(cursor.fetchall())
+
+
+def free_ended_keys(keys: Collection[str]) -> None:
+    """Free those of these dedupe keys that jobs hold which have ended."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE jobs SET dedupe_key = NULL WHERE dedupe_key = ANY(%s) AND status::text = ANY(%s)",
+            [list(keys), list(ENDED_STATUSES)],
+        )
+
+
 def lock_unless_held(job_id: int) -> bool:
     """Lock a job's row in the caller's transaction without waiting for it; one that is gone needs no lock.
 
@@ -165,6 +185,45 @@ def transition(
             _count(cursor, {before.status: -1, to: 1})
         _log_committed("job.transition", job=job_id, dispatch=row[3], run=row[4], before=before.status, after=to)
         return before
+
+
+def transition_many(
+    keys: Mapping[int, str | None], *, allowed: Collection[str], to: str, anew: bool = False
+) -> dict[int, str]:
+    """Move jobs to another status, those that have one of the allowed ones, in one statement.
+
+    Args:
+        keys: the dedupe key that each of them gets, by its id; its row is locked by the caller.
+        allowed: statuses that they may have now.
+        to: the status that they get.
+        anew: count their attempts from 0, without an error.
+
+    Returns:
+        What the status of each was that was moved, by its id.
+    """
+    sets = ", attempts = 0, last_error = NULL" if anew else ""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            UPDATE jobs SET status = %s, updated_at = now(), next_run_at = NULL, dedupe_key = before.key{sets}
+              FROM (SELECT jobs.id, jobs.status, wanted.key
+                      FROM unnest(%s::bigint[], %s::text[]) AS wanted (id, key) JOIN jobs ON jobs.id = wanted.id
+                     ORDER BY jobs.id FOR UPDATE OF jobs) AS before
+             WHERE jobs.id = before.id AND before.status::text = ANY(%s)
+            RETURNING jobs.id, before.status::text,
+                      (SELECT max(id) FROM jobs_dispatch WHERE job_id = jobs.id),
+                      (SELECT run_id FROM jobs_runjob WHERE job_id = jobs.id ORDER BY id DESC LIMIT 1)
+            """,
+            [to, list(keys), list(keys.values()), list(allowed)],
+        )
+        moved = cursor.fetchall()
+        changes: Counter[str] = Counter({to: len(moved)})
+        changes.subtract(before for _, before, _, _ in moved)
+        if moved:
+            _count(cursor, {status: change for status, change in changes.items() if change})
+        for job_id, before, dispatch_id, run_id in moved:
+            _log_committed("job.transition", job=job_id, dispatch=dispatch_id, run=run_id, before=before, after=to)
+    return {job_id: before for job_id, before, _, _ in moved}
 
 
 def _insert(cursor: CursorWrapper, key: str, work: Work) -> Inserted:

@@ -381,3 +381,40 @@ class FailedJob(models.Model):
 
     def __str__(self) -> str:
         return f"Job {self.job_id} in {self.group_id}"
+
+
+class BulkChange(models.Model):
+    """A job that retries or cancels all jobs that matched a filter, and how far it has come; see jobs/matching.
+
+    The job is in the ledger as any other one. What is written here is written in the transaction that changes the jobs
+    it speaks of, so that one that goes on after a crash does nothing twice.
+    """
+
+    job = models.OneToOneField(
+        Job, on_delete=models.DO_NOTHING, db_constraint=False, primary_key=True, related_name="bulk_change"
+    )
+    verb = models.CharField(max_length=16)
+    # As the API has it; the jobs that it lets through up to this id, and no others.
+    filter = models.JSONField(default=dict)
+    up_to_id = models.BigIntegerField()
+    matched = models.IntegerField(help_text="How many they were when it was asked for.")
+    canary = models.SmallIntegerField(default=0, help_text="How many go first; the others only if these succeed.")
+    reason = models.TextField()
+    requested_by = models.CharField(max_length=150)
+    via = models.CharField(max_length=16)
+
+    canary_ids = models.JSONField(default=list)
+    # All jobs up to this one are dealt with.
+    position = models.BigIntegerField(default=0)
+    done = models.IntegerField(default=0)
+    changed = models.IntegerField(default=0, help_text="Somebody else had changed them meanwhile.")
+    refused = models.IntegerField(default=0)
+    failed = models.IntegerField(default=0, help_text="The console could not change them.")
+    # Why, by code: the sentence, how many, and some of them.
+    left_out = models.JSONField(default=dict)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.verb} of {self.matched} jobs by {self.job_id}"

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from jobs import cancel_rules, catalog, progress, retry_rules, stuck, subjects
-from jobs.models import ACTIVE_STATUSES, FAILED, RUNNING, Dispatch, WorkerReport
+from jobs import cancel_rules, preflight, progress, stuck, subjects
+from jobs.models import ACTIVE_STATUSES, FAILED, RUNNING, Dispatch
 from jobs.queries import LIST_ERROR_LENGTH, Row
 from jobs.subjects import Subject
 from opsconsole.redaction import redact, redact_names, redact_start, redact_text
@@ -16,7 +16,7 @@ UNKNOWN_AFTER_SECONDS = 24 * 60 * 60  # the core's results expire after a day
 
 
 def jobs_as_json(rows: Sequence[Row], *, error_length: int = LIST_ERROR_LENGTH) -> list[dict[str, Any]]:
-    """Return jobs as answers show them; at most four queries, however many there are.
+    """Return jobs as answers show them; at most six queries, however many there are.
 
     Args:
         rows: the jobs.
@@ -30,36 +30,35 @@ def jobs_as_json(rows: Sequence[Row], *, error_length: int = LIST_ERROR_LENGTH) 
 def abilities_of(rows: Sequence[Row], concerns: Mapping[int, Subject]) -> dict[int, dict[str, Any]]:
     """Return what may be done with each job, and why a failed one may not be retried, or an active one cancelled.
 
-    At most two queries.
+    At most four queries.
 
     Args:
         rows: the jobs.
         concerns: whom each of them concerns, by its id, where that exists.
     """
     abilities: dict[int, dict[str, Any]] = {row["id"]: _ending(row) for row in rows}
-    failed = [row for row in rows if row["status"] == FAILED]
-    unlisted = {row["job_type"] for row in failed if catalog.find(row["job_type"]) is None}
-    live = _live_tasks() if unlisted else set()
-    candidates = []
-    for row in failed:
-        job_type = catalog.find(row["job_type"])
-        if job_type is None and row["job_type"] in live:
-            job_type = catalog.unlisted(row["job_type"], row["queue_name"])
-        if job_type is None:
-            abilities[row["id"]]["reason"] = retry_rules.unknown_type(row["job_type"]).message
-            continue
-        abilities[row["id"]]["retry"] = True
-        candidates.append(
-            retry_rules.Candidate(
-                job_id=row["id"], job_type=job_type, payload=row["payload"], last_error=row["last_error"]
-            )
-        )
-    for job_id, refusal in retry_rules.refusals(candidates, concerns).items():
-        confirmable = refusal.code == "confirmation_required"
-        abilities[job_id] |= {"retry": confirmable, "reason": refusal.message}
-        if confirmable:
-            abilities[job_id]["confirm"] = True
+    failed = [failed_of(row) for row in rows if row["status"] == FAILED]
+    for job_id, found in preflight.preflights(failed, concerns).items():
+        ability = abilities[job_id]
+        ability["retry"] = found.is_possible
+        if found.refusal is not None:
+            ability["reason"] = found.refusal.message
+        if found.needs_confirmation:
+            ability["confirm"] = True
+        if found.is_possible and found.warnings:
+            ability["warnings"] = list(found.warnings)
     return abilities
+
+
+def failed_of(row: Row) -> preflight.Failed:
+    """Return a failed job as the preflight of a retry sees it."""
+    return preflight.Failed(
+        job_id=row["id"],
+        job_type=row["job_type"],
+        queue=row["queue_name"],
+        payload=row["payload"],
+        last_error=row["last_error"],
+    )
 
 
 def candidate_of(row: Row) -> cancel_rules.Candidate:
@@ -91,10 +90,6 @@ def _ending(row: Row) -> dict[str, Any]:
     if refusal is not None and row["status"] in ACTIVE_STATUSES:
         ability["reason"] = refusal.message
     return ability
-
-
-def _live_tasks() -> set[str]:
-    return {task for tasks in WorkerReport.objects.values_list("tasks", flat=True) for task in tasks}
 
 
 def _job(row: Row, subject: Subject | None, can: dict[str, Any], error_length: int) -> dict[str, Any]:

@@ -33,12 +33,14 @@ class Candidate:
 
     Attributes:
         job_id: the ledger row.
+        queue: its queue, as the row has it.
         job_type: what stands behind it.
         payload: its payload.
         last_error: its error, or at least the beginning.
     """
 
     job_id: int
+    queue: str
     job_type: JobType
     payload: Any
     last_error: str | None
@@ -100,6 +102,27 @@ def _at_most_once_refusal(one: Candidate, send_state: SendState | None, *, confi
     return Conflict(f"{sentence} Confirm to run it all the same.", code="confirmation_required")
 
 
+def identical(holder: int | None) -> Conflict:
+    """Return what is said of a job while an identical one is active.
+
+    Args:
+        holder: that one, where it is known.
+    """
+    return Conflict(
+        f"An identical job is active already: job {holder}." if holder else "An identical job was active just now.",
+        code="identical_job_active",
+        job_id=holder,
+    )
+
+
+def unlisted_among_many() -> Conflict:
+    """Return what is said of a type that the catalog lacks, among several jobs that are to be retried."""
+    return Conflict(
+        "A job of a type that the catalog lacks can only be retried by itself, after a confirmation.",
+        code="confirmation_required",
+    )
+
+
 def unknown_type(job_type: str) -> Refused:
     """Return what is said of a type that neither the catalog nor any live worker knows."""
     return Refused(
@@ -111,11 +134,15 @@ def unknown_type(job_type: str) -> Refused:
 
 def audited_entity(job: Job) -> Entity:
     """Return what the audit log says an operation on this job was about."""
-    payload: Any = job.payload_json
+    return entity_of(job.pk, job.payload_json)
+
+
+def entity_of(job_id: int, payload: Any) -> Entity:
+    """Return what the audit log says an operation on the job with this id and payload was about."""
     provider = payload.get("provider_id") if isinstance(payload, Mapping) else None
     return Entity(
         type="job",
-        id=job.pk,
+        id=job_id,
         # Printable: neither NUL nor a lone surrogate, which a payload may hold but no text column takes.
         provider_id=provider if isinstance(provider, str) and len(provider) <= 32 and provider.isprintable() else None,
         identity_id=subjects.identity_id_of(payload),

@@ -81,7 +81,7 @@ def _retry(
 
 def _check_conditions(job: Job, job_type: JobType, *, confirm: bool) -> None:
     candidate = retry_rules.Candidate(
-        job_id=job.pk, job_type=job_type, payload=job.payload_json, last_error=job.last_error
+        job_id=job.pk, queue=job.queue_name, job_type=job_type, payload=job.payload_json, last_error=job.last_error
     )
     concerns = subjects.registered().of({job.pk: job.payload_json})
     if refusal := retry_rules.refusals([candidate], concerns, confirm=confirm).get(job.pk):
@@ -91,33 +91,22 @@ def _check_conditions(job: Job, job_type: JobType, *, confirm: bool) -> None:
 def _requeue(job_id: int, key: str) -> None:
     holder = ledger.active_holder(key)
     if holder is not None and holder != job_id:
-        raise _identical(holder)
+        raise retry_rules.identical(holder)
     try:
         with transaction.atomic():
             won = ledger.transition(job_id, allowed=(FAILED,), to=QUEUED, attempts=0, last_error=None, dedupe_key=key)
     except IntegrityError as error:
         # The unique key has decided a race against a job that was submitted meanwhile.
-        raise _identical(ledger.active_holder(key)) from error
+        raise retry_rules.identical(ledger.active_holder(key)) from error
     if won is None:
         raise Conflict("This job is no longer failed; someone else may have retried it.", code="not_failed")
-
-
-def _identical(holder: int | None) -> Conflict:
-    return Conflict(
-        f"An identical job is active already: job {holder}." if holder else "An identical job was active just now.",
-        code="identical_job_active",
-        job_id=holder,
-    )
 
 
 def _unlisted_type(job: Job, *, ask_workers: bool) -> JobType:
     job_type = catalog.unlisted(job.job_type, job.queue_name)
     if not ask_workers:
         # Of many at once such a job is refused in any case: it would have to be confirmed by itself.
-        raise Conflict(
-            "A job of a type that the catalog lacks can only be retried by itself, after a confirmation.",
-            code="confirmation_required",
-        )
+        raise retry_rules.unlisted_among_many()
     if job.job_type not in gateway.registered_tasks():
         raise retry_rules.unknown_type(job.job_type)
     return job_type

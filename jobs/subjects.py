@@ -1,6 +1,6 @@
 """Whom a job concerns. This application doesn't know identities; the one that does registers itself here."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -37,6 +37,9 @@ class Subjects(Protocol):
 
     def of(self, payloads: Mapping[int, Any]) -> dict[int, Subject]:
         """Return whom each job concerns, by job id, for those payloads that name somebody who exists."""
+
+    def disconnected(self, subject_ids: Collection[int]) -> dict[int, str]:
+        """Return why the provider lets some of these in no more, in a sentence, by id; one query."""
 
     def send_states(self, payloads: Mapping[int, Any]) -> dict[int, "SendState"]:
         """Return what became of the message that each payload names, by job id."""

@@ -4,7 +4,7 @@ The table belongs to the core. `AuditReference` is the console's own index of th
 core's table has none on the entity.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -141,6 +141,28 @@ class AuditReference(models.Model):
         indexes = [models.Index(fields=["entity_type", "entity_id", "audit_id"], name="audit_reference_entity")]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What is written down of one thing that was done or refused; the arguments of `record`."""
+
+    actor: Actor
+    action: str
+    entity: Entity
+    about: tuple[tuple[str, int | str], ...] = ()
+    reason: str = ""
+    request: dict[str, Any] | None = None
+    response: dict[str, Any] | None = None
+    error: str | None = None
+
+    @property
+    def entities(self) -> list[tuple[str, str]]:
+        """The entities whose pages show it, each once."""
+        found = {(kind, str(key)) for kind, key in self.about}
+        if self.entity.id is not None:
+            found.add((self.entity.type, str(self.entity.id)))
+        return sorted(found)
+
+
 def record(
     *,
     actor: Actor,
@@ -164,29 +186,79 @@ def record(
         response: what came of it; redacted here.
         error: why it was refused, or None when it was done.
     """
+    (audit_id,) = record_all(
+        [
+            Record(
+                actor=actor,
+                action=action,
+                entity=entity,
+                about=tuple(about),
+                reason=reason,
+                request=request,
+                response=response,
+                error=error,
+            )
+        ]
+    )
+    return audit_id
+
+
+def record_all(records: Sequence[Record]) -> list[int]:
+    """Write rows to the audit log and return their ids, in the same order; two statements, however many."""
     with transaction.atomic():
-        row = AuditLog.objects.create(
-            ts=timezone.now(),
-            actor=actor.kind,
-            action_type=action,
-            provider_id=redact_name(entity.provider_id)[:32] if entity.provider_id else None,
-            identity_id=entity.identity_id,
-            entity_type=entity.type,
-            entity_id=entity.id,
-            request_json=redact(
-                {**(request or {}), "by": actor.name, "via": actor.via, "reason": reason[:MAX_REASON_LENGTH] or None}
-            ),
-            response_json=redact(response) if response is not None else None,
-            result="error" if error else "ok",
-            error_detail=redact_text(error) if error else None,
-        )
-        entities = {(kind, str(key)) for kind, key in about}
-        if entity.id is not None:
-            entities.add((entity.type, str(entity.id)))
+        rows = AuditLog.objects.bulk_create([_row(one) for one in records])
         AuditReference.objects.bulk_create(
-            AuditReference(audit_id=row.pk, entity_type=kind, entity_id=key) for kind, key in sorted(entities)
+            AuditReference(audit_id=row.pk, entity_type=kind, entity_id=key)
+            for row, one in zip(rows, records, strict=True)
+            for kind, key in one.entities
         )
-    return row.pk
+    return [row.pk for row in rows]
+
+
+def _row(one: Record) -> AuditLog:
+    return AuditLog(
+        ts=timezone.now(),
+        actor=one.actor.kind,
+        action_type=one.action,
+        provider_id=redact_name(one.entity.provider_id)[:32] if one.entity.provider_id else None,
+        identity_id=one.entity.identity_id,
+        entity_type=one.entity.type,
+        entity_id=one.entity.id,
+        request_json=redact(
+            {
+                **(one.request or {}),
+                "by": one.actor.name,
+                "via": one.actor.via,
+                "reason": one.reason[:MAX_REASON_LENGTH] or None,
+            }
+        ),
+        response_json=redact(one.response) if one.response is not None else None,
+        result="error" if one.error else "ok",
+        error_detail=redact_text(one.error) if one.error else None,
+    )
+
+
+def refusal_record(
+    refusal: OpsError,
+    *,
+    actor: Actor,
+    action: str,
+    entity: Entity,
+    about: Iterable[tuple[str, int | str]] = (),
+    reason: str = "",
+    request: dict[str, Any] | None = None,
+) -> Record:
+    """Return what is written down of an operation that was refused, and why."""
+    return Record(
+        actor=actor,
+        action=action,
+        entity=entity,
+        about=tuple(about),
+        reason=reason,
+        request=request,
+        response={"code": refusal.code},
+        error=refusal.message,
+    )
 
 
 def record_refusal(
@@ -199,15 +271,7 @@ def record_refusal(
     request: dict[str, Any] | None = None,
 ) -> None:
     """Write down that an operation was refused, and why. To be called after its transaction was rolled back."""
-    record(
-        actor=actor,
-        action=action,
-        entity=entity,
-        reason=reason,
-        request=request,
-        response={"code": refusal.code},
-        error=refusal.message,
-    )
+    record_all([refusal_record(refusal, actor=actor, action=action, entity=entity, reason=reason, request=request)])
 
 
 def entries_about(entity_type: str, entity_id: int | str, *, limit: int = 50) -> list[AuditLog]:
