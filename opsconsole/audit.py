@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from opsconsole import log_context
 from opsconsole.errors import OpsError
-from opsconsole.fields import AnyJSONField, ShownCharField, UTCDateTimeField
+from opsconsole.fields import AnyJSONField, EnumCharField, ShownCharField, UTCDateTimeField
 from opsconsole.redaction import redact, redact_name, redact_text
 from opsconsole.schema.core_table import ONLY_SHOWN, CoreTable, Lack, Values, Writes
 
@@ -55,7 +55,7 @@ class AuditLog(models.Model):
     """One thing that a user, the system or an agent did. The core's table: never altered, never deleted from."""
 
     ts = UTCDateTimeField(verbose_name="time")
-    actor = models.CharField(max_length=16)
+    actor = EnumCharField(max_length=16)
     action_type = ShownCharField("action", max_length=128)
     provider_id = ShownCharField("provider", max_length=32, null=True)
     identity_id = models.BigIntegerField("identity", null=True)
@@ -63,7 +63,7 @@ class AuditLog(models.Model):
     entity_id = models.BigIntegerField(null=True)
     request_json = AnyJSONField("request", null=True)
     response_json = AnyJSONField("response", null=True)
-    result = models.CharField(max_length=16)
+    result = EnumCharField(max_length=16)
     error_detail = models.TextField("error", null=True)
 
     core_table = CoreTable(

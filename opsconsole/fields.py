@@ -46,6 +46,17 @@ class AnyJSONField(models.JSONField):
         return None if value is None else parse_json(value)
 
 
+class EnumCharField(models.CharField[Set, Get]):
+    """A word from a short list, in a text column or in one of a native enum type.
+
+    Many rows are then inserted as literals, which take the column's own type; in an array they would be texts.
+    """
+
+    def get_placeholder(self, value: Any, compiler: Any, connection: BaseDatabaseWrapper) -> str:
+        """Return the placeholder of one value: that there is this method keeps Django from inserting by arrays."""
+        return "%s"
+
+
 class ShownCharField(models.CharField[Set, Get]):
     """A name that the core has given and the console only shows; what looks like a credential is redacted on reading.
 

@@ -10,7 +10,7 @@ from jobs.ledger_task import Attempt
 from jobs.matching import carrying_out
 from jobs.matching.operations import retry_matching
 from jobs.matching.preview import preview
-from jobs.models import DONE, FAILED, QUEUED, BulkChange, Dispatch, Job
+from jobs.models import DONE, FAILED, QUEUED, Dispatch, Job
 from opsconsole.audit import AuditLog
 from tests.cast import OPERATOR, make_credential, make_identity, make_job
 
