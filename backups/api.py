@@ -14,7 +14,7 @@ from backups.history import STATUSES, TYPES, HistoryFilter
 from backups.models import KINDS
 from backups.operations import ALL
 from backups.representation import history_as_json, status_as_json
-from jobs.api import accepted
+from jobs.api_changes import accepted
 from opsconsole.api.actor import actor_of
 from opsconsole.api.fields import IdField, Input, ListQuery, ReasonField
 from opsconsole.api.viewsets import OpsViewSet

@@ -10,7 +10,8 @@ from rest_framework.response import Response
 
 from identities import operations, queries
 from identities.choosing import MAX_CONVERSATIONS
-from jobs.api import RunPollingViewSet, accepted
+from jobs.api import RunPollingViewSet
+from jobs.api_changes import accepted
 from opsconsole.api import cursors
 from opsconsole.api.actor import actor_of
 from opsconsole.api.fields import IdField, Input, ListQuery, ReasonField

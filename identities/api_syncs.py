@@ -10,7 +10,8 @@ from rest_framework.response import Response
 from identities import operations, queries, schedule_operations, status
 from identities.representation import overview_as_json, status_as_json
 from identities.schedule_operations import MAX_MINUTES, MIN_MINUTES
-from jobs.api import RunPollingViewSet, accepted
+from jobs.api import RunPollingViewSet
+from jobs.api_changes import accepted
 from opsconsole.api.actor import actor_of
 from opsconsole.api.fields import IdField, Input, ReasonField
 from opsconsole.api.viewsets import OpsViewSet

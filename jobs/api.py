@@ -2,61 +2,25 @@
 
 from typing import Any, ClassVar
 
-from rest_framework import serializers, status
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs import operations, queries, run_queries, run_representation
 from jobs.api_changes import CancelInput, FailInput, check_terminate, job_changed, run_changed
-from jobs.filters import ALLOWED_STATUSES, OTHER, from_validated
+from jobs.api_filters import JobFilterQuery
+from jobs.api_matching import MatchingActions
+from jobs.filters import OTHER, from_validated
 from jobs.models import STATUSES
-from jobs.receipts import Submitted
 from jobs.representation import attempt_as_json, jobs_as_json
 from opsconsole.api import cursors
 from opsconsole.api.actor import actor_of
-from opsconsole.api.fields import IdField, Input, ListQuery, MomentField, ReasonField
+from opsconsole.api.fields import Input, ListQuery, ReasonField
 from opsconsole.api.viewsets import OpsViewSet
 
 ORDERINGS = ("-created_at", "created_at", "-id", "id")
 MAX_OFFSET = 10_000_000
-
-
-class JobFilterQuery(serializers.Serializer[Any]):
-    """The filters of the jobs list."""
-
-    status = serializers.CharField(required=False, allow_blank=True)
-    job_type = serializers.CharField(required=False, allow_blank=True, max_length=64)
-    queue_name = serializers.CharField(required=False, allow_blank=True, max_length=64)
-    identity_id = IdField(required=False)
-    q = serializers.CharField(required=False, allow_blank=True, max_length=200)
-    created_after = MomentField(required=False)
-    created_before = MomentField(required=False)
-    stuck = serializers.BooleanField(
-        required=False, default=False, error_messages={"invalid": "This must be true or false."}
-    )
-
-    def to_internal_value(self, data: Any) -> Any:
-        """Take a status that is repeated or has commas; an empty parameter is as good as none."""
-        values = {name: value for name, value in data.items() if value != ""}
-        if hasattr(data, "getlist"):
-            values["status"] = ",".join(data.getlist("status"))
-        return super().to_internal_value(values)
-
-    def validate_status(self, value: str) -> list[str]:
-        """Return the statuses, each of which must be one that exists."""
-        statuses = list(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
-        for name in statuses:
-            if name not in ALLOWED_STATUSES:
-                raise serializers.ValidationError(
-                    f"“{name[:50]}” is not a status; allowed are {', '.join(ALLOWED_STATUSES)}."
-                )
-        return statuses
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Name the statuses as the filter does."""
-        attrs["statuses"] = tuple(attrs.pop("status", ()))
-        return attrs
 
 
 class JobListQuery(JobFilterQuery, ListQuery):
@@ -87,7 +51,7 @@ class RetryInput(Input):
     reason = ReasonField()
 
 
-class JobViewSet(OpsViewSet):
+class JobViewSet(MatchingActions, OpsViewSet):
     """Jobs of the ledger: what runs, waits, retries, failed and why."""
 
     permissions: ClassVar[dict[str, str]] = {
@@ -97,6 +61,8 @@ class JobViewSet(OpsViewSet):
         "retry": "jobs.retry_job",
         "cancel": "jobs.cancel_job",
         "fail": "jobs.fail_job",
+        "retry_matching": "jobs.retry_job",
+        "cancel_matching": "jobs.cancel_job",
     }
     serializer_class = RetryInput
 
@@ -254,20 +220,3 @@ class RunPollingViewSet(OpsViewSet):
     def retrieve(self, request: Request, pk: str) -> Response:
         """The state of a run, or of a Celery task that the result back ends know."""
         return Response(run_representation.polling_as_json(pk))
-
-
-def accepted(submitted: Submitted) -> Response:
-    """Return the 202 of every operation that starts a run."""
-    new = set(submitted.job_ids) - set(submitted.already_active)
-    return Response(
-        {
-            "job_id": str(submitted.run_id),
-            "status": "queued",
-            "message": submitted.message,
-            "jobs": list(submitted.job_ids),
-            "already_active": list(submitted.already_active),
-            # Nothing is known of jobs that were joined: somebody else hands them over.
-            "handed_over": submitted.handed_over == len(new) if new else None,
-        },
-        status=status.HTTP_202_ACCEPTED,
-    )

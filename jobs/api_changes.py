@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rest_framework import serializers
+from rest_framework import serializers, status
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs import operations, queries, run_representation
 from jobs.models import Run
-from jobs.receipts import BulkCancelled, Cancelled, Retried, SetFailed
+from jobs.receipts import BulkCancelled, Cancelled, Retried, SetFailed, Submitted
 from jobs.representation import jobs_as_json
 from opsconsole.api.fields import Input, ReasonField
 
@@ -56,4 +56,21 @@ def run_changed(run: Run, result: BulkCancelled) -> Response:
             "warnings": sorted(result.warnings),
             "run": shown,
         }
+    )
+
+
+def accepted(submitted: Submitted) -> Response:
+    """Return the 202 of every operation that starts a run."""
+    new = set(submitted.job_ids) - set(submitted.already_active)
+    return Response(
+        {
+            "job_id": str(submitted.run_id),
+            "status": "queued",
+            "message": submitted.message,
+            "jobs": list(submitted.job_ids),
+            "already_active": list(submitted.already_active),
+            # Nothing is known of jobs that were joined: somebody else hands them over.
+            "handed_over": submitted.handed_over == len(new) if new else None,
+        },
+        status=status.HTTP_202_ACCEPTED,
     )

@@ -8,7 +8,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs.api import accepted
+from jobs.api_changes import accepted
 from jobs.schedules import operations, queries
 from jobs.schedules.operations import Switched
 from jobs.schedules.representation import beat_as_json, schedule_as_json

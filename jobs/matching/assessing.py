@@ -1,8 +1,9 @@
 """What would become of jobs that are to be retried or cancelled together: which would be, and why the others not."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
-from jobs import cancel_rules, ledger, retry_rules, subjects
+from jobs import cancel_rules, catalog, ledger, retry_rules, subjects
 from jobs.matching.selection import RETRY, Verb
 from jobs.models import FAILED
 from jobs.preflight import preflights
@@ -11,7 +12,8 @@ from jobs.representation import candidate_of, failed_of
 from jobs.subjects import Subject
 from opsconsole.errors import Conflict, OpsError
 
-IDENTICAL_AMONG_THEM = "identical_among_them"
+IDENTICAL_AMONG_THEM: Final = "identical_among_them"
+ACTING_ON_MANY: Final = frozenset({catalog.RETRY_MATCHING, catalog.CANCEL_MATCHING})
 
 
 def refusals(verb: Verb, rows: Sequence[Row], concerns: Mapping[int, Subject]) -> dict[int, OpsError]:
@@ -39,7 +41,12 @@ def _of_retrying(rows: Sequence[Row], concerns: Mapping[int, Subject]) -> dict[i
     found: dict[int, OpsError] = {}
     failed = []
     for row in rows:
-        if row["status"] == FAILED:
+        if row["job_type"] in ACTING_ON_MANY:
+            found[row["id"]] = Conflict(
+                "It acts on many jobs itself, and would go on with what it was stopped at; retry it by itself.",
+                code="acts_on_many",
+            )
+        elif row["status"] == FAILED:
             failed.append(failed_of(row))
             continue
         try:

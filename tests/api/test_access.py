@@ -42,6 +42,8 @@ POSTS = (
     "/ops/backfill/messages",
     "/ops/redownload/attachments",
     "/ops/identities/{identity}/backfill",
+    "/ops/jobs/retry",
+    "/ops/jobs/cancel",
 )
 # The permission that each address needs.
 NEEDED = {
@@ -60,7 +62,9 @@ NEEDED_TO_POST = {
     "/ops/jobs/{job}/retry": "jobs.retry_job",
     **dict.fromkeys((POSTS[1], POSTS[3]), "jobs.cancel_job"),
     **dict.fromkeys((POSTS[2], POSTS[4]), "jobs.fail_job"),
-    **dict.fromkeys(POSTS[5:], "identities.backfill_identity"),
+    **dict.fromkeys(POSTS[5:9], "identities.backfill_identity"),
+    "/ops/jobs/retry": "jobs.retry_job",
+    "/ops/jobs/cancel": "jobs.cancel_job",
 }
 
 
@@ -86,6 +90,8 @@ def post(client: APIClient, url: str, rows: dict[str, Any]) -> Any:
     body: dict[str, Any] = {"conversation_id": rows["conversation"]} if url.endswith("/messages") else {}
     if url.endswith("/fail"):
         body = {"reason": "It hangs."}
+    if url in {"/ops/jobs/retry", "/ops/jobs/cancel"}:
+        body = {"filter": {}, "dry_run": True}
     return client.post(url.format(**rows), body)
 
 

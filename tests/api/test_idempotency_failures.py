@@ -103,7 +103,7 @@ def test_a_retry_with_the_broker_down_says_so_in_its_repetition_too(api: APIClie
 def test_an_answer_that_fails_after_the_commit_is_the_one_from_before_it(
     api: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from jobs.api import accepted as present
+    from jobs.api_changes import accepted as present
 
     answers = iter([present])
 

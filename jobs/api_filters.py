@@ -1,0 +1,45 @@
+"""The filters of the jobs list, as the API takes them."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from jobs.filters import ALLOWED_STATUSES
+from opsconsole.api.fields import IdField, MomentField
+
+
+class JobFilterQuery(serializers.Serializer[Any]):
+    """The filters of the jobs list."""
+
+    status = serializers.CharField(required=False, allow_blank=True)
+    job_type = serializers.CharField(required=False, allow_blank=True, max_length=64)
+    queue_name = serializers.CharField(required=False, allow_blank=True, max_length=64)
+    identity_id = IdField(required=False)
+    q = serializers.CharField(required=False, allow_blank=True, max_length=200)
+    created_after = MomentField(required=False)
+    created_before = MomentField(required=False)
+    stuck = serializers.BooleanField(
+        required=False, default=False, error_messages={"invalid": "This must be true or false."}
+    )
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Take a status that is repeated or has commas; an empty parameter is as good as none."""
+        values = {name: value for name, value in data.items() if value != ""}
+        if hasattr(data, "getlist"):
+            values["status"] = ",".join(data.getlist("status"))
+        return super().to_internal_value(values)
+
+    def validate_status(self, value: str) -> list[str]:
+        """Return the statuses, each of which must be one that exists."""
+        statuses = list(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+        for name in statuses:
+            if name not in ALLOWED_STATUSES:
+                raise serializers.ValidationError(
+                    f"“{name[:50]}” is not a status; allowed are {', '.join(ALLOWED_STATUSES)}."
+                )
+        return statuses
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Name the statuses as the filter does."""
+        attrs["statuses"] = tuple(attrs.pop("status", ()))
+        return attrs
