@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from jobs.api_changes import accepted
 from jobs.api_filters import JobFilterQuery
-from jobs.filters import JobFilter, from_validated
+from jobs.filters import from_validated
 from jobs.matching import operations
 from jobs.matching.operations import MAX_CANARY
 from jobs.matching.preview import Preview, preview
@@ -41,7 +41,7 @@ class FilterField(serializers.DictField):
 
     default_error_messages = {"not_a_dict": "This must be an object with the filters of the jobs list; {{}} for none."}
 
-    def to_internal_value(self, data: Any) -> JobFilter:
+    def to_internal_value(self, data: Any) -> Any:
         """Return the filter."""
         values = super().to_internal_value(data)
         query = JobFilterQuery()

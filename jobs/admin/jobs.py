@@ -14,6 +14,7 @@ from jobs.admin.ending import PERMISSIONS
 from jobs.admin.filter_form import JobFilterForm
 from jobs.admin.job_ending import JobEnding
 from jobs.admin.list_parts import status_tabs, tabs_filter, total_words
+from jobs.admin.matching import MatchingPages
 from jobs.admin.refusals import tell_refusals
 from jobs.models import FAILED, Job
 from jobs.queries import Position, Row
@@ -28,7 +29,7 @@ ERROR_LENGTH = 1_000
 
 
 @admin.register(Job)
-class JobAdmin(JobColumns, JobEnding, ListAdmin[Job]):
+class JobAdmin(JobColumns, JobEnding, MatchingPages, ListAdmin[Job]):
     """The ledger: what runs, waits and failed; retrying it, cancelling it, and setting it failed."""
 
     list_display = ("state", "job", "identity", "tries", "took", "created", "updated", "buttons")
@@ -47,6 +48,7 @@ class JobAdmin(JobColumns, JobEnding, ListAdmin[Job]):
         """Counts for the tabs, the part of a job's page that moves, and what can be done."""
         return (
             ("counts/", self.counts_view, "counts"),
+            *self.matching_views(),
             *self.ending_views(),
             ("<path:object_id>/live/", self.live_view, "live"),
             ("<path:object_id>/retry/", self.retry_view, "retry"),
@@ -99,6 +101,7 @@ class JobAdmin(JobColumns, JobEnding, ListAdmin[Job]):
             context["tabs"] = status_tabs(form, known)
             context["tabs_url"] = self.url("counts", query=form.query()) if later else ""
             context["title"] = "Jobs"
+            context["header_links"] = self.matching_links(request, form)
         return response
 
     def counts_view(self, request: HttpRequest) -> HttpResponse:

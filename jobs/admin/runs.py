@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from jobs import made, run_queries
 from jobs.admin.ending import PERMISSIONS
 from jobs.admin.looks import CANCELLING, handing_over, is_cancelling, of_job, of_run, of_status, title_of
+from jobs.admin.matching_part import matching_part
 from jobs.admin.run_ending import RunEnding
 from jobs.admin.sums import counted
 from jobs.models import ACTIVE_STATUSES, FAILED, QUEUED, RETRYING, RUNNING, Run
@@ -141,7 +142,7 @@ class RunAdmin(RunEnding, ListAdmin[Run]):
 
 
 def run_context(run: Run, rows: Sequence[Row]) -> dict[str, Any]:
-    """Return what the page of a run shows; four queries at most.
+    """Return what the page of a run shows; five queries at most.
 
     Args:
         run: the run.
@@ -160,6 +161,7 @@ def run_context(run: Run, rows: Sequence[Row]) -> dict[str, Any]:
         job["handing_over"] = handing_over(job, row["publish_error"]) if job["active"] else ""
         job["counts"] = counted(job["result"])
     result = run_queries.result(rows)
+    many = matching_part(rows)
     ended = shown["status"] != PENDING
     return {
         "run": shown,
@@ -168,7 +170,8 @@ def run_context(run: Run, rows: Sequence[Row]) -> dict[str, Any]:
         "jobs": jobs,
         "jobs_left_out": len(rows) - len(jobs),
         "jobs_words": jobs_words(shown["by_status"], shown["cancelling"]),
-        "counts": counted(result),
+        "counts": many["counts"] if many else counted(result),
+        "many": many,
         "errors": (result or {}).get("errors", []),
         "skipped": (result or {}).get("skipped_because", []),
         "failure": (result or {}).get("error", ""),

@@ -24,6 +24,7 @@ from jobs.receipts import Submitted
 from opsconsole.audit import Actor, Entity, record_refusal
 from opsconsole.errors import Conflict, OpsError, Refused
 from opsconsole.formatting import count
+from opsconsole.redaction import redact_text
 
 MAX_CANARY: Final = 50
 # By how much of what was seen the number may have moved since.
@@ -117,7 +118,8 @@ def _submit(verb: Verb, seen: Seen, *, reason: str, actor: Actor, canary: int = 
                 up_to_id=seen.up_to_id,
                 matched=matched,
                 canary=canary,
-                reason=reason,
+                # It is shown: nobody knows what was pasted into it.
+                reason=redact_text(reason),
                 requested_by=actor.name,
                 via=actor.via,
             )

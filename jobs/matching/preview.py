@@ -47,6 +47,7 @@ class Preview:
         left_out: why the others would not be, the most frequent reason first.
         warnings: what those that would be will run into, a sentence each.
         sample: some of those that would be, as `queries` reads them.
+        concerns: whom those concern, by job id.
     """
 
     selection: Selection
@@ -58,6 +59,7 @@ class Preview:
     left_out: list[LeftOut] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     sample: list[Row] = field(default_factory=list)
+    concerns: dict[int, Subject] = field(default_factory=dict)
 
     @property
     def is_whole(self) -> bool:
@@ -84,6 +86,7 @@ def preview(verb: Verb, job_filter: JobFilter, *, up_to_id: int | None = None) -
     types: Counter[str] = Counter()
     identities: Counter[int | None] = Counter()
     known: dict[int, Subject] = {}
+    sampled: dict[int, Subject] = {}
     reasons: Counter[tuple[str, str]] = Counter()
     ids = chosen.ids()[:LOOKED_AT]
     number = 0
@@ -104,6 +107,7 @@ def preview(verb: Verb, job_filter: JobFilter, *, up_to_id: int | None = None) -
                 known[subject.id] = subject
             if len(will) < SAMPLE:
                 will.append(row)
+                sampled |= {row["id"]: subject} if subject else {}
     return Preview(
         selection=chosen,
         matched=matched,
@@ -114,6 +118,7 @@ def preview(verb: Verb, job_filter: JobFilter, *, up_to_id: int | None = None) -
         left_out=[LeftOut(code=code, reason=sentence, jobs=n) for (code, sentence), n in reasons.most_common(REASONS)],
         warnings=_warnings(verb, types),
         sample=will,
+        concerns=sampled,
     )
 
 
