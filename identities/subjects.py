@@ -1,6 +1,7 @@
 """Whom a job's payload concerns: the registration of identities with the ledger."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -32,42 +33,20 @@ class IdentitySubjects(Subjects):
             identities |= {job_id: owners[found] for job_id, found in conversations.items() if found in owners}
         if not identities:
             return {}
-        known = {
-            pk: Subject(id=pk, display_name=name, is_active=is_active)
-            for pk, name, is_active in Identity.objects.filter(pk__in=set(identities.values())).values_list(
-                "pk", "display_name", "is_active"
-            )
-        }
-        return {job_id: known[identity] for job_id, identity in identities.items() if identity in known}
-
-    def disconnected(self, subject_ids: Collection[int]) -> dict[int, str]:
-        """Return why the provider lets some of these in no more: their credential was refused, or there is none.
-
-        Without a credential of its own an identity may still have synced; then nothing is said of it.
-        """
         renewed = (
             ProviderCredential.objects.filter(identity_id=OuterRef("pk"))
             .order_by()
             .values("identity_id")
-            .annotate(at=Max(Coalesce("rotated_at", "created_at")))
-            .values("at")
+            .values(at=Max(Coalesce("rotated_at", "created_at")))
         )
-        rows = (
-            Identity.objects.filter(pk__in=subject_ids)
-            .annotate(connected_at=Subquery(renewed))
-            .values_list("pk", "display_name", "connected_at", "last_sync__rejected_at", "last_sync__success_at")
-        )
-        found = {}
-        for pk, name, connected_at, rejected_at, success_at in rows:
-            if rejected_at is not None and (connected_at is None or connected_at <= rejected_at):
-                found[pk] = (
-                    f"The provider refuses the credential of {name}; connect the account again in the core first."
-                )
-            elif connected_at is None and success_at is None:
-                found[pk] = (
-                    f"{name} has no credential, so its provider lets nothing in: connect the account in the core."
-                )
-        return found
+        rows = Identity.objects.filter(pk__in=set(identities.values())).annotate(connected_at=Subquery(renewed))
+        known = {
+            pk: Subject(id=pk, display_name=name, is_active=is_active, disconnected=_disconnected(name, *since))
+            for pk, name, is_active, *since in rows.values_list(
+                "pk", "display_name", "is_active", "connected_at", "last_sync__rejected_at", "last_sync__success_at"
+            )
+        }
+        return {job_id: known[identity] for job_id, identity in identities.items() if identity in known}
 
     def send_states(self, payloads: Mapping[int, Any]) -> dict[int, SendState]:
         """Return what became of the message that each payload names."""
@@ -112,3 +91,14 @@ class IdentitySubjects(Subjects):
             )
             conversations, messages = cursor.fetchone()
         return Arrived(conversations=conversations, messages=messages)
+
+
+def _disconnected(
+    name: str, connected_at: datetime | None, rejected_at: datetime | None, success_at: datetime | None
+) -> str:
+    if rejected_at is not None and (connected_at is None or connected_at <= rejected_at):
+        return f"The provider refuses the credential of {name}; connect the account again in the core first."
+    # Without a credential of its own it may still have synced; then nothing is said of it.
+    if connected_at is None and success_at is None:
+        return f"{name} has no credential, so its provider lets nothing in; connect the account in the core first."
+    return ""

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from jobs.filters import ALLOWED_STATUSES
+from jobs.filters import ALLOWED_STATUSES, FINGERPRINT, NO_FINGERPRINT
 from opsconsole.api.fields import IdField, MomentField
 
 
@@ -20,6 +20,10 @@ class JobFilterQuery(serializers.Serializer[Any]):
     created_before = MomentField(required=False)
     stuck = serializers.BooleanField(
         required=False, default=False, error_messages={"invalid": "This must be true or false."}
+    )
+
+    fingerprint = serializers.RegexField(
+        FINGERPRINT, required=False, allow_blank=True, error_messages={"invalid": NO_FINGERPRINT}
     )
 
     def to_internal_value(self, data: Any) -> Any:

@@ -14,6 +14,8 @@ from opsconsole.schema import enums
 
 OTHER: Final = "other"
 ALLOWED_STATUSES: Final = (*STATUSES, OTHER)
+FINGERPRINT: Final = r"^[0-9a-f]{16}$"
+NO_FINGERPRINT: Final = "This must be an error group's fingerprint: sixteen hexadecimal digits."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,7 @@ class JobFilter:
         created_after: created at this moment or later.
         created_before: created before this moment.
         stuck: only those that are stuck.
+        fingerprint: only those whose newest failure is in this error group.
     """
 
     statuses: tuple[str, ...] = ()
@@ -39,6 +42,7 @@ class JobFilter:
     created_after: datetime | None = None
     created_before: datetime | None = None
     stuck: bool = False
+    fingerprint: str = ""
 
     @property
     def is_indexed(self) -> bool:
@@ -91,6 +95,13 @@ class JobFilter:
         if self.stuck:
             add(f"jobs.status IN ({', '.join(['%s'] * len(ACTIVE_STATUSES))})", *ACTIVE_STATUSES)
             add(*stuck_condition())
+        if self.fingerprint:
+            # An array, so that the group's jobs are looked up by their ids, and not the ledger walked through.
+            add(
+                "jobs.id = ANY(ARRAY(SELECT m.job_id FROM jobs_failedjob m JOIN jobs_errorgroup g ON g.id = m.group_id"
+                " WHERE g.fingerprint = %s))",
+                self.fingerprint,
+            )
         return sql, params
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.utils import timezone
 
-from jobs import catalog, ledger, retry_rules, subjects
+from jobs import catalog, ledger, retry_rules
 from jobs.models import WorkerReport
 from jobs.retry_rules import Candidate
 from jobs.subjects import Subject
@@ -68,7 +68,7 @@ class Preflight:
 
 @dataclass(frozen=True, kw_only=True)
 class Workers:
-    """What the live workers listen on and what they know; nothing where none has answered of late.
+    """What the workers listen on and what they know.
 
     Attributes:
         queues: the queues that are listened on.
@@ -82,7 +82,7 @@ class Workers:
 def preflights(
     failed: Sequence[Failed], concerns: Mapping[int, Subject], *, among_many: bool = False
 ) -> dict[int, Preflight]:
-    """Return what stands in the way of retrying failed jobs, by id; four queries at most, however many.
+    """Return what stands in the way of retrying failed jobs, by id; three queries at most, however many.
 
     Args:
         failed: the jobs.
@@ -116,11 +116,10 @@ def preflights(
     # Of those that must not run for another reason, nobody asks.
     open_ones = [one for one in candidates if refused.get(one.job_id, _NEEDED).code == CONFIRMATION]
     refused |= _identical(open_ones)
-    disconnected = _disconnected(open_ones, concerns)
     for candidate in candidates:
         found[candidate.job_id] = Preflight(
             refusal=refused.get(candidate.job_id),
-            disconnected=disconnected.get(candidate.job_id, ""),
+            disconnected=_disconnected(candidate, concerns.get(candidate.job_id)),
             unattended=_unattended(candidate.job_type.queue, workers),
         )
     return found
@@ -130,12 +129,12 @@ _NEEDED: Final = Conflict("", code=CONFIRMATION)
 
 
 def live_workers() -> Workers:
-    """Return what the workers said of themselves that were seen of late; one query."""
+    """Return what the workers said of themselves; one query. One that is silent of late counts for its tasks only."""
     since = timezone.now() - timedelta(seconds=settings.WORKER_SILENT_SECONDS)
-    reports = list(WorkerReport.objects.filter(seen_at__gt=since).values_list("queues", "tasks"))
+    reports = list(WorkerReport.objects.values_list("queues", "tasks", "seen_at"))
     return Workers(
-        queues=frozenset(_names(queues for queues, _ in reports)),
-        tasks=frozenset(_names(tasks for _, tasks in reports)),
+        queues=frozenset(_names(queues for queues, _, seen_at in reports if seen_at > since)),
+        tasks=frozenset(_names(tasks for _, tasks, _ in reports)),
     )
 
 
@@ -149,13 +148,9 @@ def _identical(candidates: Sequence[Candidate]) -> dict[int, OpsError]:
     return {job_id: retry_rules.identical(holders[key]) for job_id, key in keys.items() if key in holders}
 
 
-def _disconnected(candidates: Sequence[Candidate], concerns: Mapping[int, Subject]) -> dict[int, str]:
+def _disconnected(candidate: Candidate, subject: Subject | None) -> str:
     # Only what runs in the core goes to a provider.
-    about = {
-        one.job_id: concerns[one.job_id].id for one in candidates if one.job_type.in_core and one.job_id in concerns
-    }
-    reasons = subjects.registered().disconnected(set(about.values())) if about else {}
-    return {job_id: reasons[pk] for job_id, pk in about.items() if pk in reasons}
+    return subject.disconnected if subject is not None and candidate.job_type.in_core else ""
 
 
 def _unattended(queue: str, workers: Workers) -> str:

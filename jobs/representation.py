@@ -16,7 +16,7 @@ UNKNOWN_AFTER_SECONDS = 24 * 60 * 60  # the core's results expire after a day
 
 
 def jobs_as_json(rows: Sequence[Row], *, error_length: int = LIST_ERROR_LENGTH) -> list[dict[str, Any]]:
-    """Return jobs as answers show them; at most six queries, however many there are.
+    """Return jobs as answers show them; at most five queries, however many there are.
 
     Args:
         rows: the jobs.
@@ -30,7 +30,7 @@ def jobs_as_json(rows: Sequence[Row], *, error_length: int = LIST_ERROR_LENGTH) 
 def abilities_of(rows: Sequence[Row], concerns: Mapping[int, Subject]) -> dict[int, dict[str, Any]]:
     """Return what may be done with each job, and why a failed one may not be retried, or an active one cancelled.
 
-    At most four queries.
+    At most three queries.
 
     Args:
         rows: the jobs.

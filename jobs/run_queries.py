@@ -198,7 +198,7 @@ def failure_sentence(rows: Sequence[Row]) -> str:
         name = f" ({concerns[row['id']].display_name})" if row["id"] in concerns else ""
         why = {CANCELLED: "was cancelled", GONE: "is not in the ledger any more"}.get(row["status"], "failed")
         error = redact_start(row["last_error"] or "", ERROR_LENGTH)
-        first_line = error.strip().split("\n")[0][:300]
+        first_line = error.strip().split("\n")[0][:300].rstrip(".")
         parts.append(f"Job {row['id']}{name} {why}" + (f": {first_line}" if first_line else ""))
     if len(missed) > ERRORS_NAMED:
         parts.append(f"{len(missed) - ERRORS_NAMED} more did not end well")

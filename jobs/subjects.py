@@ -1,6 +1,6 @@
 """Whom a job concerns. This application doesn't know identities; the one that does registers itself here."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,11 +9,19 @@ from opsconsole.row_ids import row_id
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """Whom a job concerns, as pages and answers name it."""
+    """Whom a job concerns, as pages and answers name it.
+
+    Attributes:
+        id: its number.
+        display_name: its name.
+        is_active: whether anything is to be done for it.
+        disconnected: why its provider lets it in no more, in a sentence; empty while it does, as far as is known.
+    """
 
     id: int
     display_name: str
     is_active: bool
+    disconnected: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +45,6 @@ class Subjects(Protocol):
 
     def of(self, payloads: Mapping[int, Any]) -> dict[int, Subject]:
         """Return whom each job concerns, by job id, for those payloads that name somebody who exists."""
-
-    def disconnected(self, subject_ids: Collection[int]) -> dict[int, str]:
-        """Return why the provider lets some of these in no more, in a sentence, by id; one query."""
 
     def send_states(self, payloads: Mapping[int, Any]) -> dict[int, "SendState"]:
         """Return what became of the message that each payload names, by job id."""

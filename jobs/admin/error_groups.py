@@ -167,6 +167,10 @@ class ErrorGroupAdmin(ListAdmin[ErrorGroup]):
             "counts": [(words, group[f"failures_{window}"]) for window, words in _WINDOW_WORDS.items()],
             "type_url": f"{reverse('admin:jobs_job_changelist')}?status={FAILED}&job_type={group['job_type']}",
         }
+        query = f"status={FAILED}&fingerprint={group['fingerprint']}"
+        context["jobs_url"] = f"{reverse('admin:jobs_job_changelist')}?{query}"
+        if group["failed_now"] and request.user.has_perm("jobs.retry_job"):
+            context["retry_url"] = f"{reverse('admin:jobs_job_retry_matching')}?{query}"
         shown = ErrorGroup(fingerprint=group["fingerprint"], message=group["message"])
         return self.page(request, "jobs/error_group.html", context, title=str(context["line"]), shown=shown)
 

@@ -7,9 +7,15 @@ from django.core.exceptions import ValidationError
 
 from jobs import catalog
 from jobs.admin.looks import STATUS_LOOKS
-from jobs.filters import ALLOWED_STATUSES, OTHER, JobFilter, from_validated
+from jobs.error_groups.reading import find
+from jobs.filters import ALLOWED_STATUSES, FINGERPRINT, NO_FINGERPRINT, OTHER, JobFilter, from_validated
 from opsconsole import names
+from opsconsole.errors import NotFound
 from opsconsole.filter_forms import Applied, FilterForm, IdField, MomentField, OpenChoiceField
+from opsconsole.formatting import first_line
+
+# Characters of an error in the words of a filter.
+SAID_SHOWN = 60
 
 
 class JobFilterForm(FilterForm):
@@ -22,9 +28,10 @@ class JobFilterForm(FilterForm):
         "created_after": "Created after {}",
         "created_before": "Created before {}",
         "stuck": "{}",
+        "fingerprint": "Errors like {}",
     }
     in_bar = ("q",)
-    elsewhere = ("status",)
+    elsewhere = ("status", "fingerprint")
 
     status = forms.CharField(label="Status")
     q = forms.CharField(
@@ -43,6 +50,8 @@ class JobFilterForm(FilterForm):
     )
     created_after = MomentField(label="Created after (UTC)")
     created_before = MomentField(label="Created before (UTC)")
+
+    fingerprint = forms.RegexField(FINGERPRINT, label="Errors", error_messages={"invalid": NO_FINGERPRINT})
 
     def __init__(self, data: Any = None) -> None:
         super().__init__(data)
@@ -87,12 +96,24 @@ class JobFilterForm(FilterForm):
         if len(statuses) > 1:
             words = " or ".join(word_of(status).lower() for status in statuses)
             found.insert(0, Applied(words=f"Status: {words}", url_without="?" + self.query(without="status")))
+        if fingerprint := self.cleaned_data.get("fingerprint") if self.is_valid() else "":
+            words = self.words["fingerprint"].format(said_by(fingerprint))
+            found.append(Applied(words=words, url_without="?" + self.query(without="fingerprint")))
         return found
 
     def chosen_status(self) -> str:
         """Return the status whose tab is open; empty for all of them, or for several at once."""
         statuses: tuple[str, ...] = self.cleaned_data.get("status", ()) if self.is_valid() else ()
         return statuses[0] if len(statuses) == 1 else ""
+
+
+def said_by(fingerprint: str) -> str:
+    """Return what the errors of a group say, in quotes; its fingerprint, where there is no such group."""
+    try:
+        message = find(fingerprint)["message"]
+    except NotFound:
+        return f"{fingerprint} (of which nothing is known)"
+    return f"“{first_line(message, SAID_SHOWN)}”"
 
 
 def job_types() -> list[tuple[str, str]]:

@@ -89,12 +89,14 @@ def came_late(attempt: dict[str, Any]) -> str:
     return f"Its task returned {later} later: {what}"
 
 
-def needs_confirmation(job_id: int) -> str:
-    """Return why a job may be retried only after a confirmation, or nothing when it may without, or may not at all.
+def needs_confirmation(job_id: int) -> tuple[str, list[str]]:
+    """Return why a job may be retried only after a confirmation, and what it will run into then.
+
+    The reason is empty when it may be retried without, or not at all.
 
     Raises:
         NotFound: there is no such job.
     """
     (job,) = jobs_as_json([queries.get(job_id)])
     can = job["can"]
-    return str(can["reason"]) if can.get("confirm") else ""
+    return (str(can["reason"]) if can.get("confirm") else ""), can.get("warnings", [])

@@ -140,8 +140,9 @@ class JobAdmin(JobColumns, JobEnding, MatchingPages, ListAdmin[Job]):
         try:
             job_id = queries.job_id_of(object_id)
             confirmed = request.POST.get("confirm") == "yes"
-            if not confirmed and (sentence := job_page.needs_confirmation(job_id)):
-                return self._ask(request, job_id, sentence)
+            sentence, warnings = ("", []) if confirmed else job_page.needs_confirmation(job_id)
+            if sentence:
+                return self._ask(request, job_id, sentence, warnings)
             retried = operations.retry_job(
                 job_id, actor=actor_of(request), confirm=confirmed, reason=reason_in(request)
             )
@@ -149,15 +150,18 @@ class JobAdmin(JobColumns, JobEnding, MatchingPages, ListAdmin[Job]):
             tell(request, error, about=f"Job {object_id[:20]}")
         else:
             url = self.url("change", retried.job_id)
-            tell_done(request, retried.message, url=url, link=f"Job {retried.job_id}", warn=retried.broker_down)
+            text = " ".join([retried.message, *warnings])
+            warn = retried.broker_down or bool(warnings)
+            tell_done(request, text, url=url, link=f"Job {retried.job_id}", warn=warn)
         if request.GET.get("back") == "list" or not object_id.isdigit():
             return HttpResponseRedirect(self.list_url(request))
         return HttpResponseRedirect(self.url("change", object_id, query=_kept(request)))
 
-    def _ask(self, request: HttpRequest, job_id: int, sentence: str) -> HttpResponse:
+    def _ask(self, request: HttpRequest, job_id: int, sentence: str, warnings: Sequence[str]) -> HttpResponse:
         context = {
             "job_id": job_id,
             "sentence": sentence,
+            "warnings": warnings,
             "action": request.get_full_path(),
             "back_url": self.url("change", job_id),
         }

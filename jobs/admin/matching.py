@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from jobs.admin.filter_form import JobFilterForm, word_of
-from jobs.admin.looks import of_job, title_of
+from jobs.admin.filter_form import JobFilterForm, job_types, word_of
+from jobs.admin.looks import of_job
 from jobs.filters import JobFilter
 from jobs.glance import glances
 from jobs.matching import operations
@@ -126,8 +126,9 @@ class MatchingPages(Base):
             "back_url": self.url("changelist", query=form.query()),
         }
         if shown is not None:
+            titles = dict(job_types())
             context |= {
-                "types": [(title_of(name), n) for name, n in shown.by_type.items()],
+                "types": [(titles.get(name, name), n) for name, n in shown.by_type.items()],
                 "sample": [
                     job | {"look": of_job(job)}
                     for job in glances(shown.sample, shown.concerns, error_length=ERROR_LENGTH)

@@ -18,6 +18,7 @@ from jobs.ledger_task import Attempt
 from jobs.matching.batches import HELD, Batch, Wanted, change
 from jobs.matching.selection import PAST, RETRY, Selection, Verb, filter_from_json, selection
 from jobs.models import ACTIVE_STATUSES, DONE, RETRYING, BulkChange
+from opsconsole import failpoints
 from opsconsole.audit import Actor
 from opsconsole.errors import Conflict, NotFound
 
@@ -26,6 +27,7 @@ BATCH_SIZE: Final = 200
 HAND_OVER_SECONDS: Final = 5.0
 CANARY_LOOK_SECONDS: Final = 1.0
 EXAMPLES: Final = 10
+GO_ON: Final = "Once they are done, retry this job: it goes on with the others."
 # What somebody else did meanwhile, by the codes of refusals.
 CHANGED_CODES: Final = frozenset({HELD, "not_failed", "not_active", "already_active", "already_cancelling"})
 
@@ -97,6 +99,7 @@ def _batch(job_ids: Sequence[int], wanted: Wanted, asked: BulkChange, pace: Pace
         _note(batch, asked)
 
     batch = change(job_ids, wanted, also=note)
+    failpoints.reach("matching.batch_committed")
     asked.refresh_from_db()
     if batch.dispatch_ids:
         within = 0 if pace.broker_down else HAND_OVER_SECONDS
@@ -131,6 +134,7 @@ def _note(batch: Batch, asked: BulkChange) -> None:
         left_out=left_out,
         canary_ids=canary_ids,
     )
+    failpoints.reach("matching.before_commit")
 
 
 def _first(ids: Sequence[int], asked: BulkChange) -> Iterator[Sequence[int]]:
@@ -153,7 +157,8 @@ def _await_canary(attempt: Attempt, asked: BulkChange, *, left: int, progress: t
         if bad:
             named = ", ".join(f"job {pk} is {status}" for pk, status in sorted(bad.items()))
             raise Conflict(
-                f"{len(bad)} of the {len(states)} jobs that went first did not succeed ({named}), {_left_alone(left)}.",
+                f"{len(bad)} of the {len(states)} jobs that went first did not succeed ({named}), {_left_alone(left)}. "
+                f"{GO_ON}",
                 code="canary_failed",
             )
         if all(status == DONE for status in states.values()):
@@ -161,7 +166,7 @@ def _await_canary(attempt: Attempt, asked: BulkChange, *, left: int, progress: t
         if time.monotonic() > deadline:
             raise Conflict(
                 f"The {len(states)} jobs that went first have not all ended within {settings.CANARY_SECONDS:g} s, "
-                f"{_left_alone(left)}.",
+                f"{_left_alone(left)}. {GO_ON}",
                 code="canary_late",
             )
         attempt.progress(*progress, "jobs")

@@ -8,8 +8,9 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from jobs.models import WorkerReport
 from tests.api.cast import ANCIENT, ids, insert_job, is_utc, make_attempt, make_jobs, make_run, refusal
-from tests.cast import NOW, make_conversation, make_identity, make_job
+from tests.cast import NOW, make_conversation, make_credential, make_identity, make_job
 
 JOB_KEYS = {
     # what the front end reads today
@@ -40,6 +41,8 @@ def test_an_empty_ledger_is_an_empty_list(api: APIClient) -> None:
 
 def test_a_job_has_all_its_keys(api: APIClient) -> None:
     identity = make_identity("Alice")
+    make_credential(identity)
+    WorkerReport.objects.create(hostname="core@host", queues=["ingest"], seen_at=timezone.now())
     payload = {"provider_id": "reddit", "identity_id": identity.pk}
     job = make_job(payload=payload, last_error="TimeoutError: no answer", next_run_at=NOW)
     run = make_run(job.pk)

@@ -5,11 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from jobs.error_groups import reading
 from jobs.error_groups.fingerprint import fingerprint
+from jobs.filters import JobFilter
 from jobs.models import ErrorGroup, Job
 from tests.api.cast import make_staff, refusal, with_token
 from tests.cast import make_identity
@@ -188,8 +190,8 @@ def test_a_list_and_a_group_take_as_many_queries_however_many_failures(
         fold()
         with django_assert_max_num_queries(CALLER + 1):
             assert api.get("/ops/errors").status_code == 200
-        with django_assert_max_num_queries(CALLER + 5):
-            # group, members, jobs, identities, and whom the jobs concern
+        with django_assert_max_num_queries(CALLER + 7):
+            # group, members, jobs, identities, whom the jobs concern, workers, and identical jobs
             body = api.get(f"/ops/errors/{fingerprint('ingest.sync_delta', DOWN)}").json()
         assert len(body["jobs"]) == min(2 * times, 20)
 
@@ -201,3 +203,40 @@ def test_an_hour_begins_with_its_quarter(api: APIClient) -> None:
     (group,) = api.get("/ops/errors").json()["groups"]
     assert group["failures_1h"] == 1
     assert timezone.now() - ErrorGroup.objects.get().last_seen > timedelta(minutes=59)
+
+
+def test_the_jobs_of_a_group_are_a_filter_of_the_jobs_list(api: APIClient) -> None:
+    mine = [failed_job(f"{DOWN} after {seconds} s").pk for seconds in (3, 30)]
+    failed_job("KeyError: 'name'")
+    fold()
+    like_this = fingerprint("ingest.sync_delta", f"{DOWN} after 3 s")
+    body = api.get(f"/ops/jobs?fingerprint={like_this}").json()
+    assert [job["id"] for job in body["jobs"]] == mine[::-1]
+    assert body["total"] == 2
+    assert api.get(f"/ops/jobs/counts?fingerprint={like_this}").json()["failed"] == 2
+    assert api.get(f"/ops/jobs?fingerprint={'0' * 16}").json()["jobs"] == []
+
+
+def test_what_is_no_fingerprint_is_refused_with_what_one_is(api: APIClient) -> None:
+    response = api.get("/ops/jobs?fingerprint=nonsense")
+    refusal(response, 400, "invalid")
+    assert "sixteen hexadecimal digits" in response.json()["errors"]["fingerprint"][0]
+
+
+def test_a_group_is_retried_by_its_fingerprint(api: APIClient) -> None:
+    mine = failed_job("ValueError: 7 is too few").pk
+    failed_job("KeyError: 'name'")
+    fold()
+    body = {"filter": {"fingerprint": fingerprint("ingest.sync_delta", "ValueError: 7 is too few")}, "dry_run": True}
+    shown = api.post("/ops/jobs/retry", body).json()
+    assert (shown["matched"], [job["id"] for job in shown["sample"]]) == (1, [mine])
+
+
+def test_the_jobs_of_a_group_are_looked_up_by_their_ids(api: APIClient) -> None:
+    where, params = JobFilter(fingerprint="0" * 16, statuses=("failed",)).conditions()
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN SELECT id FROM jobs WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT 50", params)
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "InitPlan" in plan
+    assert "Seq Scan on jobs " not in plan
