@@ -230,6 +230,11 @@ def time_limits() -> dict[str, int]:
     return {name: job_type.time_limit_seconds for name, job_type in _catalog().items()}
 
 
+def queues() -> set[str]:
+    """Return the queues of the types that the catalog knows."""
+    return {job_type.queue for job_type in _catalog().values()}
+
+
 def titles() -> dict[str, str]:
     """Return what people call each type that the catalog knows."""
     return {name: job_type.title for name, job_type in _catalog().items()}

@@ -1,4 +1,4 @@
-"""The first page: the verdict, how many jobs there are of each status, what runs, what failed or was asked for last."""
+"""The first page: its five parts, which come after it, and what runs, what failed or was asked for last."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,10 +8,10 @@ from django.db import DatabaseError
 from django.http import HttpRequest
 from django.urls import reverse
 
-from jobs import counts, recent, run_queries, subjects
-from jobs.admin.looks import TABS, of_job, of_run, of_status
+from jobs import recent, run_queries, subjects
+from jobs.admin.looks import of_job, of_run
 from jobs.admin.runs import jobs_words
-from jobs.filters import OTHER, JobFilter
+from jobs.filters import JobFilter
 from jobs.glance import glances
 from jobs.models import FAILED, RUNNING
 from jobs.queries import by_id
@@ -20,7 +20,7 @@ from opsconsole.errors import OpsError
 
 logger = structlog.get_logger(__name__)
 
-SHOWN = 6
+SHOWN = 4
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +37,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if request.user.has_perm("backups.view_backuprun"):
         context["backups_url"] = reverse("admin:backups_backuprun_summary")
     if may_see_jobs:
-        context["counts"] = _part(_counts)
+        context["jobs_url"] = reverse("admin:jobs_job_home")
+        context["machinery_url"] = reverse("machinery-part")
         context["jobs"] = _part(_jobs)
     if may_see_runs:
         context["runs"] = _part(_runs)
@@ -53,20 +54,6 @@ def _part(read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     except DatabaseError:
         logger.exception("home.part_failed", part=read.__name__.strip("_"))
         return {"problem": "This part can't be shown at the moment; the rest of the page is not affected."}
-
-
-def _counts() -> dict[str, Any]:
-    known = counts.current()
-    statuses = [*TABS, *((OTHER,) if known.other else ())]
-    url = reverse("admin:jobs_job_changelist")
-    return {
-        "as_of": known.as_of,
-        "total": known.total,
-        "tiles": [
-            {"look": of_status(status), "count": known.of((status,)), "url": f"{url}?status={status}"}
-            for status in statuses
-        ],
-    }
 
 
 def _jobs() -> dict[str, Any]:

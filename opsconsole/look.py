@@ -83,6 +83,7 @@ UNFOLD = {
                 "title": "Celery",
                 "separator": True,
                 "items": [
+                    _link("Machinery", "dns", "machinery", "jobs.view_job"),
                     _link(
                         "Periodic tasks",
                         "schedule",

@@ -107,7 +107,10 @@ class IdentityAdmin(ListAdmin[Identity]):
     def summary_view(self, request: HttpRequest) -> HttpResponse:
         """Return the part of the first page that is about identities."""
         self.demand(request)
-        return self.fragment(request, "identities/_summary.html", identity_page.summary(status.overview()))
+        context = identity_page.summary(status.overview())
+        for name in ("sync", "backfill"):
+            context[f"{name}_url"] = self.url(name) if self.may(request, name) else ""
+        return self.fragment(request, "identities/_summary.html", context)
 
     @admin.display(description="Identity")
     def name(self, obj: Identity) -> SafeString:

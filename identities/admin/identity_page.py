@@ -8,6 +8,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from identities import timeline
+from identities.admin import cells
 from identities.admin.looks import CONNECTED, MISSING, REFUSED, icon_of, of_attempt, of_health, tone_of
 from identities.health import Health
 from identities.models import SyncAttempt
@@ -21,7 +22,7 @@ from opsconsole.formatting import Look, number
 # The reasons of an identity's health that say themselves what beat does.
 _OF_BEAT: Final = frozenset({"beat_silent", "schedules_paused"})
 
-SUMMED_UP: Final = 6
+SUMMED_UP: Final = 12
 
 
 def overall(overview: SyncOverview) -> dict[str, Any]:
@@ -39,7 +40,13 @@ def summary(overview: SyncOverview) -> dict[str, Any]:
     # Within one state as in the list.
     worst_first = sorted(overview.statuses, key=lambda status: status.health.weight, reverse=True)
     rows = [
-        {"status": status, "look": of_health(status.health), "reason": next(iter(status.health.reasons), None)}
+        {
+            "status": status,
+            "look": of_health(status.health),
+            "reason": next(iter(status.health.reasons), None),
+            "counts": status.counts,
+            "active": cells.active_job(status),
+        }
         for status in worst_first[:SUMMED_UP]
     ]
     return overall(overview) | {"rows": rows, "others": max(len(worst_first) - SUMMED_UP, 0)}

@@ -125,8 +125,7 @@ def job_types() -> list[tuple[str, str]]:
 
 
 def _queues() -> list[tuple[str, str]]:
-    found = {known.queue for name in catalog.titles() if (known := catalog.find(name))}
-    return [(queue, queue) for queue in sorted(found)]
+    return [(queue, queue) for queue in sorted(catalog.queues())]
 
 
 def word_of(status: str) -> str:

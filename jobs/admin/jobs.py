@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 
 from jobs import counts, made, operations, queries, receipts, stuck
-from jobs.admin import job_page
+from jobs.admin import home_part, job_page
 from jobs.admin.columns import JobColumns, kept_filters
 from jobs.admin.ending import PERMISSIONS
 from jobs.admin.filter_form import JobFilterForm
@@ -48,6 +48,7 @@ class JobAdmin(JobColumns, JobEnding, MatchingPages, ListAdmin[Job]):
         """Counts for the tabs, the part of a job's page that moves, and what can be done."""
         return (
             ("counts/", self.counts_view, "counts"),
+            ("home/", self.home_view, "home"),
             *self.matching_views(),
             *self.ending_views(),
             ("<path:object_id>/live/", self.live_view, "live"),
@@ -116,6 +117,11 @@ class JobAdmin(JobColumns, JobEnding, MatchingPages, ListAdmin[Job]):
                 problem = "Counting by status takes too long with this filter."
         context = {"tabs": status_tabs(form, known), "tabs_problem": problem}
         return self.fragment(request, "jobs/_tabs.html", context)
+
+    def home_view(self, request: HttpRequest) -> HttpResponse:
+        """The jobs' part of the first page."""
+        self.demand(request)
+        return self.fragment(request, "jobs/_home.html", home_part.context(may_retry=self.may(request, "retry")))
 
     # --- what can be done -------------------------------------------------------------------------------------
 

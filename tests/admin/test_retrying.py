@@ -32,10 +32,9 @@ def test_a_row_is_retried_and_the_list_keeps_its_filter(page: Client) -> None:
     filters = "_changelist_filters=status%3Dfailed%26q%3DTimeout"
     response = page.post(f"{LIST}{job.pk}/retry/?back=list&{filters}", follow=True)
     assert response.redirect_chain == [(f"{LIST}?status=failed&q=Timeout", 302)]
-    assert messages(response) == [
-        "Queued again. No worker is known to listen on the queue ingest at the moment, so it will wait until one does. "
-        f"Job {job.pk}"
-    ]
+    (message,) = messages(response)
+    assert message.startswith("Queued again. No worker is known to listen on the queue ingest")
+    assert message.endswith(f"Job {job.pk}")
     assert f'href="{LIST}{job.pk}/change/"' in str(next(iter(response.context["messages"])))
     assert Job.objects.get(pk=job.pk).status == "queued"
     entry = AuditLog.objects.get()

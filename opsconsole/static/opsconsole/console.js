@@ -55,6 +55,14 @@
     event.preventDefault();
     if (said(fresh) !== said(event.target)) event.target.replaceChildren(...fresh.childNodes);
   });
+  // What somebody has unfolded stays so when its part is refreshed.
+  let unfolded = [];
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    unfolded = [...event.detail.target.querySelectorAll("details[id][open]")].map((details) => details.id);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
+  });
   // A session that has ended answers with the login page; it belongs into the window, not into a part of this page.
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (new URL(event.detail.xhr.responseURL || location.href).pathname.endsWith("/login/")) {

@@ -1,0 +1,106 @@
+"""How many jobs have ended by the hour, well and badly, within the last day.
+
+Read from the newest jobs and the newest attempts by their ids, so many at the most: what a day holds, unless more
+happens in it than that, which is then said. A job that has failed and was retried counts as what it is now.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.core.cache import cache
+from django.db import connection
+from django.utils import timezone
+
+from jobs.models import DONE, FAILED
+from jobs.queries import utc
+
+HOURS: Final = 24
+# Of the newest jobs, and of the newest attempts.
+LOOKED_THROUGH: Final = 30_000
+# One who looks reads for all who look within this time.
+KEPT_SECONDS: Final = 20
+_KEY: Final = "jobs.throughput"
+
+_ENDED: Final = """
+    SELECT date_trunc('hour', ended.updated_at) AS hour, ended.status, count(*)
+      FROM (SELECT jobs.id, jobs.status::text AS status, jobs.updated_at FROM jobs
+             WHERE jobs.id > (SELECT COALESCE(max(id), 0) FROM jobs) - %s
+               AND jobs.status IN (%s, %s) AND jobs.updated_at >= %s
+            UNION
+            SELECT jobs.id, jobs.status::text, jobs.updated_at
+              FROM jobs_dispatch d JOIN jobs ON jobs.id = d.job_id
+             WHERE d.id > (SELECT COALESCE(max(id), 0) FROM jobs_dispatch) - %s AND d.ended_at >= %s
+               AND jobs.status IN (%s, %s) AND jobs.updated_at >= %s) AS ended
+     GROUP BY 1, 2
+"""
+# The newest one that was not looked at.
+_EDGE: Final = """
+    SELECT created_at FROM jobs WHERE id <= (SELECT max(id) FROM jobs) - %s ORDER BY id DESC LIMIT 1
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hour:
+    """One hour: when it began, and how many jobs ended in it, well and badly."""
+
+    began_at: datetime
+    done: int
+    failed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Throughput:
+    """The last HOURS hours, the oldest first; the last one is under way.
+
+    Attributes:
+        hours: each of them, also those in which nothing ended.
+        as_of: the moment.
+        whole_since: since when all jobs were looked at, where the day holds more than that; None: all of them.
+    """
+
+    hours: Sequence[Hour]
+    as_of: datetime
+    whole_since: datetime | None = None
+
+    @property
+    def done(self) -> int:
+        """How many ended well."""
+        return sum(hour.done for hour in self.hours)
+
+    @property
+    def failed(self) -> int:
+        """How many ended badly."""
+        return sum(hour.failed for hour in self.hours)
+
+
+def per_hour() -> Throughput:
+    """Return how many jobs ended in each of the last hours, at most KEPT_SECONDS ago; two queries, or none."""
+    kept: Throughput | None = cache.get(_KEY)
+    if kept is None:
+        kept = read()
+        cache.set(_KEY, kept, KEPT_SECONDS)
+    return kept
+
+
+def read() -> Throughput:
+    """Return how many jobs ended in each of the last hours, as of now; two queries."""
+    now = timezone.now()
+    first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
+    ended = (DONE, FAILED)
+    with connection.cursor() as cursor:
+        cursor.execute(_ENDED, [LOOKED_THROUGH, *ended, first, LOOKED_THROUGH, first, *ended, first])
+        counted = {(utc(hour), status): int(number) for hour, status, number in cursor.fetchall()}
+        cursor.execute(_EDGE, [LOOKED_THROUGH])
+        edge = cursor.fetchone()
+    hours = [first + timedelta(hours=number) for number in range(HOURS)]
+    since = utc(edge[0]) if edge else None
+    return Throughput(
+        hours=[
+            Hour(began_at=hour, done=counted.get((hour, DONE), 0), failed=counted.get((hour, FAILED), 0))
+            for hour in hours
+        ],
+        as_of=now,
+        whole_since=since if since is not None and since > first else None,
+    )
