@@ -18,6 +18,7 @@ from jobs import catalog
 from jobs.admin.looks import of_job
 from jobs.schedules.occurrences import period_of
 from opsconsole.formatting import Look, number
+from opsconsole.redaction import redact_name
 
 # The reasons of an identity's health that say themselves what beat does.
 _OF_BEAT: Final = frozenset({"beat_silent", "schedules_paused"})
@@ -44,6 +45,7 @@ def summary(overview: SyncOverview) -> dict[str, Any]:
             "status": status,
             "look": of_health(status.health),
             "reason": next(iter(status.health.reasons), None),
+            "provider": redact_name(status.identity.provider_id),
             "counts": status.counts,
             "active": cells.active_job(status),
         }
