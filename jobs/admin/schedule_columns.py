@@ -83,7 +83,7 @@ class ScheduleColumns(Base):
         if not vars(obj)["may_run"]:
             return SafeString("")
         return format_html(
-            '<a class="oc-button oc-small" href="{}" aria-label="Run {} now…">'
+            '<a class="oc-button oc-small" href="{}" aria-label="Run now… {}">'
             '<span class="material-symbols-outlined" aria-hidden="true">play_arrow</span>Run now…</a>',
             self.url("run", obj.pk),
             vars(obj)["entry"].name,

@@ -76,9 +76,19 @@ class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
         return found
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> str:
-        """Return the page without the inline styles of DRF's template, which these pages' policy doesn't allow."""
-        # In what is shown, quotes are escaped: only the template's own attributes can match.
-        return _INLINE_STYLE.sub("", str(super().render(data, accepted_media_type, renderer_context)))
+        """Return the page without the inline styles of DRF's template, which these pages' policy doesn't allow.
+
+        And with what that template lacks for those who don't see it: its language, and a way to scroll by keyboard.
+        """
+        # In what is shown, quotes and signs are escaped: only the template's own markup can match.
+        page = _INLINE_STYLE.sub("", str(super().render(data, accepted_media_type, renderer_context)))
+        page = page.replace("<html>", '<html lang="en">', 1)
+        return page.replace('<pre class="prettyprint">', '<pre class="prettyprint" tabindex="0">')
+
+    def get_context(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return what the page shows, without the inline styles of Pygments where that happens to be installed."""
+        context: dict[str, Any] = super().get_context(*args, **kwargs)
+        return context | {"code_style": None}
 
 
 class _IndentedRenderer(ORJSONRenderer):
