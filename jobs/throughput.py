@@ -35,9 +35,11 @@ _ENDED: Final = """
                AND jobs.status IN (%s, %s) AND jobs.updated_at >= %s) AS ended
      GROUP BY 1, 2
 """
-# The newest one that was not looked at.
-_EDGE: Final = """
-    SELECT created_at FROM jobs WHERE id <= (SELECT max(id) FROM jobs) - %s ORDER BY id DESC LIMIT 1
+# When the newest job and the newest attempt came that were not looked at.
+_EDGES: Final = """
+    SELECT (SELECT created_at FROM jobs WHERE id <= (SELECT max(id) FROM jobs) - %s ORDER BY id DESC LIMIT 1),
+           (SELECT requested_at FROM jobs_dispatch
+             WHERE id <= (SELECT max(id) FROM jobs_dispatch) - %s ORDER BY id DESC LIMIT 1)
 """
 
 
@@ -92,10 +94,10 @@ def read() -> Throughput:
     with connection.cursor() as cursor:
         cursor.execute(_ENDED, [LOOKED_THROUGH, *ended, first, LOOKED_THROUGH, first, *ended, first])
         counted = {(utc(hour), status): int(number) for hour, status, number in cursor.fetchall()}
-        cursor.execute(_EDGE, [LOOKED_THROUGH])
-        edge = cursor.fetchone()
+        cursor.execute(_EDGES, [LOOKED_THROUGH, LOOKED_THROUGH])
+        edges = [utc(edge) for edge in cursor.fetchone() if edge is not None]
     hours = [first + timedelta(hours=number) for number in range(HOURS)]
-    since = utc(edge[0]) if edge else None
+    since = max((edge for edge in edges if edge is not None), default=None)
     return Throughput(
         hours=[
             Hour(began_at=hour, done=counted.get((hour, DONE), 0), failed=counted.get((hour, FAILED), 0))

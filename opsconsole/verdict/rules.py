@@ -13,6 +13,7 @@ from opsconsole.redaction import redact_name
 from opsconsole.verdict.facts import Facts, Finding, Part, Pause, Reason, Severity
 
 JOBS: Final = "admin:jobs_job_changelist"
+MACHINERY: Final = "machinery"
 SCHEDULES: Final = "admin:django_celery_beat_periodictask_changelist"
 IDENTITIES: Final = "admin:identities_identity_changelist"
 BACKUPS: Final = "admin:backups_backuprun_changelist"
@@ -38,8 +39,7 @@ def unread(facts: Facts) -> Iterable[Reason]:
                 what=sentence,
                 todo=todo,
                 severity="critical",
-                page=JOBS,
-                query="status=queued",
+                page=MACHINERY,
             )
         elif "database" not in facts.unread:
             todo = "The console's log says more; the other parts are not affected."
@@ -71,8 +71,7 @@ def workers(facts: Facts) -> Iterable[Reason]:
             f"{_at(seen_at, facts.as_of)}: {names}.",
             todo="See whether it should run; one that was stopped on purpose is forgotten after ten minutes.",
             severity="warning",
-            page=JOBS,
-            query="status=running",
+            page=MACHINERY,
             since=seen_at,
         )
 
@@ -175,8 +174,7 @@ def _no_sweeper(facts: Facts) -> Reason:
         what=f"{since}: what is put off isn't handed over, and what has ended isn't settled.",
         todo="Start one with “manage.py run_sweeper”.",
         severity="critical",
-        page=JOBS,
-        query="status=queued",
+        page=MACHINERY,
         since=seen_at,
     )
 
@@ -198,8 +196,7 @@ def _nobody(facts: Facts) -> Reason:
         what=f"No worker is online: jobs will not be processed.{waits}",
         todo="Start the workers.",
         severity="critical",
-        page=JOBS,
-        query="status=queued",
+        page=MACHINERY,
         since=max((worker.seen_at for worker in facts.workers), default=None),
     )
 

@@ -65,6 +65,8 @@ def rows(db: None) -> Rows:
 
 PAGES = [
     "/admin/",
+    "/admin/machinery/",
+    "/admin/jobs/job/home/",
     "/admin/jobs/job/",
     "/admin/jobs/job/?status=failed",
     "/admin/jobs/job/?status=queued",

@@ -56,7 +56,7 @@ def test_where_all_is_well_there_is_nothing_to_say() -> None:
                 "The broker can't be reached. See to it that Redis runs; what is submitted meanwhile is handed "
                 "over as soon as it does."
             ),
-            "/admin/jobs/job/?status=queued",
+            "/admin/machinery/",
         ),
         (
             {"sweeper_seen_at": ago(minutes=5)},
@@ -67,7 +67,7 @@ def test_where_all_is_well_there_is_nothing_to_say() -> None:
                 "No sweeper has been at work since 11:55 UTC (5 min ago): what is put off isn't handed over, and "
                 "what has ended isn't settled. Start one with “manage.py run_sweeper”."
             ),
-            "/admin/jobs/job/?status=queued",
+            "/admin/machinery/",
         ),
         (
             {"sweeper_seen_at": None},
@@ -78,7 +78,7 @@ def test_where_all_is_well_there_is_nothing_to_say() -> None:
                 "No sweeper has ever run: what is put off isn't handed over, and what has ended isn't settled. "
                 "Start one with “manage.py run_sweeper”."
             ),
-            "/admin/jobs/job/?status=queued",
+            "/admin/machinery/",
         ),
         (
             {"workers": ()},
@@ -86,7 +86,7 @@ def test_where_all_is_well_there_is_nothing_to_say() -> None:
             "critical",
             "no_worker_online",
             "No worker is online: jobs will not be processed. Start the workers.",
-            "/admin/jobs/job/?status=queued",
+            "/admin/machinery/",
         ),
         (
             {"workers": (a_worker(seen_at=ago(minutes=4)),), **work(waiting(), waiting("messages", 2))},
@@ -94,7 +94,7 @@ def test_where_all_is_well_there_is_nothing_to_say() -> None:
             "critical",
             "no_worker_online",
             "No worker is online: jobs will not be processed. 3 jobs wait. Start the workers.",
-            "/admin/jobs/job/?status=queued",
+            "/admin/machinery/",
         ),
         (
             work(waiting("messages", 2, minutes=1), waiting("ingest")),
@@ -116,7 +116,7 @@ def test_where_all_is_well_there_is_nothing_to_say() -> None:
                 "1 worker has not answered since 11:56 UTC (4 min ago): core@b. See whether it should run; one "
                 "that was stopped on purpose is forgotten after ten minutes."
             ),
-            "/admin/jobs/job/?status=running",
+            "/admin/machinery/",
         ),
         (
             {"beat": Beat(status="silent", since=ago(minutes=9), missed=("Sync", "Backup"))},
