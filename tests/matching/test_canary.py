@@ -50,7 +50,8 @@ def test_when_the_first_succeed_the_others_follow() -> None:
 
 
 @pytest.mark.parametrize("status", [FAILED, RETRYING])
-def test_when_one_of_the_first_does_not_succeed_the_others_stay_as_they_are(status: str) -> None:
+def test_when_one_of_the_first_does_not_succeed_the_others_stay_as_they_are(status: str, settings: Any) -> None:
+    settings.CANARY_SECONDS = 20
     job_ids = failed_jobs(6)
     job_id = ask_to_retry(canary=2)
     thread = end_the_first(2, status)

@@ -4,6 +4,7 @@ from typing import Final
 
 from tests.mutations.backup_guards import BACKUPS
 from tests.mutations.guard import Edit, Guard
+from tests.mutations.matching_guards import MATCHING
 
 _CLAIMING: Final = "tests/worker/test_claiming.py::"
 _ATTEMPTS: Final = "tests/worker/test_attempts.py::"
@@ -62,8 +63,10 @@ LEDGER: Final = (
         edits=(
             Edit(
                 "jobs/ledger.py",
-                "WHERE jobs.id = before.id AND before.status::text = ANY(%s)",
-                "WHERE jobs.id = before.id AND (true OR before.status::text = ANY(%s))",
+                "WHERE jobs.id = before.id AND before.status::text = ANY(%s)"
+                "\n            RETURNING before.status::text",
+                "WHERE jobs.id = before.id AND (true OR before.status::text = ANY(%s))"
+                "\n            RETURNING before.status::text",
             ),
         ),
         tests=(_LATE_RESULT, _CLAIMING + "test_a_job_that_somebody_has_ended_by_hand_is_not_claimed"),
@@ -819,6 +822,7 @@ SECTIONS: Final = {
     "The history of syncs": HISTORY,
     "Operations": OPERATIONS,
     "Backups": BACKUPS,
+    "Many jobs at once": MATCHING,
     "Doors": DOORS,
 }
 GUARDS: Final = tuple(guard for section in SECTIONS.values() for guard in section)
