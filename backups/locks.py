@@ -5,7 +5,7 @@ a row that says *running* while nobody holds its kind's lock is about work that 
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import psycopg
@@ -88,7 +88,12 @@ def held(kind: str) -> Iterator[Lock]:
             raise Busy(f"{_WORDS[kind]} is running; try again once it has ended.", code="already_running") from error
         except psycopg.OperationalError as error:
             raise BackupInterrupted("The database does not answer.", code="no_database") from error
-        yield Lock(own, _NUMBERS[kind])
+        try:
+            yield Lock(own, _NUMBERS[kind])
+        finally:
+            # Closing alone would do too, but only once the server has noticed; whoever comes next need not wait for that.
+            with suppress(psycopg.Error):
+                own.execute("SELECT pg_advisory_unlock(%s, %s)", [_NAMESPACE, _NUMBERS[kind]])
 
 
 def is_free(kind: str) -> bool:

@@ -138,10 +138,11 @@ QUEUE_AGE_CRITICAL_SECONDS = env.float("OPS_QUEUE_AGE_CRITICAL", default=1_800.0
 FAILURES_WARNING = env.int("OPS_FAILURES_WARNING", default=20)
 FAILURES_CRITICAL = env.int("OPS_FAILURES_CRITICAL", default=100)
 # Seconds for which a worker, and all sweepers, may not have been heard of; workers are asked every 30 seconds.
-# Seconds that the jobs may take which are retried first, before all others that match.
-CANARY_SECONDS = env.float("OPS_CANARY_SECONDS", default=900.0)
 WORKER_SILENT_SECONDS = env.float("OPS_WORKER_SILENT", default=90.0)
 SWEEPER_SILENT_SECONDS = env.float("OPS_SWEEPER_SILENT", default=120.0)
+
+# Seconds that the jobs may take which are retried first, before all others that match.
+CANARY_SECONDS = env.float("OPS_CANARY_SECONDS", default=900.0)
 
 # --- backups ------------------------------------------------------------------------------------------------------
 

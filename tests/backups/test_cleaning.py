@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from backups import cleaning, locks, runs
@@ -65,6 +65,14 @@ def test_whoever_is_at_it_is_left_alone(kind: str, folder: BackupFolder) -> None
         run.refresh_from_db()
         assert run.status == RUNNING
     assert cleaner.look() == 1
+
+
+def test_what_was_let_go_of_is_free_at_once() -> None:
+    for _ in range(100):
+        with locks.held(DATABASE):
+            pass
+        with transaction.atomic():
+            assert locks.is_free(DATABASE)
 
 
 def test_the_lock_of_one_kind_says_nothing_of_another(folder: BackupFolder) -> None:
