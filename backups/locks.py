@@ -91,7 +91,7 @@ def held(kind: str) -> Iterator[Lock]:
         try:
             yield Lock(own, _NUMBERS[kind])
         finally:
-            # Closing alone would do too, but only once the server has noticed; whoever comes next need not wait for that.
+            # Closing alone would do it too, but only once the server has noticed; nobody should have to wait for that.
             with suppress(psycopg.Error):
                 own.execute("SELECT pg_advisory_unlock(%s, %s)", [_NAMESPACE, _NUMBERS[kind]])
 

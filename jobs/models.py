@@ -240,6 +240,11 @@ class Dispatch(models.Model):
                 fields=["late_check_at"], condition=Q(late_check_at__isnull=False), name="dispatch_late_check"
             ),
             models.Index(fields=["id"], condition=Q(ended_at__isnull=False, told=False), name="dispatch_untold"),
+            models.Index(
+                fields=["task", "-id"],
+                condition=Q(started_at__isnull=False, ended_at__isnull=False),
+                name="dispatch_run_times",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

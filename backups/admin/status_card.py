@@ -13,6 +13,7 @@ from backups.backup_schedules import Coverage
 from backups.health import Health
 from backups.models import BackupRun, RestoreTest
 from backups.status import BackupStatus, KindStatus
+from opsconsole.bar_chart import PLACES
 from opsconsole.formatting import Look, size
 from opsconsole.redaction import redact_name
 
@@ -42,7 +43,7 @@ def context() -> dict[str, Any]:
         # Whoever has opened the table keeps it open until there are other numbers.
         "numbers": "-".join(str(kind.trend[-1].id) for kind in found.kinds if kind.trend),
         "charts": [
-            (kind_word(kind.kind), shown)
+            (kind_word(kind.kind), shown, [(point, trend.took(point)) for point in reversed(kind.trend[-PLACES:])])
             for kind in found.kinds
             if (shown := trend.charts(kind_word(kind.kind), kind.trend))
         ],

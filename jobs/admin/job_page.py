@@ -1,14 +1,17 @@
 """What a job's page shows."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-from jobs import queries, stuck
+from jobs import catalog, queries, run_times, stuck
+from jobs.admin import run_times_chart
 from jobs.admin.looks import handing_over, is_cancelling, of_attempt, of_job, title_of
 from jobs.admin.sums import counted
 from jobs.error_groups import reading as error_groups
-from jobs.models import ACTIVE_STATUSES, FAILED, RUNNING, Outcome
+from jobs.models import ACTIVE_STATUSES, FAILED, RUNNING, Dispatch, Outcome
 from jobs.queries import Row
 from jobs.representation import attempt_as_json, jobs_as_json
+from jobs.run_times import RunTime
 from opsconsole import audit_queries
 from opsconsole.admin.audit_log import LOOKS as AUDIT_LOOKS
 from opsconsole.audit import entries_about
@@ -21,10 +24,12 @@ AUDIT_SHOWN: Final = 20
 
 
 def context(row: Row) -> dict[str, Any]:
-    """Return all that the page of a job shows; at most nine queries."""
+    """Return all that the page of a job shows; at most ten queries."""
     live = live_context(row)
     job = live["job"]
-    attempts = [attempt_as_json(attempt) for attempt in queries.attempts(row["id"])]
+    made = queries.attempts(row["id"])
+    timed = _run_times(row, made)
+    attempts = [attempt_as_json(attempt) for attempt in made]
     for attempt in attempts:
         attempt["look"] = of_attempt(attempt)
         attempt["came_late"] = came_late(attempt)
@@ -47,6 +52,8 @@ def context(row: Row) -> dict[str, Any]:
         "payload": payload[:PAYLOAD_SHOWN],
         "payload_cut": f"The beginning of {size(len(payload))}." if len(payload) > PAYLOAD_SHOWN else "",
         "audit": entries,
+        "run_times_chart": run_times_chart.chart_of(timed),
+        "run_times": run_times_chart.rows_of(timed, job_id=row["id"]),
     }
 
 
@@ -73,6 +80,13 @@ def live_context(row: Row) -> dict[str, Any]:
             f"-{row['stuck_cause']}-{is_cancelling(row)}"
         ),
     }
+
+
+def _run_times(row: Row, attempts: Sequence[Dispatch]) -> list[RunTime]:
+    """Return how long the last attempts with the job's task took; of a task that nobody can tell, none."""
+    job_type = catalog.find(row["job_type"])
+    task = attempts[0].task if attempts else job_type.task if job_type else None
+    return run_times.of_task(task) if task else []
 
 
 def came_late(attempt: dict[str, Any]) -> str:

@@ -25,7 +25,7 @@ STUCK: Final = Look(word="Stuck", icon="report", tone="bad")
 # The order of the tabs: what needs attention first.
 TABS: Final = (FAILED, RUNNING, RETRYING, QUEUED, DONE, CANCELLED)
 
-_OUTCOME_LOOKS: Final = {
+_OUTCOME_LOOKS: Final[Mapping[str, Look]] = {
     Outcome.DONE: Look(word="Done", icon="check_circle", tone="good"),
     Outcome.PARTIAL: Look(word="Done, with errors", icon="check_circle", tone="warn"),
     Outcome.SKIPPED: Look(word="Skipped", icon="skip_next", tone="idle"),
@@ -58,10 +58,16 @@ def is_cancelling(job: Mapping[str, Any]) -> bool:
     return job["status"] == RUNNING and job["cancel_requested_at"] is not None
 
 
+def of_outcome(outcome: str | None) -> Look:
+    """Return how the end of an attempt is shown; one that nobody has told as unknown."""
+    word = outcome or Outcome.UNKNOWN.value
+    return _OUTCOME_LOOKS.get(word, Look(word=word, icon="help", tone="idle"))
+
+
 def of_attempt(attempt: dict[str, Any]) -> Look:
     """Return how an attempt is shown: by its outcome, or by how far it has come."""
     if attempt["outcome"]:
-        return _OUTCOME_LOOKS.get(attempt["outcome"], Look(word=attempt["outcome"], icon="help", tone="idle"))
+        return of_outcome(attempt["outcome"])
     if attempt["started_at"]:
         return CANCELLING if attempt["cancel_requested_at"] else STATUS_LOOKS[RUNNING]
     if attempt["published_at"]:

@@ -57,6 +57,41 @@ def test_each_attempt_has_its_times_worker_outcome_and_error(page: Client) -> No
     assert "<details" in response.content.decode()
 
 
+def timed(job_id: int, seconds: int, **values: Any) -> None:
+    ended_at = NOW + timedelta(seconds=seconds)
+    make_attempt(job_id, **{"started_at": NOW, "ended_at": ended_at, "outcome": "done", **values})
+
+
+def test_it_shows_how_long_the_last_attempts_of_its_type_took(page: Client) -> None:
+    first, second, job = make_job(status="done"), make_job(), make_job(status="done")
+    timed(first.pk, 90)
+    timed(second.pk, 5, outcome="failed")
+    timed(job.pk, 20)
+    timed(make_job("custom.thing").pk, 500, task="custom.thing")
+    make_attempt(make_job(status="queued").pk)
+    response = shown(page, job.pk)
+    words = text(response)
+    assert "Run time of the last 3 attempts of this type" in words
+    assert "From 1 min 30 s to 20 s; least 5.0 s, most 1 min 30 s." in words
+    assert f"Job {second.pk}, 2026-01-31 12:00:05 UTC, failed: 5.0 s" in words
+    assert "this one" in words
+    body = response.content.decode()
+    assert f'href="/admin/jobs/job/{first.pk}/change/"' in body
+    assert body.count('class="oc-fill-bad"') == 1
+
+
+def test_a_job_that_was_never_handed_over_is_compared_with_others_of_its_type(page: Client) -> None:
+    for seconds in (10, 20):
+        timed(make_job(status="done").pk, seconds)
+    assert "Run time of the last 2 attempts of this type" in text(shown(page, make_job().pk))
+
+
+@pytest.mark.parametrize("job_type", ["ingest.sync_delta", "nobody.knows"])
+def test_with_nothing_to_compare_there_is_no_chart(page: Client, job_type: str) -> None:
+    timed(make_job(status="done").pk, 10)
+    assert "Run time of the last" not in text(shown(page, make_job(job_type).pk))
+
+
 def test_it_says_why_a_job_can_not_be_retried(page: Client) -> None:
     job = make_job("custom.thing")
     response = shown(page, job.pk)
