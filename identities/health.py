@@ -62,13 +62,15 @@ def overall(found: Sequence[Health]) -> Health:
     worst = _worst({health.status for health in active})
     states = [health.state for health in active]
     reasons = [
-        Reason(code=state.value, what=_counted(state, states.count(state)), status=status, state=state)
+        Reason(code=state.value, what=_counted(state, number), status=status, state=state, number=number)
         for state, status in _OVERALL
-        if state in states
+        if (number := states.count(state))
     ]
     if noted := [health for health in active if health.state is State.ON_TRACK and health.status != "ok"]:
         what = _counted(State.ON_TRACK, len(noted))
-        reasons.append(Reason(code="on_track_with_warnings", what=what, status="warning", state=State.ON_TRACK))
+        reasons.append(
+            Reason(code="on_track_with_warnings", what=what, status="warning", state=State.ON_TRACK, number=len(noted))
+        )
     return Health(status=worst, state=max(states, key=lambda each: RANK[each]), reasons=tuple(reasons))
 
 

@@ -45,6 +45,7 @@ class Reason:
         todo: what to do about it, in another one; empty where there is nothing to do.
         status: how bad it is; `unknown` for what is no fault.
         state: the state that it alone makes.
+        number: of how many identities it holds.
     """
 
     code: str
@@ -52,6 +53,7 @@ class Reason:
     status: Status
     state: State
     todo: str = ""
+    number: int = 1
 
     @property
     def message(self) -> str:

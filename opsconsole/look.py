@@ -3,15 +3,47 @@
 from typing import Any
 
 from django.templatetags.static import static
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
+from django.utils.functional import lazy
+from django.utils.html import format_html
 
 
-def _link(title: str, icon: str, view: str, permission: str) -> dict[str, Any]:
+def _link(title: str, icon: str, view: str, permission: str, *, place: str = "") -> dict[str, Any]:
     return {
-        "title": title,
+        # Where `opsconsole.sidebar` puts a count.
+        "title": format_html('{}<span class="oc-nav-count" id="nav-{}"></span>', title, place) if place else title,
         "icon": icon,
         "link": reverse_lazy(view),
         "permission": lambda request: request.user.has_perm(permission),
+    }
+
+
+def _home_title() -> str:
+    # Everybody has this link, so it is the one that asks for all counts.
+    return format_html(
+        'Home<span class="oc-nav-count" id="nav-home" hx-get="{}" hx-trigger="load, every 30s, poll" hx-swap="none"'
+        " data-poll></span>",
+        reverse("sidebar"),
+    )
+
+
+def _tabs(*links: tuple[str, str]) -> dict[str, Any]:
+    """Return tabs over the lists of several models, each for those who may see it.
+
+    Args:
+        links: the title of each, and its model as `application_model`.
+    """
+    models = [model.rpartition("_") for _, model in links]
+    return {
+        "models": [f"{application}.{name}" for application, _, name in models],
+        "items": [
+            {
+                "title": title,
+                "link": reverse_lazy(f"admin:{model}_changelist"),
+                "permission": lambda request, needed=f"{application}.view_{name}": request.user.has_perm(needed),
+            }
+            for (title, model), (application, _, name) in zip(links, models, strict=True)
+        ],
     }
 
 
@@ -45,6 +77,19 @@ UNFOLD = {
     },
     "STYLES": [lambda request: static("opsconsole/console.css")],
     "SCRIPTS": [lambda request: static("opsconsole/console.js")],
+    "TABS": [
+        _tabs(
+            ("Periodic tasks", "django_celery_beat_periodictask"),
+            ("Intervals", "django_celery_beat_intervalschedule"),
+            ("Crontabs", "django_celery_beat_crontabschedule"),
+            ("Solar", "django_celery_beat_solarschedule"),
+            ("Clocked", "django_celery_beat_clockedschedule"),
+        ),
+        _tabs(
+            ("Task results", "django_celery_results_taskresult"),
+            ("Group results", "django_celery_results_groupresult"),
+        ),
+    ],
     "SIDEBAR": {
         "show_search": False,
         "show_all_applications": False,
@@ -52,11 +97,17 @@ UNFOLD = {
             {
                 "title": "Operations",
                 "items": [
-                    {"title": "Home", "icon": "home", "link": reverse_lazy("admin:index")},
-                    _link("Jobs", "list_alt", "admin:jobs_job_changelist", "jobs.view_job"),
+                    {"title": lazy(_home_title, str)(), "icon": "home", "link": reverse_lazy("admin:index")},
+                    _link("Jobs", "list_alt", "admin:jobs_job_changelist", "jobs.view_job", place="jobs"),
                     _link("Errors", "bug_report", "admin:jobs_errorgroup_changelist", "jobs.view_job"),
                     _link("Runs", "play_circle", "admin:jobs_run_changelist", "jobs.view_run"),
-                    _link("Identities", "group", "admin:identities_identity_changelist", "identities.view_identity"),
+                    _link(
+                        "Identities",
+                        "group",
+                        "admin:identities_identity_changelist",
+                        "identities.view_identity",
+                        place="identities",
+                    ),
                     _link(
                         "Conversations",
                         "forum",
@@ -70,7 +121,13 @@ UNFOLD = {
                 "title": "Backups",
                 "separator": True,
                 "items": [
-                    _link("Backups", "backup", "admin:backups_backuprun_changelist", "backups.view_backuprun"),
+                    _link(
+                        "Backups",
+                        "backup",
+                        "admin:backups_backuprun_changelist",
+                        "backups.view_backuprun",
+                        place="backups",
+                    ),
                     _link(
                         "Restore tests",
                         "verified",
@@ -83,12 +140,13 @@ UNFOLD = {
                 "title": "Celery",
                 "separator": True,
                 "items": [
-                    _link("Machinery", "dns", "machinery", "jobs.view_job"),
+                    _link("Machinery", "dns", "machinery", "jobs.view_job", place="machinery"),
                     _link(
                         "Periodic tasks",
                         "schedule",
                         "admin:django_celery_beat_periodictask_changelist",
                         "django_celery_beat.view_periodictask",
+                        place="schedules",
                     ),
                     _link(
                         "Task results",

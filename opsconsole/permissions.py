@@ -19,7 +19,12 @@ VIEW_PERMISSIONS = (
     "backups.view_restoretest",
     "opsconsole.view_auditlog",
     "django_celery_beat.view_periodictask",
+    "django_celery_beat.view_intervalschedule",
+    "django_celery_beat.view_crontabschedule",
+    "django_celery_beat.view_solarschedule",
+    "django_celery_beat.view_clockedschedule",
     "django_celery_results.view_taskresult",
+    "django_celery_results.view_groupresult",
 )
 # Terminating can hit another task than the one that was meant, so no group gets it by itself.
 OPERATE_PERMISSIONS = (

@@ -10,7 +10,7 @@ from identities.api_syncs import IdentityViewSet, SyncStatusViewSet, SyncViewSet
 from jobs.api import JobViewSet, RunViewSet
 from jobs.api_errors import ErrorGroupViewSet
 from jobs.api_schedules import ScheduleViewSet
-from opsconsole import machinery, views
+from opsconsole import machinery, sidebar, views
 from opsconsole.api.audit import AuditViewSet
 from opsconsole.meta import MetaViewSet
 from opsconsole.routers import OpsRouter
@@ -49,6 +49,7 @@ urlpatterns = [
     path("admin/machinery/", admin.site.admin_view(machinery.page_view), name="machinery"),
     path("admin/machinery/part/", admin.site.admin_view(machinery.part_view), name="machinery-part"),
     path("admin/verdict/", admin.site.admin_view(verdict_view), name="verdict"),
+    path("admin/sidebar/", admin.site.admin_view(sidebar.view), name="sidebar"),
     path("admin/", admin.site.urls),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
 ]

@@ -17,7 +17,6 @@ from opsconsole.formatting import NOTHING, Look, ago, badge
 from opsconsole.redaction import redact, redact_name, redact_text
 from opsconsole.row_ids import row_id
 
-# Groups of results are shown nowhere: the console makes none.
 for _model in (TaskResult, GroupResult):
     admin.site.unregister(_model)
 
@@ -109,6 +108,45 @@ class TaskResultAdmin(ListAdmin[Any]):
         }
         title = redact_name(result.task_name or result.task_id)
         return self.page(request, "opsconsole/task_result.html", context, title=title, shown=result)
+
+
+@admin.register(GroupResult)
+class GroupResultAdmin(ListAdmin[Any]):
+    """Results of groups of tasks: the console makes none, but an installation's own tasks may."""
+
+    list_display = ("group", "done")
+    list_display_links = ("group",)
+    empty_list = EmptyList(
+        icon="receipt_long",
+        title="No group results",
+        text="They appear when a task of this installation saves the results of a group; the console's own save none.",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Leave out what the list doesn't show; a result can be large."""
+        return super().get_queryset(request).defer("result")
+
+    @admin.display(description="Group")
+    def group(self, obj: Any) -> str:
+        """The group's id."""
+        return redact_name(obj.group_id)
+
+    @admin.display(description="Saved")
+    def done(self, obj: Any) -> SafeString:
+        """When it was saved."""
+        return ago(obj.date_done)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show one group."""
+        self.demand(request)
+        result = GroupResult.objects.filter(pk=object_id).first() if row_id(object_id) else None
+        if result is None:
+            return self.missing(request, NotFound(f"There is no group result {object_id[:50]}."))
+        context = {"group": redact_name(result.group_id), "result": result, "returned": _shown(result.result)}
+        title = f"Group {redact_name(result.group_id)}"
+        return self.page(request, "opsconsole/group_result.html", context, title=title, shown=result)
 
 
 def _shown(text: str | None) -> Any:

@@ -29,6 +29,7 @@ class Reason:
         page: the name of the address where it is dealt with; empty where the console has no page for it.
         query: what follows the address, such as a list's filter.
         since: since when it is so, where that is known.
+        number: how many things it is about.
     """
 
     code: str
@@ -39,6 +40,7 @@ class Reason:
     page: str = ""
     query: str = ""
     since: datetime | None = None
+    number: int = 1
 
     @property
     def message(self) -> str:
@@ -83,12 +85,13 @@ class Pause:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What the health of syncs or of backups says: a code of its own, a sentence or two, and how bad it is."""
+    """What the health of syncs or of backups says: a code of its own, a sentence or two, how bad it is, of how many."""
 
     code: str
     what: str
     severity: Severity
     todo: str = ""
+    number: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -146,6 +146,7 @@ def _sync() -> Mapping[str, Any]:
                 what=reason.what,
                 todo=reason.todo or ("" if reason.code == "no_active_identity" else _IDENTITIES_TODO),
                 severity=reason.status,
+                number=reason.number,
             )
             for reason in overall.reasons
             if reason.status != "ok"

@@ -239,6 +239,7 @@ def _findings(found: Sequence[Finding], *, part: Part, page: str) -> Iterable[Re
             todo=finding.todo,
             severity=finding.severity,
             page=page,
+            number=finding.number,
         )
 
 

@@ -21,6 +21,7 @@ LISTS = [
     "backups_backuprun",
     "backups_restoretest",
     "django_celery_results_taskresult",
+    "django_celery_results_groupresult",
 ]
 
 
@@ -129,6 +130,7 @@ def test_an_id_that_does_not_exist_gets_a_page_that_says_so(root: Client, given:
         f"/admin/opsconsole/auditlog/{given}/change/",
         f"/admin/backups/backuprun/{given}/change/",
         f"/admin/django_celery_results/taskresult/{given}/change/",
+        f"/admin/django_celery_results/groupresult/{given}/change/",
     ):
         response = root.get(path)
         assert response.status_code == 404, path

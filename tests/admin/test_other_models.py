@@ -1,5 +1,6 @@
 """Everything else that staff sees: people, tokens, schedules, results, backups."""
 
+import re
 from typing import Any
 
 import pytest
@@ -7,13 +8,14 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
-from django_celery_results.models import TaskResult
+from django_celery_results.models import GroupResult, TaskResult
 from rest_framework.authtoken.models import Token
 
 from opsconsole.audit import AuditLog
+from tests.admin.conftest import browser_of
 from tests.admin.reading import ids, messages, problems, text
 from tests.api.cast import insert, make_staff
-from tests.cast import NOW
+from tests.cast import NOW, make_user
 
 PAGES = [
     "auth_user",
@@ -102,6 +104,37 @@ def test_results_are_shown_without_what_is_private(page: Client) -> None:
     assert "opsconsole.sync" in body
     assert "hunter2" not in body
     assert "abcdefgh12345678" not in body
+
+
+def test_results_of_groups_are_shown_without_what_is_private(page: Client) -> None:
+    url = "/admin/django_celery_results/groupresult/"
+    assert "No group results" in text(page.get(url))
+    result: Any = GroupResult.objects.create(group_id="abc", result='[["abc", null], {"access_token": "hunter2"}]')
+    assert ids(page.get(url)) == [result.pk]
+    body = page.get(f"{url}{result.pk}/change/").content.decode()
+    assert "Group abc" in body
+    assert "hunter2" not in body
+    assert page.get(f"{url}0/change/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "tabs"),
+    [
+        ("django_celery_beat_periodictask", ["Periodic tasks", "Intervals", "Crontabs", "Solar", "Clocked"]),
+        ("django_celery_beat_crontabschedule", ["Periodic tasks", "Intervals", "Crontabs", "Solar", "Clocked"]),
+        ("django_celery_results_groupresult", ["Task results", "Group results"]),
+    ],
+)
+def test_what_belongs_together_is_reached_by_tabs(page: Client, name: str, tabs: list[str]) -> None:
+    body = page.get(reverse(f"admin:{name}_changelist")).content.decode()
+    bar = body.partition('id="tabs-items"')[2].partition("</nav>")[0]
+    assert re.findall(r">\s*([A-Z][a-z ]+?)\s*</a>", bar) == tabs
+
+
+def test_tabs_are_shown_to_those_only_who_may_see_what_they_lead_to(db: None) -> None:
+    client = browser_of(make_user("jo", "django_celery_beat.view_periodictask"))
+    body = client.get(reverse("admin:django_celery_beat_periodictask_changelist")).content.decode()
+    assert "Crontabs" not in body
 
 
 def test_backups_and_restore_tests_are_shown(root: Client) -> None:

@@ -66,6 +66,11 @@ def rows(db: None) -> Rows:
 PAGES = [
     "/admin/",
     "/admin/machinery/",
+    "/admin/django_celery_beat/periodictask/",
+    "/admin/django_celery_beat/intervalschedule/",
+    "/admin/django_celery_beat/crontabschedule/",
+    "/admin/django_celery_results/taskresult/",
+    "/admin/django_celery_results/groupresult/",
     "/admin/jobs/job/home/",
     "/admin/jobs/job/",
     "/admin/jobs/job/?status=failed",
