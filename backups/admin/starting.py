@@ -64,21 +64,22 @@ class Starts(PagesAdmin[BackupRun]):
             except OpsError as error:
                 return self._refused(request, error, back="back_up")
             return self._watched(request, [submitted])
-        asked = request.GET.get("kind", ALL)
         refusals = {kind: why_not(kind) for kind in KINDS}
+        # “All” of one kind is that kind.
+        offered = KINDS if any(refusals.values()) else (ALL, *KINDS)
+        possible = [kind for kind in offered if not refusals.get(kind)]
+        asked = request.GET.get("kind", ALL)
         context = {
             "choices": [
                 {
                     "kind": kind,
                     "title": TITLES[kind],
                     "refusal": refusals.get(kind, ""),
-                    "chosen": kind == (asked if asked in TITLES and not refusals.get(asked) else _first(refusals)),
+                    "chosen": kind in possible and kind == (asked if asked in possible else possible[0]),
                 }
-                for kind in (ALL, *KINDS)
-                # “All” of one kind is that kind.
-                if kind != ALL or not any(refusals.values())
+                for kind in offered
             ],
-            "refusal": NOT_CONFIGURED if all(refusals.values()) else "",
+            "refusal": "" if possible else NOT_CONFIGURED,
             "back_url": self.list_url(request),
         }
         return self.page(request, "backups/back_up.html", context, title="Back up now")
@@ -158,9 +159,3 @@ class Starts(PagesAdmin[BackupRun]):
         tell_done(request, submitted.message, warn=down)
         run = page_of("run", submitted.run_id) if request.user.has_perm("jobs.view_run") else None
         return HttpResponseRedirect(run or self.url("changelist"))
-
-
-def _first(refusals: dict[str, str]) -> str:
-    """Return what is chosen where nobody has asked for anything: all, or what is possible."""
-    possible = [kind for kind, refusal in refusals.items() if not refusal]
-    return ALL if len(possible) == len(refusals) else next(iter(possible), ALL)

@@ -56,9 +56,10 @@ def test_all_starts_one_job_of_each_kind(page: Client, folder: BackupFolder, att
 
 def test_a_kind_that_is_not_set_up_can_not_be_chosen(page: Client, folder: BackupFolder, settings: Any) -> None:
     settings.ATTACHMENTS_DIR = ""
-    form = page.get(f"{BACK_UP}?kind=attachments")
-    body = form.content.decode()
-    assert 'value="database" checked' in body
+    for asked in ("", "?kind=all", "?kind=attachments"):
+        form = page.get(f"{BACK_UP}{asked}")
+        body = form.content.decode()
+        assert 'value="database" checked' in body, asked
     assert 'value="attachments" disabled' in body
     assert 'value="all"' not in body
     assert "No attachments folder is set" in text(form)

@@ -55,13 +55,29 @@
     event.preventDefault();
     if (said(fresh) !== said(event.target)) event.target.replaceChildren(...fresh.childNodes);
   });
-  // What somebody has unfolded stays so when its part is refreshed.
-  let unfolded = [];
+  // What somebody has unfolded stays so when its part is refreshed, and what has the focus keeps it.
+  let unfolded = [], focused = "";
+  const selectorOf = (element) => {
+    const named = (...names) => names.filter((name) => element.hasAttribute(name))
+      .map((name) => `[${name}="${CSS.escape(element.getAttribute(name))}"]`).join("");
+    if (element.id) return `#${CSS.escape(element.id)}`;
+    const which = named("href", "name", "value") || named("aria-label");
+    if (which) return element.localName + which;
+    const around = element.closest("details[id]");
+    return element.localName === "summary" && around ? `#${CSS.escape(around.id)} > summary` : "";
+  };
   document.addEventListener("htmx:beforeSwap", (event) => {
-    unfolded = [...event.detail.target.querySelectorAll("details[id][open]")].map((details) => details.id);
+    const { target } = event.detail;
+    unfolded = [...target.querySelectorAll("details[id][open]")].map((details) => details.id);
+    focused = target.contains(document.activeElement) ? selectorOf(document.activeElement) : "";
   });
-  document.addEventListener("htmx:afterSwap", () => {
+  document.addEventListener("htmx:afterSwap", (event) => {
     for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
+    if (focused && document.activeElement === document.body) {
+      const { target } = event.detail;
+      (target.isConnected ? target : document).querySelector(focused)?.focus({ preventScroll: true });
+    }
+    focused = "";
   });
   // A session that has ended answers with the login page; it belongs into the window, not into a part of this page.
   document.addEventListener("htmx:beforeSwap", (event) => {
@@ -113,6 +129,12 @@
       button.disabled = count === 0;
     }
   });
+
+  // Django's two boxes of a choice among many name their icons without saying that they are pictures. They come with the
+  // page's load, in whatever order.
+  addEventListener("load", () => setTimeout(() => {
+    for (const icon of document.querySelectorAll(".help-tooltip[aria-label]")) icon.setAttribute("role", "img");
+  }));
 
   // What was left empty stays out of the address.
   document.addEventListener("submit", (event) => {

@@ -1,0 +1,92 @@
+"""A visit to every page that the URL resolver knows, and what was found on each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import PATIENCE_MS, log_in
+from tests.browser.observing import Observed
+from tests.browser.tools import AXE
+from tests.privacy.walking import routes
+
+# Success criteria of WCAG 2.1, levels A and AA, as axe-core tags its rules.
+RULES: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
+LARGE: Final[Any] = {"width": 1440, "height": 900}
+SMALL: Final[Any] = {"width": 390, "height": 844}
+# They end the visitor's session, or are no pages.
+_AVOIDED: Final = ("admin/logout", "admin/r/", "static/")
+
+_VIOLATIONS = """async (tags) => {
+  const { violations } = await axe.run(document, { runOnly: tags, resultTypes: ["violations"] });
+  return violations.map(({ id, nodes }) => ({ id, where: nodes.slice(0, 3).map((node) => node.html.slice(0, 200)) }));
+}"""
+_OVERHANG = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@dataclass
+class Walk:
+    """What was found, by the address of the page."""
+
+    violations: dict[str, list[Any]] = field(default_factory=dict)
+    overhang: dict[str, int] = field(default_factory=dict)
+    complaints: dict[str, list[str]] = field(default_factory=dict)
+    pages: list[str] = field(default_factory=list)
+
+
+def walk(browser: Browser, address: str, user: Any) -> Walk:
+    """Visit every page as somebody who may see everything, in light on a large screen and in dark on a small one.
+
+    Args:
+        browser: with what.
+        address: of the console.
+        user: as whom.
+    """
+    found = Walk()
+    context = browser.new_context(base_url=address, viewport=LARGE, color_scheme="light")
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    log_in(page, user)
+    try:
+        for url in _pages(page):
+            observed = Observed(page, address)
+            _visit(page, url, found)
+            found.pages.append(url)
+            try:
+                observed.check()
+            except AssertionError as error:
+                found.complaints[url] = [str(error)]
+    finally:
+        context.close()
+    return found
+
+
+def _visit(page: Page, url: str, found: Walk) -> None:
+    page.set_viewport_size(LARGE)
+    page.emulate_media(color_scheme="light")
+    page.goto(url)
+    page.wait_for_function("() => !document.querySelector('.htmx-request') && (!window.htmx || window.Alpine)")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    violations = [{"light": each} for each in page.evaluate(_VIOLATIONS, list(RULES))]
+    page.set_viewport_size(SMALL)
+    page.emulate_media(color_scheme="dark")
+    found.overhang[url] = page.evaluate(_OVERHANG)
+    violations += [{"dark, small": each} for each in page.evaluate(_VIOLATIONS, list(RULES))]
+    if violations:
+        found.violations[url] = violations
+
+
+def _pages(page: Page) -> Iterator[str]:
+    """Return the addresses of all pages: those that answer with a document of their own."""
+    request = page.context.request
+    for route in routes():
+        if route.pattern.startswith(_AVOIDED):
+            continue
+        for urls in route.urls():
+            for url in urls:
+                answer = request.get(url, headers={"Accept": "text/html"}, max_redirects=0)
+                if answer.status != 200:
+                    break
+                if answer.text().lstrip().lower().startswith("<!doctype html"):
+                    yield url
