@@ -33,3 +33,9 @@ def problems(response: Any) -> str:
     """Return what a list says is wrong with its address."""
     assert response.status_code == 400
     return " ".join(response.context["cl"].state.problems)
+
+
+def live_address(response: Any) -> str:
+    """Return where the part of a job's or a run's page that moves is asked for anew."""
+    part = response.content.decode().split('-live"')[1]
+    return html.unescape(part.split('hx-get="')[1].split('"')[0])

@@ -12,7 +12,7 @@ from jobs import cancel_rules
 from jobs.models import Dispatch, Job
 from opsconsole.audit import AuditLog
 from tests.admin.conftest import browser_of
-from tests.admin.reading import messages, text
+from tests.admin.reading import live_address, messages, text
 from tests.api.cast import ledger_state, make_attempt
 from tests.api.test_job_cancel import running_core_job, running_own_job
 from tests.cast import NOW, make_identity, make_job
@@ -142,8 +142,7 @@ def test_an_own_task_is_shown_as_cancelling_until_it_has_ended(page: Client) -> 
 
 def test_the_page_of_a_job_is_loaded_again_once_it_is_being_cancelled(page: Client) -> None:
     job = running_own_job()
-    body = page.get(f"{LIST}{job.pk}/change/").content.decode()
-    live_url = body.split('hx-get="')[1].split('"')[0].replace("&amp;", "&")
+    live_url = live_address(page.get(f"{LIST}{job.pk}/change/"))
     assert "HX-Refresh" not in page.get(live_url)
     cancel(page, job, ASKED_TO_END)
     assert page.get(live_url)["HX-Refresh"] == "true"

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from opsconsole.audit import Actor, Entity, record
-from tests.admin.reading import ids, text
+from tests.admin.reading import ids, live_address, text
 from tests.api.cast import insert_job, make_attempt, make_run
 from tests.cast import NOW, make_identity, make_job
 
@@ -128,7 +128,7 @@ def test_the_part_that_moves_asks_again_until_the_job_has_ended(page: Client) ->
     response = shown(page, job.pk)
     body = response.content.decode()
     assert f'hx-get="/admin/jobs/job/{job.pk}/live/?was=' in body
-    live_url = body.split('hx-get="')[1].split('"')[0].replace("&amp;", "&")
+    live_url = live_address(response)
     live = page.get(live_url)
     assert "HX-Refresh" not in live
     assert "Running" in text(live)

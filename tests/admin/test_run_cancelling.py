@@ -12,7 +12,7 @@ from django.utils import timezone
 from jobs.models import Job, Run, RunJob
 from opsconsole.audit import AuditLog
 from tests.admin.conftest import browser_of
-from tests.admin.reading import messages, text
+from tests.admin.reading import live_address, messages, text
 from tests.api.cast import ledger_state, make_run
 from tests.api.test_job_cancel import running_core_job, running_own_job
 from tests.cast import NOW, make_job
@@ -143,7 +143,7 @@ def test_a_run_that_does_not_exist_is_a_page_that_says_so(page: Client, verb: st
 def test_the_page_is_loaded_again_once_something_else_can_be_done(page: Client) -> None:
     job = waiting()
     run = make_run(job.pk)
-    live_url = page.get(url(run)).content.decode().split('hx-get="')[1].split('"')[0].replace("&amp;", "&")
+    live_url = live_address(page.get(url(run)))
 
     def refreshes() -> Any:
         return page.get(live_url).get("HX-Refresh")

@@ -10,7 +10,7 @@ from django.utils import timezone
 from jobs import counts, operations
 from jobs.models import Job
 from opsconsole.audit import AuditLog
-from tests.admin.reading import ids, messages, text
+from tests.admin.reading import ids, live_address, messages, text
 from tests.api.cast import ledger_state, make_attempt
 from tests.cast import NOW, make_job
 
@@ -54,8 +54,7 @@ def test_a_job_that_is_not_stuck_offers_no_such_thing(page: Client) -> None:
 
 def test_the_page_is_loaded_again_once_the_job_is_stuck(page: Client) -> None:
     job = fresh_job()
-    body = page.get(f"{LIST}{job.pk}/change/").content.decode()
-    live_url = body.split('hx-get="')[1].split('"')[0].replace("&amp;", "&")
+    live_url = live_address(page.get(f"{LIST}{job.pk}/change/"))
     assert "HX-Refresh" not in page.get(live_url)
     Job.objects.update(updated_at=timezone.now() - timedelta(hours=3))
     assert page.get(live_url)["HX-Refresh"] == "true"

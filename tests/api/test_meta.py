@@ -50,9 +50,14 @@ def test_it_says_what_the_caller_may_do(api: APIClient, viewing_api: APIClient) 
 
 
 def test_every_permission_of_the_two_groups_has_a_word(db: None) -> None:
-    # Task results are seen in the admin only.
-    known = {*VIEW_PERMISSIONS, *OPERATE_PERMISSIONS} - {"jobs.view_dispatch", "django_celery_results.view_taskresult"}
-    assert known <= set(meta.ABILITIES.values())
+    # What is seen in the admin only: attempts by themselves, task results, and the times of schedules.
+    admins = {
+        "jobs.view_dispatch",
+        "django_celery_results.view_taskresult",
+        "django_celery_results.view_groupresult",
+        *(f"django_celery_beat.view_{kind}schedule" for kind in ("interval", "crontab", "solar", "clocked")),
+    }
+    assert {*VIEW_PERMISSIONS, *OPERATE_PERMISSIONS} - admins <= set(meta.ABILITIES.values())
 
 
 def test_being_staff_alone_opens_nothing(db: None) -> None:

@@ -18,6 +18,7 @@ from tests.api.cast import make_staff
 from tests.browser import tools
 from tests.browser.observing import Observed
 from tests.processes import PROJECT, Child
+from tests.variants import VARIANTS
 from tests.waiting import wait_until
 
 # Django refuses its ORM to a thread in which an event loop runs. Playwright's runs in this one, between its calls only.
@@ -28,6 +29,16 @@ PATIENCE_MS = 20_000
 expect.set_options(timeout=PATIENCE_MS)
 
 Start = Callable[..., Child]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave to the first variant what says nothing about the core's tables."""
+    if config.getoption("--variant") == VARIANTS[0]:
+        return
+    left = [item for item in items if item.get_closest_marker("any_variant")]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,12 @@ from tests.privacy.secrets import Vault
 from tests.processes import Child
 
 # The mark has a database made; what the pages show is planted by the walk itself.
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.browser]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.processes,
+    pytest.mark.browser,
+    pytest.mark.any_variant,
+]
 
 
 @pytest.fixture(scope="module", params=["something in every table", "nothing in any"])
