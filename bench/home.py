@@ -2,10 +2,10 @@
 
     .venv/bin/python bench/home.py [--rounds 20] [--port 8000] [--data-dir .data]
 
-Asks for each part as the page does, in this process and with nothing cached, and prints how many queries it takes, how
-long the database was asked (median and longest, in milliseconds), and which part of a core an open page costs it at the
-pace at which the part is refreshed. Then opens the page in Chromium, where there is one, and prints how long it takes
-from the click until every part shows its numbers (median and longest).
+Asks for the parts one after the other, as the page does, in this process, and with nothing cached when a round begins.
+Prints of each how many queries it takes, how long the database was asked (median and longest, in milliseconds), and
+which part of a core an open page costs it at the pace at which the part is refreshed. Then opens the page in Chromium,
+where there is one, and prints how long it takes from the click until every part shows its numbers (median and longest).
 """
 
 import argparse
@@ -57,23 +57,28 @@ def cost_of_parts(rounds: int) -> None:
 
     client = logged_in()
     page = client.get("/admin/", headers={"host": "127.0.0.1"}).content.decode()
-    parts = {"/admin/": 0, **{address: int(seconds) for address, seconds in _PARTS.findall(page)}}
+    found = {address: int(seconds) for address, seconds in _PARTS.findall(page)}
+    # The sidebar's counts come last: they take what the parts have read.
+    parts = {"/admin/": 0, **dict(sorted(found.items(), key=lambda part: part[1] == max(found.values())))}
     print(f"{'part':40} {'queries':>7} {'median':>7} {'longest':>7}   of a core")
-    total = 0.0
-    for address, every in parts.items():
-        milliseconds, queries = [], 0
-        for _ in range(rounds + WARM_UP):
-            cache.clear()
+    milliseconds: dict[str, list[float]] = {address: [] for address in parts}
+    queries: dict[str, int] = {}
+    for _ in range(rounds + WARM_UP):
+        cache.clear()
+        for address in parts:
             with asked() as times:
                 answer = client.get(address, headers={"host": "127.0.0.1"})
             assert answer.status_code == 200, (address, answer.status_code)
-            queries = len(times)
-            milliseconds.append(sum(times) * 1e3)
-        median = statistics.median(milliseconds[WARM_UP:])
+            queries[address] = len(times)
+            milliseconds[address].append(sum(times) * 1e3)
+    total = 0.0
+    for address, every in parts.items():
+        counted = milliseconds[address][WARM_UP:]
+        median = statistics.median(counted)
         share = median / 1e3 / every if every else 0.0
         total += share
         shown = f"{share:.2%}" if every else "–"
-        print(f"{address:40} {queries:7} {median:7.1f} {max(milliseconds[WARM_UP:]):7.1f}   {shown}")
+        print(f"{address:40} {queries[address]:7} {median:7.1f} {max(counted):7.1f}   {shown}")
     print(f"{'an open page':40} {'':7} {'':7} {'':7}   {total:.2%}")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from django.core.cache import cache
 from django.db import connection
 from django.db.models import Max
 
@@ -19,6 +20,9 @@ LOOKED_AT: Final = 1_000
 # Among how many of the newest jobs, and of the newest attempts, failures are looked for.
 LOOKED_THROUGH: Final = 5_000
 _HOUR_SECONDS: Final = 3_600
+# The parts of one page ask for the same within a moment.
+KEPT_SECONDS: Final = 3
+_KEY: Final = "jobs.work"
 
 _COLUMNS: Final = "jobs.id, jobs.status, jobs.queue_name, jobs.job_type, jobs.next_run_at, jobs.updated_at"
 # In the order of the index, so that it is walked until there are enough. What has no time of its own is due at once.
@@ -91,8 +95,14 @@ class Worker:
     seen_at: datetime
 
 
+def work_of_late() -> Work:
+    """Return what waited and what was stuck at most KEPT_SECONDS ago; one query, or none."""
+    kept: Work | None = cache.get(_KEY)
+    return kept or work()
+
+
 def work() -> Work:
-    """Return what waits and what is stuck; one query."""
+    """Return what waits and what is stuck, and keep it for those who need no newer; one query."""
     looks = (
         (RUNNING, "true"),
         *((status, due) for status in (QUEUED, RETRYING) for due in (_AT_ONCE, _BY_NOW)),
@@ -106,13 +116,15 @@ def work() -> Work:
             [WAITING, QUEUED, RETRYING, *cause_params, *limits],
         )
         rows = cursor.fetchall()
-    return Work(
+    found = Work(
         waiting=tuple(
             Waiting(queue=queue, jobs=number, oldest_at=oldest_at) for queue, number, oldest_at, _, _ in rows if number
         ),
         stuck=sum(stuck for *_, stuck, _ in rows),
         more=sum(seen for *_, seen in rows) >= LOOKED_AT,
     )
+    cache.set(_KEY, found, KEPT_SECONDS)
+    return found
 
 
 def failed_within_an_hour() -> int:

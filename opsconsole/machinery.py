@@ -94,7 +94,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
 
 
 def _queues(context: dict[str, Any], online: Sequence[Worker]) -> list[Queue]:
-    work = _read(context, "work_problem", pulse.work)
+    work = _read(context, "work_problem", pulse.work_of_late)
     due = {waiting.queue: waiting for waiting in work.waiting} if work else {}
     names = {*catalog.queues(), *due, *(queue for worker in online for queue in worker.queues)}
     messages: dict[str, int] = {}

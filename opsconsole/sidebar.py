@@ -1,13 +1,12 @@
 """The counts beside the sidebar's links: what the verdict has to say of each, and how many jobs have failed.
 
-They come after the page and keep themselves up to date. Who asks first reads for all who may see the same.
+They come after the page and keep themselves up to date.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -15,13 +14,10 @@ from django.template.response import TemplateResponse
 from jobs import counts
 from jobs.models import FAILED
 from opsconsole.formatting import Tone, count
-from opsconsole.verdict import Reason, assess
+from opsconsole.verdict import Reason, recent
 from opsconsole.verdict.api import VIEW, visible_parts
-from opsconsole.verdict.facts import Part
-from opsconsole.verdict.reading import facts
 from opsconsole.verdict.rules import BACKUPS, IDENTITIES, JOBS, MACHINERY, SCHEDULES
 
-KEPT_SECONDS: Final = 15
 # What a link is called in the page, by the page that reasons lead to.
 _PLACES: Final[Mapping[str, str]] = {
     IDENTITIES: "identities",
@@ -57,22 +53,8 @@ def view(request: HttpRequest) -> HttpResponse:
 
 
 def _counts(user: Any) -> Sequence[NavCount]:
-    parts = visible_parts(user)
-    key = f"sidebar:{'-'.join(parts)}"
-    kept: Sequence[NavCount] | None = cache.get(key)
-    if kept is None:
-        kept = read(parts)
-        cache.set(key, kept, KEPT_SECONDS)
-    return kept
-
-
-def read(parts: Sequence[Part]) -> Sequence[NavCount]:
-    """Return the counts as of now.
-
-    Args:
-        parts: the parts of the verdict that the caller may be told of.
-    """
-    reasons = [reason for reason in assess(facts(parts)).reasons if reason.severity != "unknown"]
+    verdict = recent.of_late(visible_parts(user))
+    reasons = [reason for reason in verdict.reasons if reason.severity != "unknown"]
     by_place: dict[str, list[Reason]] = {place: [] for place in _PLACES.values()}
     for reason in reasons:
         if place := _PLACES.get(reason.page):

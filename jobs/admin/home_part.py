@@ -54,7 +54,7 @@ def context(*, may_retry: bool) -> dict[str, Any]:
 
 def _oldest() -> str:
     """Return for how long the oldest job has been waiting that is due."""
-    waiting = pulse.work().waiting
+    waiting = pulse.work_of_late().waiting
     if not waiting:
         return "none is due"
     oldest_at = min(one.oldest_at for one in waiting)

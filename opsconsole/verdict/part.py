@@ -7,10 +7,9 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from opsconsole.formatting import Look, count
-from opsconsole.verdict import Verdict, assess
+from opsconsole.verdict import Verdict, recent
 from opsconsole.verdict.api import VIEW, visible_parts
 from opsconsole.verdict.facts import Status
-from opsconsole.verdict.reading import facts
 from opsconsole.verdict.representation import link_of
 
 _LOOKS: Final[dict[Status, Look]] = {
@@ -25,7 +24,7 @@ def verdict_view(request: HttpRequest) -> HttpResponse:
     """Return the part, for htmx to put in place; it says of itself what couldn't be read."""
     if not request.user.has_perm(VIEW):
         raise PermissionDenied
-    verdict = assess(facts(visible_parts(request.user)))
+    verdict = recent.current(visible_parts(request.user))
     return TemplateResponse(request, "opsconsole/_verdict.html", _context(verdict)).render()
 
 
