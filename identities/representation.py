@@ -52,8 +52,8 @@ def status_as_json(status: SyncStatus) -> dict[str, Any]:
         "counts_as_of": counts.as_of if counts else None,
         "credential": _credential(status.credential),
         "health": {"state": status.health.state, **_health(status.health)},
-        "active_job": _active_job(status.active[0]) if status.active else None,
-        "waiting_jobs": max(len(status.active) - 1, 0),
+        "active_job": _active_job(status.active.first[0]) if status.active.first else None,
+        "waiting_jobs": max(status.active.count - 1, 0),
     }
 
 

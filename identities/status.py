@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from django.utils import timezone
 
@@ -19,6 +19,16 @@ from jobs.schedules.forecast import deadlines, in_force_since
 from jobs.schedules.queries import BeatState, beat_state, entries
 
 SyncSource = Literal["job", "result", "message"]
+# How many of its active jobs the page of an identity shows.
+JOBS_SHOWN: Final = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActiveJobs:
+    """The ingest jobs of an identity that run or wait: the first ones at a glance, and how many there are in all."""
+
+    first: tuple[dict[str, Any], ...] = ()
+    count: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +44,7 @@ class SyncStatus:
         last: its last success and its last attempt; None when nothing is known.
         counts: its conversations and messages; None until they are counted.
         conversations_count: how many conversations (not deleted) it has, also before messages are counted.
-        active: its jobs that run or wait, at a glance, the one that runs first.
+        active: its jobs that run or wait, the one that runs first.
         health: how healthy it is, and why.
     """
 
@@ -46,7 +56,7 @@ class SyncStatus:
     last: LastSync | None
     counts: IdentityCounts | None
     conversations_count: int
-    active: tuple[dict[str, Any], ...]
+    active: ActiveJobs
     health: Health
 
 
@@ -68,7 +78,7 @@ def overview(*, include_inactive: bool = False, now: datetime | None = None) -> 
         include_inactive: also those that the core doesn't use.
         now: the moment as of which to judge; default now.
     """
-    return _overview(queries.identities(include_inactive=include_inactive), now=now)
+    return _overview(queries.identities(include_inactive=include_inactive), jobs_of_each=1, now=now)
 
 
 def of_identity(identity_id: int, *, now: datetime | None = None) -> SyncOverview:
@@ -77,17 +87,17 @@ def of_identity(identity_id: int, *, now: datetime | None = None) -> SyncOvervie
     Raises:
         NotFound: there is none with this id.
     """
-    return _overview([queries.identity(identity_id)], now=now)
+    return _overview([queries.identity(identity_id)], jobs_of_each=JOBS_SHOWN, now=now)
 
 
-def _overview(found: Sequence[Identity], *, now: datetime | None) -> SyncOverview:
+def _overview(found: Sequence[Identity], *, jobs_of_each: int, now: datetime | None) -> SyncOverview:
     moment = now or timezone.now()
     ids = [identity.pk for identity in found]
     credentials = queries.credential_states(ids)
     all_entries = entries(now=moment)
     beat = beat_state(all_entries)
     schedules = SyncSchedules(all_entries)
-    active = active_jobs(ids)
+    active = active_jobs(ids, of_each=jobs_of_each)
     # One query more, in the first minute of an installation.
     uncounted = [identity.pk for identity in found if getattr(identity, "counts", None) is None]
     conversations = queries.conversation_counts(uncounted) if uncounted else {}
@@ -97,7 +107,7 @@ def _overview(found: Sequence[Identity], *, now: datetime | None) -> SyncOvervie
             credential=credentials[identity.pk],
             coverage=schedules.coverage(identity),
             beat=beat,
-            active=active.get(identity.pk, ()),
+            active=active.get(identity.pk, ActiveJobs()),
             conversations=conversations.get(identity.pk, 0),
             now=moment,
         )
@@ -112,12 +122,17 @@ def _overview(found: Sequence[Identity], *, now: datetime | None) -> SyncOvervie
     )
 
 
-def active_jobs(identity_ids: Sequence[int]) -> Mapping[int, Sequence[dict[str, Any]]]:
-    """Return the ingest jobs of identities that run or wait, at a glance, the one that runs first; three queries."""
+def active_jobs(identity_ids: Sequence[int], *, of_each: int = JOBS_SHOWN) -> Mapping[int, ActiveJobs]:
+    """Return the ingest jobs of identities that run or wait, the one that runs first; three queries.
+
+    Args:
+        identity_ids: of whom.
+        of_each: how many of each are returned; the others are only counted.
+    """
     job_type = catalog.find(catalog.SYNC)
     keys = {key: pk for pk in identity_ids if job_type and (key := job_type.serial_key(pk))}
-    found = recent.active_by_serial_key(list(keys)) if keys else {}
-    return {keys[key]: glances(rows) for key, rows in found.items()}
+    found = recent.active_by_serial_key(list(keys), of_each=of_each) if keys else {}
+    return {keys[key]: ActiveJobs(first=tuple(glances(one.rows)), count=one.count) for key, one in found.items()}
 
 
 def _status(
@@ -126,7 +141,7 @@ def _status(
     credential: CredentialState,
     coverage: Coverage,
     beat: BeatState,
-    active: Sequence[dict[str, Any]],
+    active: ActiveJobs,
     conversations: int,
     now: datetime,
 ) -> SyncStatus:
@@ -138,7 +153,7 @@ def _status(
         credential=credential,
         coverage=coverage,
         beat=beat,
-        active=active,
+        active=active.first,
         last=last,
         last_sync_at=last_sync_at,
     )
@@ -151,7 +166,7 @@ def _status(
         last=last,
         counts=counts,
         conversations_count=counts.conversations if counts else conversations,
-        active=tuple(active),
+        active=active,
         health=health.assess(facts, now=now),
     )
 

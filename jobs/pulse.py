@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import Max
 
 from jobs.models import FAILED, QUEUED, RETRYING, RUNNING, Outcome, StatusCount, WorkerReport
-from jobs.stuck import WAITING, stuck_cause
+from jobs.stuck import IS_BEHIND, WAITING, stuck_cause
 
 # How many active jobs of one status are looked at, those first that have been due for longest.
 LOOKED_AT: Final = 1_000
@@ -38,10 +38,7 @@ _ACTIVE: Final = """
       FROM (SELECT COALESCE(own.queue, jobs.queue_name) AS queue,
                    GREATEST(COALESCE(jobs.next_run_at, jobs.updated_at), own.published_at) AS due_at,
                    jobs.status IN (%s, %s)
-                   AND NOT (own.id IS NOT NULL AND own.published_at IS NULL
-                            AND EXISTS (SELECT 1 FROM jobs_dispatch o WHERE o.serial_key = own.serial_key
-                                         AND (o.ended_at IS NULL AND o.id < own.id
-                                              OR o.holds_place AND o.id <> own.id))) AS waits,
+                   AND NOT (own.id IS NOT NULL AND own.published_at IS NULL AND {is_behind}) AS waits,
                    {cause} AS cause
               FROM ({candidates}) AS jobs
               LEFT JOIN jobs_dispatch AS own ON own.job_id = jobs.id AND own.ended_at IS NULL) AS active
@@ -112,7 +109,7 @@ def work() -> Work:
     limits = [value for status, _ in looks for value in (status, LOOKED_AT)]
     with connection.cursor() as cursor:
         cursor.execute(
-            _ACTIVE.format(cause=cause, candidates=candidates),
+            _ACTIVE.format(cause=cause, candidates=candidates, is_behind=IS_BEHIND.format(own="own")),
             [WAITING, QUEUED, RETRYING, *cause_params, *limits],
         )
         rows = cursor.fetchall()

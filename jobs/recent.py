@@ -1,6 +1,7 @@
 """Cheap reads for pages that show a few jobs at a glance; bounded whatever the ledger's size."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from django.db import connection
@@ -15,9 +16,38 @@ from jobs.queries import Row
 LOOKED_THROUGH: Final = queries.RECENT_IDS
 # Enough for what a traceback says at its end.
 ERROR_LENGTH: Final = 5_000
-ACTIVE_SHOWN: Final = 1_000
+# So many jobs of one serial key are counted at the most.
+COUNTED_OF_KEY: Final = 1_000
 
 _NEWEST: Final = "SELECT jobs.id FROM jobs WHERE {conditions} ORDER BY jobs.id DESC LIMIT %s"
+
+
+# The first of each key, and how many there are, along the index on (serial_key, id) of open attempts.
+_OPEN: Final = """
+    SELECT wanted.key, first.job_id, counted.number, true
+      FROM unnest(%s::text[]) AS wanted(key),
+           LATERAL (SELECT count(*) AS number
+                      FROM (SELECT FROM jobs_dispatch WHERE serial_key = wanted.key AND ended_at IS NULL LIMIT %s)
+                        AS attempts) AS counted,
+           LATERAL (SELECT id, job_id FROM jobs_dispatch
+                     WHERE serial_key = wanted.key AND ended_at IS NULL ORDER BY id LIMIT %s) AS first
+     ORDER BY first.id
+"""
+_TRIED_AGAIN: Final = """
+    SELECT serial_key, job_id, count(*) OVER (PARTITION BY serial_key), false
+      FROM (SELECT id, serial_key, job_id FROM jobs_dispatch
+             WHERE serial_key = ANY(%s) AND ended_at IS NOT NULL AND next_attempt_at IS NOT NULL
+             ORDER BY id LIMIT %s) AS attempts
+     ORDER BY id
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActiveOfKey:
+    """The jobs of one serial key that have not ended: the first ones, and how many there are in all."""
+
+    rows: Sequence[Row]
+    count: int
 
 
 def newest_ids(job_filter: JobFilter, *, limit: int) -> list[int]:
@@ -50,21 +80,35 @@ def ended_by_others(job_types: Collection[str]) -> QuerySet[Job]:
     )
 
 
-def active_by_serial_key(keys: Sequence[str]) -> Mapping[str, list[Row]]:
+def active_by_serial_key(keys: Sequence[str], *, of_each: int) -> Mapping[str, ActiveOfKey]:
     """Return the jobs that run, wait or will be tried again, by the serial key of their attempts; three queries.
 
     The first of a key is the one that runs, or is the next to run; those that will be tried again come last.
+
+    Args:
+        keys: the serial keys.
+        of_each: how many jobs of each are returned; the others are only counted.
     """
-    known = Dispatch.objects.filter(serial_key__in=list(keys)).order_by("pk").values_list("serial_key", "job_id")
-    attempts = [
-        *known.filter(ended_at=None)[:ACTIVE_SHOWN],
-        *known.filter(ended_at__isnull=False, next_attempt_at__isnull=False)[:ACTIVE_SHOWN],
-    ]
-    if not attempts:
+    with connection.cursor() as cursor:
+        cursor.execute(_OPEN, [list(keys), COUNTED_OF_KEY, of_each])
+        found = cursor.fetchall()
+        cursor.execute(_TRIED_AGAIN, [list(keys), COUNTED_OF_KEY])
+        found += cursor.fetchall()
+    job_ids: dict[str, list[int]] = {}
+    counts: dict[str, dict[bool, int]] = {}
+    for key, job_id, number, is_open in found:
+        counts.setdefault(key, {})[is_open] = int(number)
+        shown = job_ids.setdefault(key, [])
+        if len(shown) < of_each:
+            shown.append(job_id)
+    if not job_ids:
         return {}
-    rows = {row["id"]: row for row in queries.by_id([job_id for _, job_id in attempts], error_length=ERROR_LENGTH)}
-    found: dict[str, list[Row]] = {}
-    for key, job_id in attempts:
-        if key is not None and job_id in rows and rows[job_id]["status"] in ACTIVE_STATUSES:
-            found.setdefault(key, []).append(rows[job_id])
-    return found
+    ids = [job_id for shown in job_ids.values() for job_id in shown]
+    rows = {row["id"]: row for row in queries.by_id(ids, error_length=ERROR_LENGTH)}
+    active = {}
+    for key, shown in job_ids.items():
+        known = [rows[job_id] for job_id in shown if job_id in rows and rows[job_id]["status"] in ACTIVE_STATUSES]
+        # Somebody has ended or deleted the others in the ledger itself.
+        if known:
+            active[key] = ActiveOfKey(rows=known, count=sum(counts[key].values()) - len(shown) + len(known))
+    return active

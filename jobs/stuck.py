@@ -36,6 +36,14 @@ IN_WORDS: Final = {
 }
 
 _OPEN: Final = "FROM jobs_dispatch d WHERE d.job_id = jobs.id AND d.ended_at IS NULL"
+# The turn of an attempt hasn't come: another one of its kind goes first, or has the place still. Two looks, each along
+# an index of its own: thousands may be waiting.
+IS_BEHIND: Final = """
+    (EXISTS (SELECT FROM jobs_dispatch o
+              WHERE o.serial_key = {own}.serial_key AND o.ended_at IS NULL AND o.id < {own}.id)
+     OR EXISTS (SELECT FROM jobs_dispatch o
+                 WHERE o.serial_key = {own}.serial_key AND o.holds_place AND o.id <> {own}.id))
+"""
 # The most telling one first.
 _CONDITIONS: Final = {
     UNKNOWN: """
@@ -55,9 +63,7 @@ _CONDITIONS: Final = {
         (jobs.status IN (%s, %s)
          AND GREATEST(COALESCE(jobs.next_run_at, jobs.updated_at), (SELECT d.published_at {open}))
              < now() - make_interval(secs => %s)
-         AND NOT EXISTS (SELECT 1 {open} AND d.published_at IS NULL
-                          AND EXISTS (SELECT 1 FROM jobs_dispatch o WHERE o.serial_key = d.serial_key
-                                       AND (o.ended_at IS NULL AND o.id < d.id OR o.holds_place AND o.id <> d.id))))
+         AND NOT EXISTS (SELECT 1 {open} AND d.published_at IS NULL AND {is_behind}))
     """,
 }
 
@@ -120,7 +126,10 @@ def _causes() -> dict[str, tuple[str, tuple[Any, ...]]]:
         LIMIT: (RUNNING, orjson.dumps(catalog.time_limits()).decode(), catalog.TWO_HOURS),
         WAITING: (QUEUED, RETRYING, WAITING_SECONDS),
     }
-    return {name: (sql.format(open=_OPEN), params[name]) for name, sql in _CONDITIONS.items()}
+    return {
+        name: (sql.format(open=_OPEN, is_behind=IS_BEHIND.format(own="d")), params[name])
+        for name, sql in _CONDITIONS.items()
+    }
 
 
 def _due_at(row: Mapping[str, Any]) -> datetime:

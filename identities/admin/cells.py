@@ -84,11 +84,11 @@ def messages(status: SyncStatus) -> SafeString:
 
 def active_job(status: SyncStatus) -> SafeString:
     """What runs for it now, and how many wait."""
-    if not status.active:
+    if not status.active.first:
         return _NOTHING
-    job = status.active[0]
-    others = len(status.active) - 1
-    waiting = format_html(' <span class="oc-subtle">+{} waiting</span>', others) if others else ""
+    job = status.active.first[0]
+    others = status.active.count - 1
+    waiting = format_html(' <span class="oc-subtle">+{} waiting</span>', formatting.number(others)) if others else ""
     moves = job["status"] == RUNNING and job["progress"]
     return format_html(
         '<a class="oc-link oc-job" href="{}"><span>{}{}</span>{}</a>',

@@ -1,15 +1,19 @@
 """The identities that people choose from: in filters, and in the forms that start something."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpRequest
 
 from identities import queries, status
 from identities.admin.starting import ids_in
 from identities.models import Identity
+from identities.status import ActiveJobs
 from jobs.admin.looks import of_job
 from opsconsole import names
 from opsconsole.redaction import redact_name
+
+# So many of the jobs that run or wait are named beside each.
+JOBS_SHOWN: Final = 2
 
 
 def identity_choices() -> list[tuple[int, str]]:
@@ -33,13 +37,13 @@ def to_pick_from(request: HttpRequest) -> dict[str, Any]:
     everybody = "all" in request.GET
     ids = [identity.pk for identity in found]
     credentials = queries.credential_states(ids)
-    active = status.active_jobs(ids)
+    active = status.active_jobs(ids, of_each=JOBS_SHOWN)
     rows: list[dict[str, Any]] = [
         {
             "identity": identity,
             "chosen": identity.is_active and (everybody or identity.pk in chosen),
             "credential_missing": credentials[identity.pk].status == "missing",
-            "active": [job | {"look": of_job(job)} for job in active.get(identity.pk, [])],
+            "active": [job | {"look": of_job(job)} for job in active.get(identity.pk, ActiveJobs()).first],
         }
         for identity in found
     ]

@@ -166,7 +166,7 @@ class ConversationAdmin(ListAdmin[Conversation]):
             "rows": rows,
             "gone": len(chosen) - len(rows),
             "inactive": sorted({row.identity.display_name for row in rows if not row.identity.is_active}),
-            "active": [job | {"look": of_job(job)} for jobs in active.values() for job in jobs][:10],
+            "active": [job | {"look": of_job(job)} for jobs in active.values() for job in jobs.first][:10],
             "back_url": self.url("changelist"),
         }
         return self.page(request, "identities/backfill_messages.html", context, title="Backfill messages")

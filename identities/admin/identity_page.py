@@ -76,7 +76,8 @@ def context(found: SyncStatus, overview: SyncOverview, *, may_see_jobs: bool, ma
         "last_attempt_look": of_attempt(found.last.attempt_outcome) if found.last and found.last.attempt_at else None,
         "credential_look": _credential_look(found),
         "credential_types": _types(found),
-        "active": [job | {"look": of_job(job)} for job in found.active],
+        "active": [job | {"look": of_job(job)} for job in found.active.first],
+        "more_active": found.active.count - len(found.active.first),
         "tracker": tracker,
         "tally": _tally(each["look"] for each in tracker),
         "timeline": [

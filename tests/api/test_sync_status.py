@@ -12,6 +12,7 @@ from django_celery_beat.models import ClockedSchedule, IntervalSchedule, Periodi
 from rest_framework.test import APIClient
 
 from identities.models import IdentityCounts, LastSync
+from jobs import recent
 from jobs.models import Job
 from tests.api.cast import make_attempt, refusal
 from tests.cast import NOW, make_conversation, make_credential, make_identity, make_job
@@ -147,6 +148,22 @@ def test_one_that_waits_for_its_next_attempt_does_not_wait_for_a_worker(api: API
     assert codes(api) == ["last_attempt_failed"]
     Job.objects.filter(pk=job.pk).update(next_run_at=now - timedelta(minutes=2))
     assert codes(api) == ["last_attempt_failed", "waiting_long"]
+
+
+def test_however_many_wait_for_one_identity_the_others_jobs_are_seen(
+    api: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recent, "COUNTED_OF_KEY", 5)
+    alice, bob = make_identity("Alice"), make_identity("Bob")
+    for number in range(8):
+        job = make_job(status="queued", payload={"identity_id": alice.pk, "n": number})
+        make_attempt(job.pk, serial_key=f"ingest:{alice.pk}")
+    last = make_job(status="running", payload={"identity_id": bob.pk})
+    make_attempt(last.pk, serial_key=f"ingest:{bob.pk}", started_at=timezone.now())
+    found = {one["display_name"]: one for one in api.get(STATUS).json()["identities"]}
+    assert found["Alice"]["active_job"]["status"] == "queued"
+    assert found["Alice"]["waiting_jobs"] == 4
+    assert (found["Bob"]["active_job"]["id"], found["Bob"]["waiting_jobs"]) == (last.pk, 0)
 
 
 def codes(api: APIClient) -> list[str]:
