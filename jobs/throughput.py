@@ -23,15 +23,17 @@ LOOKED_THROUGH: Final = 30_000
 KEPT_SECONDS: Final = 20
 _KEY: Final = "jobs.throughput"
 
+# The newest jobs, and what has become of older ones that the console has handed over since.
 _ENDED: Final = """
     SELECT date_trunc('hour', ended.updated_at) AS hour, ended.status, count(*)
-      FROM (SELECT jobs.id, jobs.status::text AS status, jobs.updated_at FROM jobs
+      FROM (SELECT jobs.status::text AS status, jobs.updated_at FROM jobs
              WHERE jobs.id > (SELECT COALESCE(max(id), 0) FROM jobs) - %s
                AND jobs.status IN (%s, %s) AND jobs.updated_at >= %s
-            UNION
-            SELECT jobs.id, jobs.status::text, jobs.updated_at
-              FROM jobs_dispatch d JOIN jobs ON jobs.id = d.job_id
-             WHERE d.id > (SELECT COALESCE(max(id), 0) FROM jobs_dispatch) - %s AND d.ended_at >= %s
+            UNION ALL
+            SELECT jobs.status::text, jobs.updated_at FROM jobs
+             WHERE jobs.id IN (SELECT d.job_id FROM jobs_dispatch d
+                                WHERE d.id > (SELECT COALESCE(max(id), 0) FROM jobs_dispatch) - %s
+                                  AND d.ended_at >= %s AND d.job_id <= (SELECT max(id) FROM jobs) - %s)
                AND jobs.status IN (%s, %s) AND jobs.updated_at >= %s) AS ended
      GROUP BY 1, 2
 """
@@ -92,7 +94,7 @@ def read() -> Throughput:
     first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
     ended = (DONE, FAILED)
     with connection.cursor() as cursor:
-        cursor.execute(_ENDED, [LOOKED_THROUGH, *ended, first, LOOKED_THROUGH, first, *ended, first])
+        cursor.execute(_ENDED, [LOOKED_THROUGH, *ended, first, LOOKED_THROUGH, first, LOOKED_THROUGH, *ended, first])
         counted = {(utc(hour), status): int(number) for hour, status, number in cursor.fetchall()}
         cursor.execute(_EDGES, [LOOKED_THROUGH, LOOKED_THROUGH])
         edges = [utc(edge) for edge in cursor.fetchone() if edge is not None]
