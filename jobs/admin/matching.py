@@ -133,7 +133,7 @@ class MatchingPages(Base):
                     job | {"look": of_job(job)}
                     for job in glances(shown.sample, shown.concerns, error_length=ERROR_LENGTH)
                 ],
-                "button": f"{verb.capitalize()} {count(shown.will, 'job')}",
+                "button": f"{verb.capitalize()} {'' if shown.is_whole else 'up to '}{count(shown.at_most, 'job')}",
             }
         title = f"{verb.capitalize()} all {'failed' if verb == RETRY else 'active'} jobs that match?"
         return self.page(request, "jobs/matching.html", context, title=title, status=status)

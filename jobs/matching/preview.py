@@ -66,6 +66,11 @@ class Preview:
         """Whether all of them were looked at."""
         return self.matched == self.looked_at
 
+    @property
+    def at_most(self) -> int:
+        """How many will be changed, with all those that were not looked at."""
+        return self.will + self.matched - self.looked_at
+
 
 def preview(verb: Verb, job_filter: JobFilter, *, up_to_id: int | None = None) -> Preview:
     """Return what would become of the jobs that match a filter now; some six queries for each thousand of them.

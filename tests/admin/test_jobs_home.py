@@ -89,7 +89,7 @@ def test_reading_it_does_not_walk_the_ledger(db: None) -> None:
         cursor.execute("ANALYZE jobs")
         cursor.execute("SET LOCAL enable_seqscan = off")
         now = timezone.now()
-        params: list[Any] = [50, DONE, FAILED, now, 50, now, DONE, FAILED, now]
+        params: list[Any] = [50, DONE, FAILED, now, 50, now, 50, DONE, FAILED, now]
         cursor.execute(f"EXPLAIN {throughput._ENDED}", params)
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "Seq Scan on jobs " not in plan

@@ -7,11 +7,13 @@ from django.test import Client
 
 from jobs.attempts import Claim
 from jobs.ledger_task import Attempt
+from jobs.matching import preview
 from jobs.matching.carrying_out import carry_out
 from jobs.models import DONE, FAILED, QUEUED, BulkChange, Dispatch, Job, Run
 from opsconsole.audit import AuditLog
 from tests.admin.reading import messages, text
 from tests.cast import make_credential, make_identity, make_job
+from tests.matching.doing import failed_jobs
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -59,6 +61,18 @@ def test_the_page_says_in_words_what_will_happen_and_changes_nothing(page: Clien
         assert part in words, part
     assert set(Job.objects.values_list("status", flat=True)) == {FAILED}
     assert not AuditLog.objects.exists()
+
+
+def test_where_only_some_were_looked_at_the_button_says_how_many_it_will_be_at_the_most(
+    page: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed_jobs(5)
+    make_job("nobody.knows")
+    monkeypatch.setattr(preview, "LOOKED_AT", 2)
+    words = text(page.get(RETRY))
+    assert "6 jobs match now. The oldest 2 of them were looked at one by one" in words
+    assert "2 will be queued again" in words
+    assert "Retry up to 6 jobs" in words
 
 
 def test_the_click_makes_a_run_whose_page_says_how_it_goes(page: Client, jobs: list[Job]) -> None:
