@@ -29,8 +29,8 @@ def test_it_shows_the_latest_of_each_and_brings_its_parts(page: Client) -> None:
 
 def test_on_an_empty_ledger_it_says_so(page: Client) -> None:
     words = text(page.get("/admin/"))
-    assert "Nothing has failed lately." in words
-    assert "Nothing is running." in words
+    assert "None of the newest jobs has failed." in words
+    assert "None of the newest jobs is running." in words
     assert "Nobody has started anything yet." in words
 
 
