@@ -18,6 +18,8 @@ SCHEDULES: Final = "admin:django_celery_beat_periodictask_changelist"
 IDENTITIES: Final = "admin:identities_identity_changelist"
 BACKUPS: Final = "admin:backups_backuprun_changelist"
 
+# What the health of backups says of beat as a whole.
+_OF_BEAT: Final = frozenset({"beat_silent", "schedules_paused"})
 # How many are named before the rest is only counted.
 NAMED: Final = 3
 
@@ -156,8 +158,10 @@ def sync(facts: Facts) -> Iterable[Reason]:
 
 
 def backup(facts: Facts) -> Iterable[Reason]:
-    """Say what the health of backups says."""
-    return _findings(facts.backup, part="backup", page=BACKUPS)
+    """Say what the health of backups says; not once more what beat's part says of all schedules."""
+    beats = _OF_BEAT if "beat" in facts.asked and "beat" not in facts.unread else ()
+    found = [finding for finding in facts.backup if finding.code not in beats]
+    return _findings(found, part="backup", page=BACKUPS)
 
 
 def _sweeper_is_silent(facts: Facts) -> bool:

@@ -338,3 +338,18 @@ def test_a_name_with_something_private_in_it_is_neither_said_nor_linked() -> Non
     assert [reason.code for reason in reasons] == ["queue_without_worker", "queue_age", "workers_stale"]
     assert not [reason for reason in reasons if "hunter2" in f"{reason.message} {link_of(reason)}"]
     assert "status=queued%2Cretrying" in str(link_of(reasons[0]))
+
+
+@pytest.mark.parametrize("code", ["beat_silent", "schedules_paused"])
+def test_what_beats_part_says_of_all_schedules_backups_do_not_say_once_more(code: str) -> None:
+    found = (
+        Finding(code=code, what="Beat.", severity="warning"),
+        Finding(code="too_old", what="Old.", severity="warning"),
+    )
+    assert [reason.code for reason in assess(replace(WELL, backup=found)).reasons] == ["backup_too_old"]
+    without_beat = (
+        replace(WELL, backup=found, asked=("backup",)),
+        replace(WELL, backup=found, unread={"beat": "What is known of beat can't be read."}),
+    )
+    for facts in without_beat:
+        assert f"backup_{code}" in [reason.code for reason in assess(facts).reasons]
