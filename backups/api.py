@@ -9,12 +9,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
-from backups import history, operations, status
+from backups import api_shapes, history, operations, status
 from backups.history import STATUSES, TYPES, HistoryFilter
 from backups.models import KINDS
 from backups.operations import ALL
 from backups.representation import history_as_json, status_as_json
 from jobs.api_changes import accepted
+from jobs.api_shapes import Accepted
 from opsconsole.api.actor import actor_of
 from opsconsole.api.fields import IdField, Input, ListQuery, ReasonField
 from opsconsole.api.viewsets import OpsViewSet
@@ -95,6 +96,14 @@ class RestoreTestInput(Input):
 class BackupViewSet(OpsViewSet):
     """Backups and restore tests. The files themselves are never offered: they hold everything."""
 
+    tag = "Backups"
+    answers: ClassVar[dict[str, Any]] = {
+        "status": api_shapes.BackupStatus,
+        "history": api_shapes.BackupHistory,
+        "trigger": {202: Accepted},
+        "restore_test": {202: Accepted},
+    }
+    queries: ClassVar[dict[str, Any]] = {"history": HistoryQuery}
     permissions: ClassVar[dict[str, str]] = {
         "status": "backups.view_backuprun",
         "history": "backups.view_backuprun",

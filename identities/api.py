@@ -8,10 +8,11 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from identities import operations, queries
+from identities import api_shapes, operations, queries
 from identities.choosing import MAX_CONVERSATIONS
 from jobs.api import RunPollingViewSet
 from jobs.api_changes import accepted
+from jobs.api_shapes import Accepted
 from opsconsole.api import cursors
 from opsconsole.api.actor import actor_of
 from opsconsole.api.fields import IdField, Input, ListQuery, ReasonField
@@ -68,6 +69,12 @@ class RedownloadInput(Input):
 class BackfillViewSet(RunPollingViewSet):
     """Backfills: importing the history of identities or of conversations."""
 
+    tag = "Backfill and sync"
+    answers: ClassVar[dict[str, Any]] = {
+        **RunPollingViewSet.answers,
+        "conversations": {202: Accepted},
+        "messages": {202: Accepted},
+    }
     permissions: ClassVar[dict[str, str]] = {
         "retrieve": "jobs.view_run",
         "conversations": "identities.backfill_identity",
@@ -110,6 +117,8 @@ class BackfillViewSet(RunPollingViewSet):
 class RedownloadViewSet(OpsViewSet):
     """Fetching again what could not be had."""
 
+    tag = "Backfill and sync"
+    answers: ClassVar[dict[str, Any]] = {"attachments": {202: Accepted}}
     permissions: ClassVar[dict[str, str]] = {"attachments": "identities.backfill_identity"}
     serializer_class = RedownloadInput
 
@@ -141,6 +150,9 @@ class ConversationQuery(ListQuery):
 class ConversationViewSet(OpsViewSet):
     """Conversations, to choose what to backfill. Never a message's text."""
 
+    tag = "Identities"
+    answers: ClassVar[dict[str, Any]] = {"list": api_shapes.ConversationPage}
+    queries: ClassVar[dict[str, Any]] = {"list": ConversationQuery}
     permissions: ClassVar[dict[str, str]] = {"list": "identities.view_conversation"}
 
     def list(self, request: Request) -> Response:

@@ -7,11 +7,12 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from identities import operations, queries, schedule_operations, status
+from identities import api_shapes, operations, queries, schedule_operations, status
 from identities.representation import overview_as_json, status_as_json
 from identities.schedule_operations import MAX_MINUTES, MIN_MINUTES
 from jobs.api import RunPollingViewSet
 from jobs.api_changes import accepted
+from jobs.api_shapes import Accepted
 from opsconsole.api.actor import actor_of
 from opsconsole.api.fields import IdField, Input, ReasonField
 from opsconsole.api.viewsets import OpsViewSet
@@ -67,7 +68,7 @@ class MinutesField(serializers.IntegerField):
         return int(super().to_internal_value(data))
 
 
-class ScheduleInput(Input):
+class IdentityScheduleInput(Input):
     """What an identity's own schedule takes: an interval, on or off, or both."""
 
     every_minutes = MinutesField(required=False)
@@ -84,6 +85,9 @@ class ScheduleInput(Input):
 class SyncViewSet(RunPollingViewSet):
     """Syncs: fetching what is new for identities."""
 
+    tag = "Backfill and sync"
+    answers: ClassVar[dict[str, Any]] = {**RunPollingViewSet.answers, "create": {202: Accepted}}
+    queries: ClassVar[dict[str, Any]] = {"create": SyncQuery}
     permissions: ClassVar[dict[str, str]] = {
         "retrieve": "jobs.view_run",
         "create": "identities.sync_identity",
@@ -116,6 +120,9 @@ class SyncViewSet(RunPollingViewSet):
 class SyncStatusViewSet(OpsViewSet):
     """How the syncs of all identities are doing."""
 
+    tag = "Identities"
+    answers: ClassVar[dict[str, Any]] = {"status": api_shapes.SyncOverview}
+    queries: ClassVar[dict[str, Any]] = {"status": StatusQuery}
     permissions: ClassVar[dict[str, str]] = {"status": "identities.view_identity"}
 
     @action(detail=False, methods=["get"])
@@ -129,6 +136,15 @@ class SyncStatusViewSet(OpsViewSet):
 class IdentityViewSet(OpsViewSet):
     """Identities: the accounts that the core acts as."""
 
+    tag = "Identities"
+    id_words = "The identity's id."
+    answers: ClassVar[dict[str, Any]] = {
+        "list": api_shapes.SyncOverview,
+        "retrieve": api_shapes.SyncStatus,
+        "sync": {202: Accepted},
+        "backfill": {202: Accepted},
+        **dict.fromkeys(("schedule", "clear_schedule"), api_shapes.SyncStatusChanged),
+    }
     permissions: ClassVar[dict[str, str]] = {
         "list": "identities.view_identity",
         "retrieve": "identities.view_identity",
@@ -177,10 +193,10 @@ class IdentityViewSet(OpsViewSet):
             accepted,
         )
 
-    @action(detail=True, methods=["put"], serializer_class=ScheduleInput)
+    @action(detail=True, methods=["put"], serializer_class=IdentityScheduleInput)
     def schedule(self, request: Request, pk: str) -> Response:
         """Make or change this identity's own sync schedule."""
-        given = ScheduleInput(data=request.data)
+        given = IdentityScheduleInput(data=request.data)
         given.is_valid(raise_exception=True)
         identity_id = queries.identity_id_of(pk)
         message = schedule_operations.set_schedule(

@@ -7,9 +7,9 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs import operations, queries, run_queries, run_representation
+from jobs import api_shapes, operations, queries, run_queries, run_representation
 from jobs.api_changes import CancelInput, FailInput, check_terminate, job_changed, run_changed
-from jobs.api_filters import JobFilterQuery
+from jobs.api_filters import JobFilterQuery, RunListQuery
 from jobs.api_matching import MatchingActions
 from jobs.filters import OTHER, from_validated
 from jobs.models import STATUSES
@@ -17,6 +17,7 @@ from jobs.representation import attempt_as_json, jobs_as_json
 from opsconsole.api import cursors
 from opsconsole.api.actor import actor_of
 from opsconsole.api.fields import Input, ListQuery, ReasonField
+from opsconsole.api.schema import UUID
 from opsconsole.api.viewsets import OpsViewSet
 
 ORDERINGS = ("-created_at", "created_at", "-id", "id")
@@ -54,6 +55,19 @@ class RetryInput(Input):
 class JobViewSet(MatchingActions, OpsViewSet):
     """Jobs of the ledger: what runs, waits, retries, failed and why."""
 
+    tag = "Jobs"
+    id_words = "The job's id."
+    answers: ClassVar[dict[str, Any]] = {
+        "list": api_shapes.JobPage,
+        "retrieve": api_shapes.JobDetails,
+        "counts": api_shapes.JobCounts,
+        "retry": api_shapes.JobRetried,
+        "cancel": api_shapes.JobEnded,
+        "fail": api_shapes.JobEnded,
+        "retry_matching": {200: api_shapes.MatchingPreview, 202: api_shapes.Accepted},
+        "cancel_matching": {200: api_shapes.MatchingPreview, 202: api_shapes.Accepted},
+    }
+    queries: ClassVar[dict[str, Any]] = {"list": JobListQuery, "counts": JobFilterQuery}
     permissions: ClassVar[dict[str, str]] = {
         "list": "jobs.view_job",
         "retrieve": "jobs.view_job",
@@ -171,6 +185,16 @@ class JobViewSet(MatchingActions, OpsViewSet):
 class RunViewSet(OpsViewSet):
     """Runs: what was asked for at one click, with its jobs and their progress."""
 
+    tag = "Runs"
+    id_schema = UUID
+    id_words = "The run's id."
+    answers: ClassVar[dict[str, Any]] = {
+        "list": api_shapes.RunPage,
+        "retrieve": api_shapes.Run,
+        "cancel": api_shapes.RunChanged,
+        "fail": api_shapes.RunChanged,
+    }
+    queries: ClassVar[dict[str, Any]] = {"list": RunListQuery}
     permissions: ClassVar[dict[str, str]] = {
         "list": "jobs.view_run",
         "retrieve": "jobs.view_run",
@@ -215,6 +239,10 @@ class RunViewSet(OpsViewSet):
 class RunPollingViewSet(OpsViewSet):
     """How a started operation is getting on, by the id that its 202 gave. Mounted where each was started."""
 
+    tag = "Runs"
+    id_schema = UUID
+    id_words = "The `job_id` that the 202 gave, or the id of a Celery task."
+    answers: ClassVar[dict[str, Any]] = {"retrieve": api_shapes.Polling}
     permissions: ClassVar[dict[str, str]] = {"retrieve": "jobs.view_run"}
 
     def retrieve(self, request: Request, pk: str) -> Response:

@@ -6,10 +6,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from jobs import api_shapes
 from jobs.error_group_representation import details_as_json, page_as_json
 from jobs.error_groups import reading
 from jobs.error_groups.reading import GroupFilter
 from opsconsole.api.fields import ListQuery
+from opsconsole.api.schema import FINGERPRINT
 from opsconsole.api.viewsets import OpsViewSet
 
 
@@ -34,6 +36,11 @@ class ErrorGroupQuery(ListQuery):
 class ErrorGroupViewSet(OpsViewSet):
     """Groups of equal failures: what fails, since when, how often, and whom it concerns."""
 
+    tag = "Errors"
+    id_schema = FINGERPRINT
+    id_words = "The group's fingerprint."
+    answers: ClassVar[dict[str, Any]] = {"list": api_shapes.ErrorGroupPage, "retrieve": api_shapes.ErrorGroupDetails}
+    queries: ClassVar[dict[str, Any]] = {"list": ErrorGroupQuery}
     permissions: ClassVar[dict[str, str]] = {"list": "jobs.view_job", "retrieve": "jobs.view_job"}
 
     def list(self, request: Request) -> Response:

@@ -1,21 +1,28 @@
 """The filters of the jobs list, as the API takes them."""
 
-from typing import Any
+from typing import Any, get_args
 
 from rest_framework import serializers
 
 from jobs.filters import ALLOWED_STATUSES, FINGERPRINT, NO_FINGERPRINT
-from opsconsole.api.fields import IdField, MomentField
+from opsconsole.api.fields import IdField, ListQuery, MomentField
+from opsconsole.audit import Via
 
 
 class JobFilterQuery(serializers.Serializer[Any]):
     """The filters of the jobs list."""
 
-    status = serializers.CharField(required=False, allow_blank=True)
+    status = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        help_text=f"One or several, repeated or with commas: {', '.join(ALLOWED_STATUSES)}.",
+    )
     job_type = serializers.CharField(required=False, allow_blank=True, max_length=64)
     queue_name = serializers.CharField(required=False, allow_blank=True, max_length=64)
     identity_id = IdField(required=False)
-    q = serializers.CharField(required=False, allow_blank=True, max_length=200)
+    q = serializers.CharField(
+        required=False, allow_blank=True, max_length=200, help_text="A part of the type or of the error."
+    )
     created_after = MomentField(required=False)
     created_before = MomentField(required=False)
     stuck = serializers.BooleanField(
@@ -23,7 +30,11 @@ class JobFilterQuery(serializers.Serializer[Any]):
     )
 
     fingerprint = serializers.RegexField(
-        FINGERPRINT, required=False, allow_blank=True, error_messages={"invalid": NO_FINGERPRINT}
+        FINGERPRINT,
+        required=False,
+        allow_blank=True,
+        error_messages={"invalid": NO_FINGERPRINT},
+        help_text="Of an error group.",
     )
 
     def to_internal_value(self, data: Any) -> Any:
@@ -47,3 +58,13 @@ class JobFilterQuery(serializers.Serializer[Any]):
         """Name the statuses as the filter does."""
         attrs["statuses"] = tuple(attrs.pop("status", ()))
         return attrs
+
+
+class RunListQuery(ListQuery):
+    """The query parameters of the runs list; `jobs.run_filters` reads them."""
+
+    operation = serializers.CharField(required=False)
+    requested_by = serializers.CharField(required=False)
+    via = serializers.ChoiceField(choices=get_args(Via), required=False)
+    created_after = MomentField(required=False)
+    created_before = MomentField(required=False)

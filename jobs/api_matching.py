@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -36,6 +37,7 @@ _CANARY: Final[dict[str, Any]] = dict.fromkeys(
 )
 
 
+@extend_schema_field(JobFilterQuery)
 class FilterField(serializers.DictField):
     """The filters of the jobs list as an object; a key that it doesn't know is refused."""
 

@@ -8,6 +8,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from jobs import api_shapes
 from jobs.api_changes import accepted
 from jobs.schedules import operations, queries
 from jobs.schedules.operations import Switched
@@ -20,7 +21,7 @@ VIEW = "django_celery_beat.view_periodictask"
 CHANGE = "django_celery_beat.change_periodictask"
 
 
-class ScheduleInput(Input):
+class ScheduleChangeInput(Input):
     """What an operation on schedules takes."""
 
     reason = ReasonField()
@@ -29,12 +30,21 @@ class ScheduleInput(Input):
 class ScheduleViewSet(OpsViewSet):
     """Schedules: what beat starts, when it did last and will next, and whether it does."""
 
+    tag = "Schedules"
+    id_words = "The periodic task's id."
+    answers: ClassVar[dict[str, Any]] = {
+        "list": api_shapes.ScheduleList,
+        "retrieve": api_shapes.Schedule,
+        "run": {202: api_shapes.Accepted},
+        **dict.fromkeys(("enable", "disable"), api_shapes.ScheduleSwitched),
+        **dict.fromkeys(("pause", "resume"), api_shapes.SchedulesSwitched),
+    }
     permissions: ClassVar[dict[str, str]] = {
         "list": VIEW,
         "retrieve": VIEW,
         **dict.fromkeys(("run", "enable", "disable", "pause", "resume"), CHANGE),
     }
-    serializer_class: type[serializers.Serializer[Any]] = ScheduleInput
+    serializer_class: type[serializers.Serializer[Any]] = ScheduleChangeInput
 
     def list(self, request: Request) -> Response:
         """All periodic tasks by name, how beat is doing, and whether all schedules are paused."""
@@ -110,6 +120,6 @@ class ScheduleViewSet(OpsViewSet):
 
 
 def _reason(request: Request) -> str:
-    given = ScheduleInput(data=request.data)
+    given = ScheduleChangeInput(data=request.data)
     given.is_valid(raise_exception=True)
     return str(given.validated_data["reason"])

@@ -4,8 +4,9 @@ Read from the newest jobs and the newest attempts by their ids, so many at the m
 happens in it than that, which is then said. A job that has failed and was retried counts as what it is now.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -25,17 +26,17 @@ _KEY: Final = "jobs.throughput"
 
 # The newest jobs, and what has become of older ones that the console has handed over since.
 _ENDED: Final = """
-    SELECT date_trunc('hour', ended.updated_at) AS hour, ended.status, count(*)
-      FROM (SELECT jobs.status::text AS status, jobs.updated_at FROM jobs
+    SELECT date_trunc('hour', ended.updated_at) AS hour, ended.status, ended.job_type, count(*)
+      FROM (SELECT jobs.status::text AS status, jobs.job_type, jobs.updated_at FROM jobs
              WHERE jobs.id > (SELECT COALESCE(max(id), 0) FROM jobs) - %s
                AND jobs.status IN (%s, %s) AND jobs.updated_at >= %s
             UNION ALL
-            SELECT jobs.status::text, jobs.updated_at FROM jobs
+            SELECT jobs.status::text, jobs.job_type, jobs.updated_at FROM jobs
              WHERE jobs.id IN (SELECT d.job_id FROM jobs_dispatch d
                                 WHERE d.id > (SELECT COALESCE(max(id), 0) FROM jobs_dispatch) - %s
                                   AND d.ended_at >= %s AND d.job_id <= (SELECT max(id) FROM jobs) - %s)
                AND jobs.status IN (%s, %s) AND jobs.updated_at >= %s) AS ended
-     GROUP BY 1, 2
+     GROUP BY 1, 2, 3
 """
 # When the newest job and the newest attempt came that were not looked at.
 _EDGES: Final = """
@@ -62,11 +63,13 @@ class Throughput:
         hours: each of them, also those in which nothing ended.
         as_of: the moment.
         whole_since: since when all jobs were looked at, where the day holds more than that; None: all of them.
+        by_type: how many of all these there are of each job type and status.
     """
 
     hours: Sequence[Hour]
     as_of: datetime
     whole_since: datetime | None = None
+    by_type: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @property
     def done(self) -> int:
@@ -95,16 +98,18 @@ def read() -> Throughput:
     ended = (DONE, FAILED)
     with connection.cursor() as cursor:
         cursor.execute(_ENDED, [LOOKED_THROUGH, *ended, first, LOOKED_THROUGH, first, LOOKED_THROUGH, *ended, first])
-        counted = {(utc(hour), status): int(number) for hour, status, number in cursor.fetchall()}
+        counted: Counter[tuple[datetime | None, str]] = Counter()
+        by_type: Counter[tuple[str, str]] = Counter()
+        for hour, status, job_type, number in cursor.fetchall():
+            counted[utc(hour), status] += int(number)
+            by_type[job_type, status] += int(number)
         cursor.execute(_EDGES, [LOOKED_THROUGH, LOOKED_THROUGH])
         edges = [utc(edge) for edge in cursor.fetchone() if edge is not None]
     hours = [first + timedelta(hours=number) for number in range(HOURS)]
     since = max((edge for edge in edges if edge is not None), default=None)
     return Throughput(
-        hours=[
-            Hour(began_at=hour, done=counted.get((hour, DONE), 0), failed=counted.get((hour, FAILED), 0))
-            for hour in hours
-        ],
+        hours=[Hour(began_at=hour, done=counted[hour, DONE], failed=counted[hour, FAILED]) for hour in hours],
         as_of=now,
         whole_since=since if since is not None and since > first else None,
+        by_type=dict(by_type),
     )

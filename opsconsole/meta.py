@@ -10,8 +10,10 @@ from rest_framework.response import Response
 from backups import operations as backups
 from backups.models import KINDS
 from jobs.models import CANCELLED, Job
+from opsconsole.api.permissions import may_enter
 from opsconsole.api.viewsets import OpsViewSet
 from opsconsole.schema import enums
+from opsconsole.verdict.shapes import Meta
 from opsconsole.version import VERSION
 
 # What somebody may do, in plain words, and the permission that it takes.
@@ -44,16 +46,15 @@ class HasAnyAbility(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Say whether the caller may do anything."""
-        user = request.user
-        if not (user.is_authenticated and user.is_active and user.is_staff):
-            return False
-        return any(user.has_perm(permission) for permission in ABILITIES.values())
+        return may_enter(request) and any(request.user.has_perm(permission) for permission in ABILITIES.values())
 
 
 class MetaViewSet(OpsViewSet):
     """Who calls, what they may do, and what this installation supports."""
 
     permission_classes = (HasAnyAbility,)
+    tag = "The whole"
+    answers: ClassVar[dict[str, Any]] = {"list": Meta}
     permissions: ClassVar[dict[str, str]] = {}
 
     def list(self, request: Request) -> Response:

@@ -1,6 +1,7 @@
 """Django's settings. Every value that an installation may choose comes from the environment, read here only."""
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.urls import reverse_lazy
 
 from opsconsole import logs
 from opsconsole.look import UNFOLD  # noqa: F401 -- django-unfold's setting
+from opsconsole.version import VERSION
 
 # `ModelAdmin[Job]` and the like are subscripted at run time.
 django_stubs_ext.monkeypatch()
@@ -36,6 +38,8 @@ SECRET_KEY = required("OPS_SECRET_KEY", "a long random string that signs session
 DEBUG = env.bool("OPS_DEBUG", default=False)
 DEMO = env.bool("OPS_DEMO", default=False)
 ALLOWED_HOSTS = env.list("OPS_ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+# The group of the users that stand for those of the core, whose sessions the front end's server forwards.
+CORE_USERS_GROUP = env.str("OPS_CORE_USERS_GROUP", default="Ops operators")
 CSRF_TRUSTED_ORIGINS = env.list("OPS_CSRF_TRUSTED_ORIGINS", default=[])
 
 # --- database -----------------------------------------------------------------------------------------------------
@@ -144,6 +148,18 @@ SWEEPER_SILENT_SECONDS = env.float("OPS_SWEEPER_SILENT", default=120.0)
 # Seconds that the jobs may take which are retried first, before all others that match.
 CANARY_SECONDS = env.float("OPS_CANARY_SECONDS", default=900.0)
 
+# --- metrics ------------------------------------------------------------------------------------------------------
+
+# Who may read /metrics: whoever sends this token, and whoever calls from one of these addresses or networks. Without
+# either nobody may.
+METRICS_TOKEN = env.str("OPS_METRICS_TOKEN", default="")
+METRICS_ALLOW = env.list("OPS_METRICS_ALLOW", default=[])
+for _allowed in METRICS_ALLOW:
+    try:
+        ip_network(_allowed, strict=False)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"OPS_METRICS_ALLOW holds {_allowed!r}, which is no address or network.") from error
+
 # --- backups ------------------------------------------------------------------------------------------------------
 
 # Where backups are kept; without it there are none.
@@ -183,6 +199,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "rest_framework.authtoken",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "django_filters",
     "django_celery_beat",
     "django_celery_results",
@@ -293,7 +311,7 @@ if env.bool("OPS_SECURE", default=False):
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_SSL_REDIRECT = True
     # The front end's server and the machines that watch over us call over plain internal HTTP.
-    SECURE_REDIRECT_EXEMPT = [r"^ops(/|$)", r"^conversations/", r"^healthz/?$", r"^readyz/?$"]
+    SECURE_REDIRECT_EXEMPT = [r"^ops(/|$)", r"^conversations/", r"^healthz/?$", r"^readyz/?$", r"^metrics/?$"]
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = env.int("OPS_HSTS_SECONDS", default=31_536_000)
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
@@ -306,6 +324,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "rest_framework.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
+        "opsconsole.api.core_session.CoreSessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["opsconsole.api.permissions.HasOperationPermission"],
     "DEFAULT_PARSER_CLASSES": ["opsconsole.api.parsing.BoundedJSONParser"],
@@ -313,6 +332,7 @@ REST_FRAMEWORK = {
         "opsconsole.api.rendering.ORJSONRenderer",
         "opsconsole.api.rendering.BrowsableAPIRenderer",
     ],
+    "DEFAULT_SCHEMA_CLASS": "opsconsole.api.schema.OpsAutoSchema",
     "EXCEPTION_HANDLER": "opsconsole.api.errors.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -325,3 +345,15 @@ LOGGING_CONFIG = "opsconsole.logs.configure"
 LOGGING = logs.configuration(
     level=env.str("OPS_LOG_LEVEL", default="INFO"), style=env.str("OPS_LOG_FORMAT", default="console")
 )
+
+# The description that is kept in opsconsole/api/openapi.json: `manage.py describe_api` writes it anew.
+SPECTACULAR_SETTINGS = {
+    "TITLE": "opsconsole",
+    "DESCRIPTION": "An operations console for an application that does its work with Celery.",
+    "VERSION": VERSION,
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": ["opsconsole.api.schema.tidy"],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+}

@@ -12,7 +12,9 @@ from jobs.api_errors import ErrorGroupViewSet
 from jobs.api_schedules import ScheduleViewSet
 from opsconsole import machinery, sidebar, views
 from opsconsole.api.audit import AuditViewSet
+from opsconsole.api.description import docs_view, schema_view
 from opsconsole.meta import MetaViewSet
+from opsconsole.metrics.view import metrics_view
 from opsconsole.routers import OpsRouter
 from opsconsole.verdict.api import HealthViewSet
 from opsconsole.verdict.part import verdict_view
@@ -42,7 +44,10 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url="/static/opsconsole/favicon.svg")),
     re_path(r"^healthz/?$", views.healthz, name="healthz"),
     re_path(r"^readyz/?$", views.readyz, name="readyz"),
+    re_path(r"^metrics/?$", metrics_view, name="metrics"),
     re_path(r"^ops/login/?$", views.api_login, name="api-login"),
+    re_path(r"^ops/schema/?$", schema_view, name="ops-schema"),
+    re_path(r"^ops/docs/?$", docs_view, name="ops-docs"),
     path("ops/", include(router.urls)),
     re_path(r"^ops$", router.get_api_root_view()),
     path("conversations/", include(conversations_router.urls)),

@@ -1,6 +1,6 @@
 """The API's endpoint for the audit log."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from opsconsole import audit_queries
 from opsconsole.api import cursors
 from opsconsole.api.fields import IdField, ListQuery, MomentField
+from opsconsole.api.shapes import AuditPage
 from opsconsole.api.viewsets import OpsViewSet
 
 
@@ -34,6 +35,9 @@ class AuditQuery(ListQuery):
 class AuditViewSet(OpsViewSet):
     """The audit log: who did what, through what, why, and what came of it."""
 
+    tag = "Audit log"
+    answers: ClassVar[dict[str, Any]] = {"list": AuditPage}
+    queries: ClassVar[dict[str, Any]] = {"list": AuditQuery}
     permissions: ClassVar[dict[str, str]] = {"list": "opsconsole.view_auditlog"}
 
     def list(self, request: Request) -> Response:

@@ -1,9 +1,14 @@
-"""Who may call: staff with the permission that the view names for the action. Being staff alone opens nothing."""
+"""Who may call: staff, or a user of the core by its session, with the permission that the view names for the action.
+
+Being staff alone opens nothing.
+"""
 
 from typing import Any
 
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
+
+from opsconsole.api.core_session import CoreSessionUsed
 
 
 class HasOperationPermission(BasePermission):
@@ -17,15 +22,22 @@ class HasOperationPermission(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Say whether the caller may do what the view's action does."""
-        user = request.user
-        if not (user.is_authenticated and user.is_active and user.is_staff):
+        if not may_enter(request):
             return False
         method = request.method or "GET"
         if method != "OPTIONS" and method.lower() not in view.action_map:
             # Nothing is done by it: it is answered with a 405.
             return True
         needed = permission_for(view, method)
-        return needed is not None and user.has_perm(needed)
+        return needed is not None and request.user.has_perm(needed)
+
+
+def may_enter(request: Request) -> bool:
+    """Say whether the caller may come in at all: as staff, or with the core's session."""
+    user = request.user
+    if not (user.is_authenticated and user.is_active):
+        return False
+    return bool(user.is_staff) or isinstance(request.auth, CoreSessionUsed)
 
 
 def permission_for(view: Any, method: str) -> str | None:

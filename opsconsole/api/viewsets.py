@@ -1,9 +1,10 @@
 """What every viewset of the API has in common."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final, TypeVar
 
+from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
@@ -12,11 +13,11 @@ from rest_framework.viewsets import GenericViewSet
 
 from opsconsole.api.errors import refusal
 from opsconsole.api.rendering import ORJSONRenderer
+from opsconsole.api.schema import ID, KEY_HEADER
 from opsconsole.idempotency import Answer, KeyedRequest, answer_once
 
 Receipt = TypeVar("Receipt")
 
-KEY_HEADER: Final = "Idempotency-Key"
 REPLAYED_HEADER: Final = "Idempotency-Replayed"
 
 
@@ -33,9 +34,21 @@ class OpsViewSet(GenericViewSet[Any]):
 
     Attributes:
         permissions: the permission that each action needs; an action that is missing here is closed to everybody.
+        answers: what each action answers with: a shape, or shapes by HTTP status where it isn't 200.
+        queries: the serializer of each action's query parameters.
+        examples: examples of each action's answers.
+        tag: the group in which the docs show them.
+        id_schema: what the id in an address is, as JSON Schema.
+        id_words: of what it is the id.
     """
 
     permissions: ClassVar[dict[str, str]]
+    answers: ClassVar[Mapping[str, Any]]
+    queries: ClassVar[Mapping[str, Any]] = {}
+    examples: ClassVar[Mapping[str, Sequence[OpenApiExample]]] = {}
+    tag: ClassVar[str]
+    id_schema: ClassVar[Mapping[str, Any]] = ID
+    id_words: ClassVar[str] = ""
     # What is no id is answered by the action, with a sentence.
     lookup_value_regex = "[^/]+"
     pagination_class = None

@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from opsconsole.api.viewsets import OpsViewSet
-from opsconsole.verdict import assess
+from opsconsole.verdict import assess, shapes
 from opsconsole.verdict.facts import PARTS, Part
 from opsconsole.verdict.reading import facts
 from opsconsole.verdict.representation import verdict_as_json
@@ -28,6 +28,8 @@ def visible_parts(user: Any) -> tuple[Part, ...]:
 class HealthViewSet(OpsViewSet):
     """The verdict on the whole: database, broker, workers, beat, queue, failures, syncs, backups."""
 
+    tag = "The whole"
+    answers: ClassVar[dict[str, Any]] = {"list": shapes.Health}
     permissions: ClassVar[dict[str, str]] = {"list": VIEW}
 
     def list(self, request: Request) -> Response:

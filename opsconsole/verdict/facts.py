@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
+
+from django.conf import settings
 
 from jobs.pulse import Work, Worker
 
@@ -123,3 +125,17 @@ class Facts:
     pause: Pause | None = None
     sync: tuple[Finding, ...] = ()
     backup: tuple[Finding, ...] = ()
+
+    @property
+    def online(self) -> tuple[Worker, ...]:
+        """The workers that have answered of late."""
+        return tuple(worker for worker in self.workers if worker.seen_at >= self._silent_since)
+
+    @property
+    def silent(self) -> tuple[Worker, ...]:
+        """Those that haven't."""
+        return tuple(worker for worker in self.workers if worker.seen_at < self._silent_since)
+
+    @property
+    def _silent_since(self) -> datetime:
+        return self.as_of - timedelta(seconds=settings.WORKER_SILENT_SECONDS)

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 
-from jobs.pulse import Waiting, Worker
+from jobs.pulse import Waiting
 from opsconsole.formatting import count, relative, rough
 from opsconsole.redaction import redact_name
 from opsconsole.verdict.facts import Facts, Finding, Part, Pause, Reason, Severity
@@ -55,11 +55,11 @@ def workers(facts: Facts) -> Iterable[Reason]:
         return
     if "broker" in facts.unread:
         return
-    online, gone = _online(facts)
-    if not online:
+    gone = facts.silent
+    if not facts.online:
         yield _nobody(facts)
         return
-    listened_to = {queue for worker in online for queue in worker.queues}
+    listened_to = {queue for worker in facts.online for queue in worker.queues}
     for waiting in facts.work.waiting:
         if waiting.queue not in listened_to:
             yield _unattended(waiting)
@@ -181,13 +181,6 @@ def _no_sweeper(facts: Facts) -> Reason:
         page=MACHINERY,
         since=seen_at,
     )
-
-
-def _online(facts: Facts) -> tuple[list[Worker], list[Worker]]:
-    """Return the workers that have answered of late, and those that haven't."""
-    oldest = facts.as_of - timedelta(seconds=settings.WORKER_SILENT_SECONDS)
-    online = [worker for worker in facts.workers if worker.seen_at >= oldest]
-    return online, [worker for worker in facts.workers if worker.seen_at < oldest]
 
 
 def _nobody(facts: Facts) -> Reason:

@@ -1,5 +1,6 @@
 """Callers of the API."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from rest_framework.test import APIClient
 from devserver.redis import Redis
 from opsconsole.cache import OptionalRedisCache
 from opsconsole.permissions import OPERATORS, VIEWERS
+from tests.api import contract
 from tests.api.cast import make_staff, with_token
 from tests.backups.conftest import attachments, folder
 
@@ -77,3 +79,20 @@ def broker_down(redis_server: Redis) -> Iterator[None]:
     redis_server.start()
     # The cache asks again at once.
     OptionalRedisCache._asked_again_at = 0.0
+
+
+@pytest.fixture(autouse=True)
+def _described(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold every answer that any test gets against the API's description."""
+    send = APIClient.request
+
+    def request(self: APIClient, **given: Any) -> Any:
+        response: Any = send(self, **given)
+        asked = response.wsgi_request
+        # The root lists the others.
+        is_described = re.match(r"/(ops|conversations)/.", asked.path) and asked.method not in {"HEAD", "OPTIONS"}
+        if is_described and response.headers.get("Content-Type") == "application/json":
+            contract.check(asked.method, asked.path, response.status_code, response.content)
+        return response
+
+    monkeypatch.setattr(APIClient, "request", request)

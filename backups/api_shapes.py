@@ -1,0 +1,174 @@
+"""What the answers about backups and restore tests look like."""
+
+from drf_spectacular.utils import PolymorphicProxySerializer
+from rest_framework import serializers
+
+from jobs.api_shapes import BeatState, Progress
+from opsconsole.api.shapes import (
+    Links,
+    Shape,
+    anything,
+    flag,
+    maybe_float,
+    maybe_moment,
+    maybe_number,
+    maybe_text,
+    moment,
+    number,
+    text,
+    word,
+)
+
+
+class Verification(Shape):
+    """The last restore test of a backup that ended."""
+
+    id = number()
+    status = text()
+    at = maybe_moment()
+
+
+class Recorded(Shape):
+    """What a backup and a restore test have in common."""
+
+    id = number()
+    kind = maybe_text("`database` or `attachments`.")
+    status = maybe_text()
+    trigger = maybe_text("`manual` or `scheduled`.")
+    requested_by = maybe_text()
+    started_at = maybe_moment()
+    completed_at = maybe_moment()
+    duration_seconds = maybe_float()
+    job_id = maybe_number()
+    run_id = maybe_text()
+    error = maybe_text("Its first 5,000 characters.")
+    progress = Progress(allow_null=True)
+
+
+class Backup(Recorded):
+    """A backup."""
+
+    type = word("backup")
+    size_bytes = maybe_number()
+    sha256 = maybe_text()
+    removed_at = maybe_moment("When retention deleted its file.")
+    file = word("kept", "removed", "missing", "unreachable", allow_null=True)
+    verified_by = Verification(allow_null=True)
+
+
+class Check(Shape):
+    """One comparison of what was restored with what was backed up."""
+
+    check_name = maybe_text()
+    title = maybe_text()
+    passed = flag(allow_null=True)
+    expected = anything()
+    actual = anything()
+    error = anything()
+
+
+class RestoreTest(Recorded):
+    """A restore test."""
+
+    type = word("restore_test")
+    backup_run_id = maybe_number()
+    checks = Check(many=True)
+    checks_passed = number()
+    checks_total = number()
+    attachments_sampled = maybe_number()
+    attachments_verified = maybe_number()
+    restore_seconds = maybe_float()
+    backup_age_seconds = maybe_float("How old the backup was when it was tested.")
+
+
+class KindState(Shape):
+    """How one kind of backup is set up."""
+
+    configured = flag()
+    problem = maybe_text("Why it can't be made.")
+    in_core = flag("The core makes it.")
+    next_at = maybe_moment()
+    verified_backup_id = maybe_number("The newest one that is kept and passed a restore test.")
+
+
+class BackupSchedule(Shape):
+    """When beat makes one kind of backup, or tests one."""
+
+    scheduled = word("on", "off", "paused", "broken", "missing")
+    schedule = maybe_text()
+    schedule_id = maybe_number()
+    next_at = maybe_moment()
+
+
+class Running(Shape):
+    """What is under way, by kind."""
+
+    backups = serializers.DictField(child=Backup())
+    restore_tests = serializers.DictField(child=RestoreTest())
+
+
+class DiskState(Shape):
+    """The disk of the backups folder."""
+
+    used_bytes = number()
+    free_bytes = number()
+    total_bytes = number()
+
+
+class TrendPoint(Shape):
+    """A backup that succeeded, how large it is, and how long it took."""
+
+    id = number()
+    completed_at = moment()
+    size_bytes = maybe_number()
+    seconds = serializers.FloatField()
+
+
+class BackupHealthReason(Shape):
+    """One thing that there is to say of backups."""
+
+    code = text()
+    message = text()
+    status = word("ok", "warning", "critical", "unknown")
+    kind = maybe_text("Null where it is about all.")
+
+
+class BackupHealth(Shape):
+    """How healthy backups are."""
+
+    status = word("ok", "warning", "critical", "unknown")
+    reasons = BackupHealthReason(many=True)
+
+
+class BackupStatus(Shape):
+    """How backups and restore tests are doing; each by kind, without those that have none."""
+
+    configured = flag()
+    problem = maybe_text()
+    kinds = serializers.DictField(child=KindState())
+    last_backup = serializers.DictField(child=Backup(), help_text="The last one that succeeded and is kept.")
+    last_attempt = serializers.DictField(child=Backup())
+    last_restore_test = RestoreTest(allow_null=True)
+    last_restore_tests = serializers.DictField(child=RestoreTest())
+    last_passed_restore_tests = serializers.DictField(child=RestoreTest())
+    running = Running()
+    next_backup_at = maybe_moment()
+    next_restore_test_at = maybe_moment()
+    schedules = serializers.DictField(child=BackupSchedule(allow_null=True))
+    disk = DiskState(allow_null=True)
+    trend = serializers.DictField(child=TrendPoint(many=True))
+    beat = BeatState(allow_null=True)
+    health = BackupHealth()
+    as_of = moment()
+
+
+class BackupHistory(Links):
+    """A page of backups and restore tests, newest first."""
+
+    history = PolymorphicProxySerializer(
+        component_name="BackupOrRestoreTest",
+        serializers={"backup": Backup, "restore_test": RestoreTest},
+        resource_type_field_name="type",
+        many=True,
+    )
+    total = number()

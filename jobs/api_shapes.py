@@ -1,0 +1,382 @@
+"""What the answers about jobs, runs, errors and schedules look like."""
+
+from typing import Final
+
+from rest_framework import serializers
+
+from opsconsole.api.shapes import (
+    Links,
+    Shape,
+    Subject,
+    anything,
+    counts,
+    flag,
+    mapping,
+    maybe_moment,
+    maybe_number,
+    maybe_text,
+    moment,
+    number,
+    numbers,
+    text,
+    texts,
+    word,
+)
+
+RUN_STATES: Final = ("pending", "success", "failure")
+
+
+class Progress(Shape):
+    """How far a job or a run has come."""
+
+    current = number()
+    total = number(required=False)
+    percent = number(required=False)
+    unit = maybe_text("What is counted, such as `messages`.")
+    source = word(  # type: ignore[assignment]
+        "reported", "observed", words="Said by the task, or seen from what has arrived.", allow_null=True
+    )
+    updated_at = maybe_moment()
+
+
+class JobAbilities(Shape):
+    """What can be done with a job, and why not."""
+
+    retry = flag()
+    cancel = flag()
+    terminate = flag("Its task can be killed in the core's worker.")
+    fail = flag("It is stuck, and can be set failed.")  # type: ignore[assignment]
+    confirm = flag("A retry needs `confirm`: nobody knows whether it took effect.", required=False)
+    reason = text("Why it can't be retried or cancelled.", required=False)
+    warnings = texts("What a retry will run into.", required=False)
+
+
+class Job(Shape):
+    """A job of the ledger."""
+
+    id = number()
+    queue_name = text()
+    job_type = text()
+    status = text("`queued`, `running`, `retrying`, `failed`, `done`, `cancelled`, or another word of the ledger's.")
+    attempts = number()
+    max_attempts = number()
+    last_error = maybe_text("In lists, its first 5,000 characters.")
+    next_run_at = maybe_moment()
+    created_at = moment()
+    updated_at = moment()
+    payload = mapping("Without what is private.")
+    identity = Subject(allow_null=True)
+    task_id = maybe_text("Of its newest attempt.")
+    run_id = maybe_text("The newest run that it belongs to.")
+    duration_ms = maybe_number("Of its newest attempt, so far where it runs.")
+    progress = Progress(allow_null=True)
+    cancel_requested_at = maybe_moment("Its task has been asked to end and has not ended yet.")
+    waits_for = maybe_number("The id of the job that goes first.")
+    handed_over = word("waiting", "not_yet", "handed_over", "running", "unknown", allow_null=True)
+    stuck = flag()
+    stuck_reason = maybe_text("Why, and what can be done about it.")
+    requested_by = maybe_text()
+    can = JobAbilities()
+
+
+class JobPage(Links):
+    """A page of jobs."""
+
+    jobs = Job(many=True)
+    total = number()
+    total_is = word("exact", "estimated", "capped", words="Counted now, as of `as_of`, or that many or more.")
+    as_of = maybe_moment()
+
+
+class Attempt(Shape):
+    """One attempt at a job that the console made."""
+
+    id = number()
+    task_id = text()
+    task = text()
+    queue = text()
+    requested_by = text()
+    via = text()
+    dispatched_at = moment()
+    published_at = maybe_moment()
+    publish_error = maybe_text()
+    publications = number("How often its message was sent.")
+    started_at = maybe_moment()
+    cancel_requested_at = maybe_moment()
+    ended_at = maybe_moment()
+    returned_at = maybe_moment("When its task returned after the attempt had ended.")
+    worker = maybe_text()
+    wait_ms = maybe_number()
+    run_ms = maybe_number()
+    outcome = maybe_text("`done`, `partial`, `skipped`, `failed`, `retrying`, `unknown`, `cancelled` or `superseded`.")
+    error = maybe_text()
+    traceback = maybe_text()
+    result = anything("What its task returned, without what is private.")
+
+
+class JobDetails(Job):
+    """A job with its attempts and its whole error."""
+
+    attempts_history = Attempt(many=True)
+    traceback = maybe_text()
+    result = anything()
+    error_is_cut = flag("The error has more than 200,000 characters.")
+
+
+class JobCounts(Shape):
+    """How many jobs there are of each status."""
+
+    queued = number()
+    running = number()
+    retrying = number()
+    failed = number()
+    done = number()
+    cancelled = number()
+    other = number("Of statuses that the console doesn't know, where there are any.", required=False)
+    total = number()
+    as_of = maybe_moment()
+
+
+class JobRetried(Shape):
+    """A job that was queued again."""
+
+    id = number()
+    status = text()
+    message = text()
+    job = Job()
+
+
+class JobEnded(JobRetried):
+    """A job that was cancelled or set failed, or asked to end."""
+
+    warning = maybe_text("What it doesn't stop.")
+
+
+class Accepted(Shape):
+    """Something was started."""
+
+    job_id = text("The id of the run; poll `/ops/backfill/{job_id}` with it.")
+    status = word("queued")
+    message = text()
+    jobs = numbers("The ids of its jobs.")
+    already_active = numbers("Those of them that were active already, and were joined.")
+    handed_over = flag("Whether Celery has them; null where all were joined.", allow_null=True)
+
+
+class Polling(Shape):
+    """How what was started is getting on."""
+
+    job_id = text()
+    status = word(*RUN_STATES, words="`success` when all jobs are done.")
+    result = mapping(
+        "The sums of what the tasks returned, and in a failure `error`; null while it is pending.", allow_null=True
+    )
+    progress = Progress(allow_null=True)
+    jobs = numbers()
+
+
+class RunSummary(Shape):
+    """What was asked for at one click."""
+
+    id = text()
+    operation = text("Such as `backfill.trigger`.")
+    title = text()
+    status = word(*RUN_STATES)
+    requested_by = text()
+    via = text()
+    created_at = moment()
+    job_count = number()
+    by_status = counts()
+    cancelling = number("How many of its running jobs have been asked to end.")
+    progress = Progress(allow_null=True)
+
+
+class RunPage(Links):
+    """A page of runs, newest first."""
+
+    runs = RunSummary(many=True)
+
+
+class RunJob(Shape):
+    """A job of a run. One that is not in the ledger any more has no type."""
+
+    id = number()
+    job_type = maybe_text()
+    status = text()
+    attempts = maybe_number()
+    max_attempts = maybe_number()
+    joined = flag("It was active already when the run asked for it.")
+    identity = Subject(allow_null=True)
+    handed_over = maybe_text()
+    waits_for = maybe_number()
+    cancel_requested_at = maybe_moment()
+    stuck = flag()
+    stuck_reason = maybe_text()
+    progress = Progress(allow_null=True)
+    duration_ms = maybe_number()
+    outcome = maybe_text()
+    last_error = maybe_text()
+    result = anything()
+
+
+class Run(RunSummary):
+    """A run with its jobs and what they returned."""
+
+    result = mapping(allow_null=True)
+    jobs = RunJob(many=True)
+
+
+class RefusedJob(Shape):
+    """A job that was left as it was, and why."""
+
+    id = number()
+    detail = text()
+
+
+class RunChanged(Shape):
+    """What came of cancelling a run's jobs, or of setting them failed."""
+
+    id = text()
+    status = word(*RUN_STATES)
+    message = text()
+    done = numbers()
+    cancelling = numbers("Their tasks have been asked to end.")
+    refused = RefusedJob(many=True)
+    warnings = texts()
+    run = Run()
+
+
+class CountOfIdentity(Shape):
+    """How many jobs concern an identity; without an id, all others."""
+
+    id = maybe_number()
+    display_name = text(required=False)
+    n = number()
+
+
+class LeftOut(Shape):
+    """Why jobs would be left as they are, and how many."""
+
+    code = text()
+    reason = text()
+    n = number()
+
+
+class MatchingPreview(Shape):
+    """What retrying or cancelling all jobs of a filter would do."""
+
+    matched = number()
+    up_to_id = number("No job with a higher id will be touched.")
+    looked_at = number("All that follows is about so many of them, the oldest.")
+    will_retry = number(required=False)
+    will_cancel = number(required=False)
+    by_type = counts()
+    by_identity = CountOfIdentity(many=True)
+    left_out = LeftOut(many=True)
+    warnings = texts()
+    sample = Job(many=True)
+
+
+class ErrorGroup(Shape):
+    """Failures of one type whose errors say the same."""
+
+    fingerprint = text()
+    job_type = text()
+    message = text()
+    first_seen = moment()
+    last_seen = moment()
+    failures = number("Since `first_seen`.")
+    failures_1h = number()
+    failures_24h = number()
+    failures_7d = number()
+    failed_now = number("How many of its jobs are failed still.")
+    failed_now_is = word("exact", "capped", words="Capped: that many or more.")
+
+
+class ErrorGroupPage(Links):
+    """A page of error groups."""
+
+    groups = ErrorGroup(many=True)
+    total = number()
+
+
+class FailedJobsOfIdentity(Shape):
+    """How many jobs of a group are failed now for an identity."""
+
+    id = number()
+    display_name = text()
+    jobs = number()
+
+
+class ErrorGroupDetails(ErrorGroup):
+    """A group with a sample of its error and its newest jobs."""
+
+    sample = text()
+    identities = FailedJobsOfIdentity(many=True)
+    jobs = Job(many=True)
+
+
+class Schedule(Shape):
+    """A periodic task of beat's."""
+
+    id = number()
+    name = text()
+    task = text()
+    title = text("What it starts.")
+    schedule = text("When, in words.")
+    enabled = flag()
+    paused = flag("It was switched off together with all others.")
+    last_run_at = maybe_moment()
+    next_run_at = maybe_moment("When it is expected.")
+    overdue = flag()
+    problem = maybe_text("Why it never runs.")
+    arguments = mapping("Without what is private; null where they are no valid JSON.", allow_null=True)
+    can_run = flag()
+    description = text()
+    positional_arguments = serializers.ListField(child=serializers.JSONField(), required=False)
+    cannot_run_because = text(required=False)
+    identity_id = number(required=False)
+
+
+class BeatState(Shape):
+    """Whether beat does its work."""
+
+    status = word("running", "silent", "paused", "idle")
+    since = maybe_moment()
+    last_run_at = maybe_moment()
+
+
+class BeatStateWithMissed(BeatState):
+    """Whether beat does its work, and which periodic tasks it has missed."""
+
+    missed = numbers()
+
+
+class ScheduleList(Shape):
+    """All periodic tasks."""
+
+    schedules = Schedule(many=True)
+    beat = BeatStateWithMissed()
+    paused = flag()
+
+
+class ScheduleSwitched(Shape):
+    """A periodic task that was switched on or off."""
+
+    message = text()
+    schedule = Schedule()
+
+
+class NamedSchedule(Shape):
+    """A periodic task by name."""
+
+    id = number()
+    name = text()
+
+
+class SchedulesSwitched(Shape):
+    """What pausing or resuming has changed."""
+
+    message = text()
+    schedules = NamedSchedule(many=True)
+    left = NamedSchedule(many=True, help_text="Those that were left as they are.")

@@ -1,0 +1,134 @@
+"""What answers look like: serializers that only describe, for the schema, the docs and the contract tests.
+
+Nothing is rendered through them. Every key is always there unless it says `required=False`.
+"""
+
+from typing import Any
+
+from rest_framework import serializers
+
+
+class Shape(serializers.Serializer[Any]):
+    """The base of all that describes an answer."""
+
+
+def text(words: str = "", **options: Any) -> serializers.CharField:
+    """Return a text that is always there."""
+    return serializers.CharField(help_text=words, **options)
+
+
+def maybe_text(words: str = "", **options: Any) -> serializers.CharField:
+    """Return a text or null."""
+    return serializers.CharField(help_text=words, allow_null=True, **options)
+
+
+def word(*allowed: str, words: str = "", **options: Any) -> serializers.ChoiceField:
+    """Return one of a few words."""
+    return serializers.ChoiceField(choices=list(allowed), help_text=words, **options)
+
+
+def number(words: str = "", **options: Any) -> serializers.IntegerField:
+    """Return a whole number."""
+    return serializers.IntegerField(help_text=words, **options)
+
+
+def maybe_number(words: str = "", **options: Any) -> serializers.IntegerField:
+    """Return a whole number or null."""
+    return serializers.IntegerField(help_text=words, allow_null=True, **options)
+
+
+def maybe_float(words: str = "", **options: Any) -> serializers.FloatField:
+    """Return a number or null."""
+    return serializers.FloatField(help_text=words, allow_null=True, **options)
+
+
+def flag(words: str = "", **options: Any) -> serializers.BooleanField:
+    """Return true or false."""
+    return serializers.BooleanField(help_text=words, **options)
+
+
+def moment(words: str = "", **options: Any) -> serializers.DateTimeField:
+    """Return a moment in UTC, ISO 8601 ending in `Z`."""
+    return serializers.DateTimeField(help_text=words, **options)
+
+
+def maybe_moment(words: str = "", **options: Any) -> serializers.DateTimeField:
+    """Return a moment or null."""
+    return serializers.DateTimeField(help_text=words, allow_null=True, **options)
+
+
+def anything(words: str = "", **options: Any) -> serializers.JSONField:
+    """Return any JSON value, null too."""
+    return serializers.JSONField(help_text=words, **options)
+
+
+def mapping(words: str = "", **options: Any) -> serializers.DictField:
+    """Return an object with any keys."""
+    return serializers.DictField(help_text=words, **options)
+
+
+def counts(words: str = "", **options: Any) -> serializers.DictField:
+    """Return an object whose values are whole numbers."""
+    return serializers.DictField(child=serializers.IntegerField(), help_text=words, **options)
+
+
+def numbers(words: str = "", **options: Any) -> serializers.ListField:
+    """Return a list of whole numbers."""
+    return serializers.ListField(child=serializers.IntegerField(), help_text=words, **options)
+
+
+def texts(words: str = "", **options: Any) -> serializers.ListField:
+    """Return a list of texts."""
+    return serializers.ListField(child=serializers.CharField(), help_text=words, **options)
+
+
+class Problem(Shape):
+    """Why a request was not granted; what else there is to know stands beside it, such as another job's `job_id`."""
+
+    detail = text("What was wrong and what is allowed, in a sentence.")
+    code = text("What a program can tell it by, in snake_case.")
+    errors = serializers.DictField(  # type: ignore[assignment]
+        child=serializers.ListField(child=serializers.CharField()),
+        required=False,
+        help_text="What is wrong with each field of the body or of the query.",
+    )
+
+
+class Subject(Shape):
+    """The identity that something is about."""
+
+    id = number()
+    display_name = text()
+
+
+class Links(Shape):
+    """The base of every page of a list."""
+
+    next = maybe_text("The address of the next page.")
+    previous = maybe_text("The address of the page before.")
+
+
+class AuditEntry(Shape):
+    """One thing that a user, the system or an agent did."""
+
+    id = number()
+    at = moment()
+    actor = text("`user`, `system` or `agent`.")
+    action = text("Such as `job.retry`.")
+    by = anything("Who did it.")
+    via = anything("Through which door: `admin`, `api`, `command`, `beat`, `task` or `sweeper`.")
+    reason = anything("The reason that was given.")
+    provider_id = maybe_text()
+    identity_id = maybe_number()
+    entity_type = maybe_text()
+    entity_id = maybe_number()
+    result = text("`ok` or `error`.")
+    error = maybe_text()
+    request = anything("What was asked for, without what is private.")
+    response = anything("What came of it, likewise.")
+
+
+class AuditPage(Links):
+    """A page of the audit log, newest first."""
+
+    entries = AuditEntry(many=True)

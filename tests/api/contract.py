@@ -1,0 +1,80 @@
+"""Holding answers against the API's description: each must be one that it allows, with no key that it doesn't name."""
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Final
+
+import jsonschema_rs
+
+from opsconsole.api.description import PATH
+
+DESCRIBED: Final[dict[str, Any]] = json.loads(PATH.read_text(encoding="utf-8"))
+# Whatever else there is to know of a refusal stands beside it.
+_OPEN: Final = {"Problem"}
+
+
+def check(method: str, path: str, status: int, body: bytes) -> None:
+    """Raise AssertionError unless an answer is as described.
+
+    Args:
+        method: of the request.
+        path: of the request, without its query.
+        status: of the answer.
+        body: of the answer, JSON.
+    """
+    operation = operation_of(method, path)
+    if operation is None:
+        assert 400 <= status < 500, f"{method} {path} is not described, and was answered with {status}."
+        return
+    if status == 500:
+        # A bug that a test has made: nothing describes it.
+        return
+    name = operation["operationId"]
+    assert str(status) in operation["responses"], f"{name} was answered with {status}, which is not described."
+    found = _validator(name, status).iter_errors(json.loads(body))
+    faults = [f"{fault.message[:500]} at {list(fault.instance_path)}" for fault in found]
+    assert not faults, f"{name} ({status}): {faults[:5]}"
+
+
+def operation_of(method: str, path: str) -> dict[str, Any] | None:
+    """Return the described operation of a request, or None."""
+    found = re.sub(r"/$", "", path)
+    for pattern, operations in _patterns():
+        if pattern.fullmatch(found):
+            described: dict[str, Any] | None = operations.get(method.lower())
+            return described
+    return None
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Return the method, the path and the description of each operation."""
+    for path, described in DESCRIBED["paths"].items():
+        for method, operation in described.items():
+            yield method.upper(), path, operation
+
+
+@cache
+def _validator(name: str, status: int) -> Any:
+    (operation,) = [operation for _, _, operation in operations() if operation["operationId"] == name]
+    schema = operation["responses"][str(status)]["content"]["application/json"]["schema"]
+    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "components": _strict_components()}
+    return jsonschema_rs.validator_for(whole, validate_formats=True)
+
+
+@cache
+def _strict_components() -> dict[str, Any]:
+    components: dict[str, Any] = copy.deepcopy(DESCRIBED["components"])
+    for name, shape in components["schemas"].items():
+        if "properties" in shape and name not in _OPEN:
+            shape.setdefault("additionalProperties", False)
+    return components
+
+
+@cache
+def _patterns() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
+    # Those without an id first: /ops/jobs/retry is no job.
+    paths = sorted(DESCRIBED["paths"].items(), key=lambda item: "{" in item[0])
+    return [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), described) for path, described in paths]
