@@ -25,6 +25,7 @@ SEND_MESSAGE = "message.send_manual"
 HOUSEKEEPING = "opsconsole.housekeeping"
 RETRY_MATCHING = "opsconsole.retry_matching"
 CANCEL_MATCHING = "opsconsole.cancel_matching"
+TELL_VERDICT = "opsconsole.tell_verdict"
 DATABASE_BACKUP = "opsconsole.database_backup"
 ATTACHMENTS_SNAPSHOT = "opsconsole.attachments_snapshot"
 RESTORE_TEST = "opsconsole.restore_test"
@@ -162,6 +163,15 @@ _SHIPPED: tuple[JobType, ...] = (
         arguments=(),
         in_core=False,
         max_attempts=1,
+    ),
+    JobType(
+        name=TELL_VERDICT,
+        label="Tell of the verdict",
+        task=TELL_VERDICT,
+        queue="opsconsole",
+        arguments=("notice_id",),
+        in_core=False,
+        max_attempts=12,
     ),
     # How far they have come is kept beside them: another attempt goes on there.
     *(

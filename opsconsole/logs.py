@@ -72,6 +72,9 @@ def configuration(*, level: str, style: str) -> dict[str, Any]:
             # Requests have a line of their own; this one would have their query strings.
             "gunicorn.access": to_root | {"level": "ERROR"},
             "kombu": {"level": "ERROR"},
+            # They would name the webhook's whole address, which is a secret with some receivers.
+            "httpx": {"level": "WARNING"},
+            "httpcore": {"level": "WARNING"},
             "celery.apps.worker": always,
             "celery.beat": always,
             "jobs.management.commands.run_sweeper": always,

@@ -160,6 +160,14 @@ for _allowed in METRICS_ALLOW:
     except ValueError as error:
         raise ImproperlyConfigured(f"OPS_METRICS_ALLOW holds {_allowed!r}, which is no address or network.") from error
 
+# Who is told when the verdict changes, by a signed POST; without it nobody is.
+WEBHOOK_URL = env.str("OPS_WEBHOOK_URL", default="")
+WEBHOOK_SECRET = env.str("OPS_WEBHOOK_SECRET", default="")
+if WEBHOOK_URL and not WEBHOOK_URL.startswith(("https://", "http://")):
+    raise ImproperlyConfigured("OPS_WEBHOOK_URL must begin with https:// or http://.")
+if WEBHOOK_URL and not WEBHOOK_SECRET:
+    raise ImproperlyConfigured("OPS_WEBHOOK_URL is set but OPS_WEBHOOK_SECRET is not: every notice is signed with it.")
+
 # --- backups ------------------------------------------------------------------------------------------------------
 
 # Where backups are kept; without it there are none.
@@ -209,6 +217,7 @@ INSTALLED_APPS = [
     "jobs",
     "identities",
     "backups",
+    "notices",
 ]
 MIDDLEWARE = [
     "opsconsole.middleware.RequestLogMiddleware",

@@ -37,7 +37,7 @@ def metrics_view(request: HttpRequest) -> HttpResponse:
     if not is_allowed(request):
         return HttpResponse(f"{CLOSED}\n", status=403, content_type="text/plain; charset=utf-8")
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-    key = f"metrics:{content_type}"
+    key = f"metrics:{content_type.partition(';')[0]}"
     text: bytes | None = cache.get(key)
     if text is None:
         text = encode(_Collected())
