@@ -72,6 +72,8 @@ def configuration(*, level: str, style: str) -> dict[str, Any]:
             # Requests have a line of their own; this one would have their query strings.
             "gunicorn.access": to_root | {"level": "ERROR"},
             "kombu": {"level": "ERROR"},
+            # It would name whatever somebody typed for a user; who is locked out has a line of our own.
+            "axes": {"level": "CRITICAL"},
             # They would name the webhook's whole address, which is a secret with some receivers.
             "httpx": {"level": "WARNING"},
             "httpcore": {"level": "WARNING"},

@@ -1,6 +1,7 @@
 """Django's settings. Every value that an installation may choose comes from the environment, read here only."""
 
 import os
+from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -213,6 +214,7 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "django_celery_results",
     "csp",
+    "axes",
     "opsconsole",
     "jobs",
     "identities",
@@ -233,6 +235,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # Last, as its manual says: it turns a login that is not to be tried into its answer.
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "opsconsole.urls"
 WSGI_APPLICATION = "opsconsole.wsgi.application"
@@ -250,7 +254,18 @@ TEMPLATES = [
         },
     }
 ]
-AUTHENTICATION_BACKENDS = ["opsconsole.permissions.SingleQueryBackend"]
+# The first only refuses whoever has failed too often.
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "opsconsole.permissions.SingleQueryBackend"]
+# So many failed logins of one name from one address, and it is not let try for so many minutes.
+AXES_FAILURE_LIMIT = env.int("OPS_LOGIN_FAILURES", default=10)
+AXES_COOLOFF_TIME = timedelta(minutes=env.float("OPS_LOGIN_PAUSE_MINUTES", default=15.0))
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_CALLABLE = "opsconsole.views.login_locked"
+# What somebody types for a name may be a password: it is neither logged nor shown.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")

@@ -1,8 +1,10 @@
 """Answers that belong to no application: health of the process, and errors outside of any view."""
 
+import math
 import sys
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
@@ -10,6 +12,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.views.decorators.cache import never_cache
 from redis.exceptions import RedisError
+
+logger = structlog.get_logger(__name__)
 
 API_ROOTS = ("ops", "conversations")
 
@@ -69,6 +73,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form without its CSRF token."""
     return _answer(request, 403, "csrf_failed", "The form's CSRF token is missing or has expired; reload the page.")
+
+
+def login_locked(request: HttpRequest, *args: Any) -> HttpResponse:
+    """Answer somebody who has failed to log in too often; axes calls this."""
+    minutes = math.ceil(settings.AXES_COOLOFF_TIME.total_seconds() / 60)
+    logger.warning("login.locked", address=request.META.get("REMOTE_ADDR"))
+    answer = _answer(request, 429, "too_many_logins", f"Too many failed logins; try again in {minutes} minutes.")
+    answer["Retry-After"] = str(minutes * 60)
+    return answer
 
 
 def database_unavailable(request: HttpRequest) -> HttpResponse:

@@ -1,0 +1,82 @@
+"""Logging in: whoever fails too often has to wait, and what was typed is nowhere to be read."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from axes.models import AccessAttempt
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from tests.admin.reading import text
+from tests.api.cast import make_staff
+
+LOGIN = "/admin/login/"
+PASSWORD = "a long one, for once"
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def olivia(db: None, settings: Any) -> User:
+    settings.AXES_FAILURE_LIMIT = 3
+    user = make_staff("olivia")
+    user.set_password(PASSWORD)
+    user.save()
+    return user
+
+
+def attempt(client: Client, password: str, *, name: str = "olivia", **extra: Any) -> Any:
+    return client.post(LOGIN, {"username": name, "password": password}, **extra)
+
+
+def test_after_too_many_failures_even_the_right_password_has_to_wait(client: Client, olivia: User) -> None:
+    for _ in range(3):
+        response = attempt(client, "banana")
+    assert response.status_code == 429
+    assert response["Retry-After"] == "900"
+    assert "Too many failed logins; try again in 15 minutes." in text(response)
+    assert attempt(client, PASSWORD).status_code == 429
+    assert "_auth_user_id" not in client.session
+
+
+def test_others_and_other_addresses_are_not_locked_out_with_it(client: Client, olivia: User) -> None:
+    for _ in range(4):
+        attempt(client, "banana")
+    assert attempt(client, PASSWORD, REMOTE_ADDR="10.0.0.9").status_code == 302
+    assert attempt(Client(), "banana", name="somebody").status_code == 200
+
+
+def test_after_the_pause_it_may_be_tried_again(client: Client, olivia: User) -> None:
+    for _ in range(4):
+        attempt(client, "banana")
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=16))
+    assert attempt(client, PASSWORD).status_code == 302
+
+
+def test_who_gets_in_begins_anew(client: Client, olivia: User) -> None:
+    for _ in range(2):
+        for _ in range(2):
+            assert attempt(client, "banana").status_code == 200
+        assert attempt(client, PASSWORD).status_code == 302
+
+
+def test_what_was_typed_is_neither_logged_nor_shown(
+    client: Client, olivia: User, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(4):
+        response = attempt(client, "banana-password", name="a-password-typed-as-a-name")
+    said = caplog.text + capsys.readouterr().err + response.content.decode()
+    assert "banana-password" not in said
+    assert "a-password-typed-as-a-name" not in said
+    assert "login.locked" in said
+    assert "banana-password" not in str(list(AccessAttempt.objects.values()))
+
+
+def test_tokens_and_sessions_are_not_held_up(client: Client, olivia: User) -> None:
+    for _ in range(4):
+        attempt(client, "banana")
+    other = Client()
+    other.force_login(olivia, backend="opsconsole.permissions.SingleQueryBackend")
+    assert other.get("/admin/").status_code == 200
