@@ -17,6 +17,9 @@ worker_class = "gthread"
 workers = 2
 threads = 8
 
+# As long as gunicorn takes them: filters may be words of any language, of which each letter takes up to twelve bytes.
+limit_request_line = 8190
+
 # Seconds. No request takes longer: connections are waited for and slow filters end within three seconds each.
 timeout = 30
 graceful_timeout = 5

@@ -35,7 +35,7 @@ class ChoicesField(serializers.CharField):
     def __init__(self, *, noun: str, allowed: tuple[str, ...], **kwargs: Any) -> None:
         self._noun = noun
         self._allowed = allowed
-        super().__init__(required=False, allow_blank=True, max_length=1_000, **kwargs)
+        super().__init__(required=False, allow_blank=True, max_length=100, **kwargs)
 
     def to_internal_value(self, data: Any) -> Any:
         """Return the words, each of which must be allowed."""

@@ -15,6 +15,7 @@ class JobFilterQuery(serializers.Serializer[Any]):
     status = serializers.CharField(
         required=False,
         allow_blank=True,
+        max_length=100,
         help_text=f"One or several, repeated or with commas: {', '.join(ALLOWED_STATUSES)}.",
     )
     job_type = serializers.CharField(required=False, allow_blank=True, max_length=64)

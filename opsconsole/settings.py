@@ -356,6 +356,7 @@ REST_FRAMEWORK = {
         "opsconsole.api.rendering.ORJSONRenderer",
         "opsconsole.api.rendering.BrowsableAPIRenderer",
     ],
+    "DEFAULT_METADATA_CLASS": "opsconsole.api.metadata.OpsMetadata",
     "DEFAULT_SCHEMA_CLASS": "opsconsole.api.schema.OpsAutoSchema",
     "EXCEPTION_HANDLER": "opsconsole.api.errors.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",

@@ -76,6 +76,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--machine-minutes", type=float, default=0, help="try random lives of jobs for so long, beside the fixed ones"
     )
+    parser.addoption(
+        "--fuzz-seconds", type=int, default=60, help="make up requests to the API for so long (default: 60)"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

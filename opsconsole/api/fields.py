@@ -3,8 +3,10 @@
 from typing import Any, ClassVar
 
 from django.core.validators import ProhibitNullCharactersValidator
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from opsconsole.api import cursors
 from opsconsole.row_ids import MAX_ID
 
 
@@ -79,6 +81,11 @@ class Input(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
+@extend_schema_field({"type": "string", "maxLength": cursors.MAX_LENGTH})
+class CursorField(serializers.CharField):
+    """A cursor, as long as it likes: one that is too long is broken, as is any that was not made here."""
+
+
 class ListQuery(serializers.Serializer[Any]):
     """The query parameters of every list: how many rows, and where to go on.
 
@@ -96,7 +103,7 @@ class ListQuery(serializers.Serializer[Any]):
             "max_string_length": "This must be a whole number from 1 to 200.",
         },
     )
-    cursor = serializers.CharField(default="")
+    cursor = CursorField(default="")
 
     def to_internal_value(self, data: Any) -> Any:
         """Leave out what is empty."""

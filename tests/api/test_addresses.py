@@ -177,6 +177,8 @@ def test_options_says_what_is_taken(api: APIClient, rows: dict[str, Any]) -> Non
         assert response.status_code == 200, url
         assert response.json()["name"]
     assert "confirm" in api.options(f"/ops/jobs/{rows['job']}/retry").json()["actions"]["POST"]
+    schedule = api.options(f"/ops/identities/{rows['identity']}/schedule").json()
+    assert "every_minutes" in schedule["actions"]["PUT"]
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,7 @@ _OTHERS: Final[dict[str, Any]] = {
     **dict.fromkeys(("bigint", "integer", "smallint", "numeric", "double precision"), 1),
     "boolean": True,
     "uuid": RUN_ID,
+    "inet": "192.0.2.7",
     "timestamp with time zone": NOW,
     "timestamp without time zone": NOW.replace(tzinfo=None),
 }

@@ -1,0 +1,114 @@
+"""Whatever is sent to the API, it answers as described: requests made up by Schemathesis, on rows of every odd kind."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from rest_framework.authtoken.models import Token
+
+from devserver import loopback
+from devserver.readiness import answers
+from jobs import counts
+from opsconsole.api.description import PATH
+from tests.api.cast import insert_audit, insert_job, make_attempt, make_run, make_staff
+from tests.backups.cast import make_backup, make_restore_test
+from tests.cast import NOW, make_conversation, make_credential, make_identity, make_job, make_message
+from tests.error_groups.rows import failed_job, fold
+from tests.schedules.cast import make_schedule
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+
+# What a description can promise. Left out: that whatever it allows is granted (an id may name nothing, a state may not
+# allow it), and that whatever it doesn't is refused (a query parameter that nobody knows is passed over).
+CHECKS: Final = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "ignored_auth",
+    "unsupported_method",
+    "allow_header_conformance",
+)
+ODD_PAYLOADS: Final = (
+    "[]",
+    '"text"',
+    "7",
+    "null",
+    '{"identity_id": "7"}',
+    '{"identity_id": -1}',
+    '{"identity_id": 123456789012345678901234567890}',
+    '{"a": {"b": [1, {"c": null}]}}',
+    '{"text": "\\u00e9 \\u2028"}',
+)
+
+
+def test_no_answer_is_a_fault_of_the_servers_or_one_that_is_not_described(
+    start_child: Callable[..., Any],
+    wait_until: Callable[..., Any],
+    tmp_path: Path,
+    pytestconfig: pytest.Config,
+) -> None:
+    some_of_everything()
+    counts.refresh(max_age_seconds=0)
+    token = Token.objects.create(user=make_staff("fuzzer", is_superuser=True)).key
+    port = loopback.free_port()
+    command = ["-m", "gunicorn", "opsconsole.wsgi:application", "--config", "gunicorn.conf.py", "--workers", "1"]
+    environment = {"OPS_BACKUP_DIR": str(tmp_path), "OPS_ATTACHMENTS_DIR": str(tmp_path)}
+    start_child("web", *command, PORT=str(port), **environment)
+    wait_until(lambda: answers(port, "/readyz"), timeout=30)
+    seconds = pytestconfig.getoption("--fuzz-seconds")
+    ended = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("schemathesis")),
+            "run",
+            str(PATH),
+            f"--url=http://{loopback.HOST}:{port}",
+            f"--header=Authorization: Token {token}",
+            f"--checks={','.join(CHECKS)}",
+            f"--max-time={seconds}",
+            "--continue-on-failure",
+            "--workers=2",
+            "--request-timeout=20",
+            "--suppress-health-check=all",
+            "--warnings=off",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, (ended.stdout + ended.stderr)[-20_000:]
+    assert "No issues found" in ended.stdout, ended.stdout[-5_000:]
+
+
+def some_of_everything() -> None:
+    """Rows of every kind and status, with odd payloads among them."""
+    jobs = [
+        insert_job(
+            payload,
+            status=("failed", "queued", "running", "retrying", "done", "cancelled")[number % 6],
+            job_type=("ingest.sync_delta", "nobody.knows", "")[number % 3],
+            last_error=("", None, "x" * 10_000)[number % 3],
+        )
+        for number, payload in enumerate(ODD_PAYLOADS)
+    ]
+    for number in range(3):
+        identity = make_identity(is_active=number != 1)
+        make_credential(identity)
+        make_message(make_conversation(identity))
+        job = make_job(payload={"identity_id": identity.pk, "n": number})
+        make_attempt(job.pk, started_at=NOW, ended_at=NOW, outcome="failed", error="Broken", result={"a": [1]})
+        failed_job(f"{'abc'[number]} went wrong", payload={"identity_id": identity.pk, "new": number})
+        jobs.append(job.pk)
+        make_backup(("database", "attachments", "database")[number])
+        insert_audit(request_json=('{"by": 7}', "[]", None)[number])
+    fold()
+    make_run(*jobs)
+    make_run(10**9)
+    make_schedule("opsconsole.housekeeping", "no json")
+    make_schedule("opsconsole.sync", {"identity_id": 1})
+    make_restore_test(make_backup(), checks_json=[{"check_name": 7}, "odd"])
