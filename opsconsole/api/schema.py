@@ -2,18 +2,23 @@
 
 A viewset says in `answers` what each of its actions answers with, in `queries` which query parameters it takes, and its
 `serializer_class` is the body. What holds for all of them (errors, the key that makes a request repeatable, who may
-call) is said here once.
+call) is said here once. The examples, by operation, stand in a file beside this one: recorded from a console at work,
+and shortened.
 """
 
+import json
+from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
 from opsconsole.api.core_session import COOKIE
 from opsconsole.api.shapes import Problem
 
+EXAMPLES: Final = Path(__file__).with_name("examples.json")
 KEY_HEADER: Final = "Idempotency-Key"
 _ERRORS: Final = {
     400: "The request can't be granted: a value is not allowed, or makes no sense here.",
@@ -30,6 +35,14 @@ _ERRORS_OF_CHANGES: Final = {
     415: "The body is no JSON.",
     422: "The `Idempotency-Key` was sent with another request.",
 }
+_REFUSALS: Final = (
+    {"detail": "There is no job 999999.", "code": "job_not_found"},
+    {
+        "detail": "identity_id: This must be a whole number.",
+        "code": "invalid",
+        "errors": {"identity_id": ["This must be a whole number."]},
+    },
+)
 _KEY: Final = OpenApiParameter(
     KEY_HEADER,
     {"type": "string", "pattern": "^[!-~]{1,200}$"},
@@ -97,15 +110,25 @@ class OpsAutoSchema(AutoSchema):
             parameters.append(_KEY)
         return parameters
 
+    def get_examples(self) -> list[OpenApiExample]:
+        """Return examples of its body and of its answer."""
+        given = self.view.answers[self.view.action]
+        granted = next(iter(given)) if isinstance(given, dict) else 200
+        examples = []
+        for example in _examples().get(self.get_operation_id(), ()):
+            title = example.get("summary", "Example")
+            if "request" in example:
+                examples.append(OpenApiExample(title, example["request"], request_only=True))
+            statuses = [str(example.get("status", granted))]
+            examples.append(OpenApiExample(title, example["answer"], response_only=True, status_codes=statuses))
+        return examples
+
     def get_response_serializers(self) -> Any:
         """Return its answers by status, with all errors that it may meet."""
         given = self.view.answers[self.view.action]
         answers = given if isinstance(given, dict) else {200: given}
         errors = _ERRORS if self.method == "GET" else _ERRORS | _ERRORS_OF_CHANGES
-        described = {
-            status: OpenApiResponse(shape, examples=list(self.view.examples.get(self.view.action, ())))
-            for status, shape in answers.items()
-        }
+        described = {status: OpenApiResponse(shape, "As asked.") for status, shape in answers.items()}
         problems = {status: OpenApiResponse(Problem, words) for status, words in sorted(errors.items())}
         return described | problems
 
@@ -122,6 +145,7 @@ def tidy(result: dict[str, Any], generator: Any, request: Any, public: bool) -> 
     """
     result["paths"] = {path.rstrip("/"): operations for path, operations in result["paths"].items()}
     shapes = result["components"]["schemas"]
+    shapes["Problem"]["examples"] = list(_REFUSALS)
     for operations in result["paths"].values():
         for operation in operations.values():
             if "requestBody" not in operation:
@@ -133,6 +157,12 @@ def tidy(result: dict[str, Any], generator: Any, request: Any, public: bool) -> 
                 operation["requestBody"].pop("required", None)
     _without_marks(result)
     return result
+
+
+@cache
+def _examples() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(EXAMPLES.read_text(encoding="utf-8"))
+    return found
 
 
 def _without_marks(value: Any) -> None:

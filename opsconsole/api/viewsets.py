@@ -1,10 +1,9 @@
 """What every viewset of the API has in common."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final, TypeVar
 
-from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
@@ -36,7 +35,6 @@ class OpsViewSet(GenericViewSet[Any]):
         permissions: the permission that each action needs; an action that is missing here is closed to everybody.
         answers: what each action answers with: a shape, or shapes by HTTP status where it isn't 200.
         queries: the serializer of each action's query parameters.
-        examples: examples of each action's answers.
         tag: the group in which the docs show them.
         id_schema: what the id in an address is, as JSON Schema.
         id_words: of what it is the id.
@@ -45,7 +43,6 @@ class OpsViewSet(GenericViewSet[Any]):
     permissions: ClassVar[dict[str, str]]
     answers: ClassVar[Mapping[str, Any]]
     queries: ClassVar[Mapping[str, Any]] = {}
-    examples: ClassVar[Mapping[str, Sequence[OpenApiExample]]] = {}
     tag: ClassVar[str]
     id_schema: ClassVar[Mapping[str, Any]] = ID
     id_words: ClassVar[str] = ""

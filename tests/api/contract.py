@@ -34,9 +34,14 @@ def check(method: str, path: str, status: int, body: bytes) -> None:
         return
     name = operation["operationId"]
     assert str(status) in operation["responses"], f"{name} was answered with {status}, which is not described."
-    found = _validator(name, status).iter_errors(json.loads(body))
-    faults = [f"{fault.message[:500]} at {list(fault.instance_path)}" for fault in found]
+    faults = _faults(_validator(name, status), json.loads(body))
     assert not faults, f"{name} ({status}): {faults[:5]}"
+
+
+def check_shape(schema: dict[str, Any], value: Any) -> None:
+    """Raise AssertionError unless a value is as a schema of the description says, with no key that it doesn't name."""
+    faults = _faults(_validator_for(schema), value)
+    assert not faults, faults[:5]
 
 
 def operation_of(method: str, path: str) -> dict[str, Any] | None:
@@ -59,9 +64,16 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
 @cache
 def _validator(name: str, status: int) -> Any:
     (operation,) = [operation for _, _, operation in operations() if operation["operationId"] == name]
-    schema = operation["responses"][str(status)]["content"]["application/json"]["schema"]
+    return _validator_for(operation["responses"][str(status)]["content"]["application/json"]["schema"])
+
+
+def _validator_for(schema: dict[str, Any]) -> Any:
     whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "components": _strict_components()}
     return jsonschema_rs.validator_for(whole, validate_formats=True)
+
+
+def _faults(validator: Any, value: Any) -> list[str]:
+    return [f"{fault.message[:500]} at {list(fault.instance_path)}" for fault in validator.iter_errors(value)]
 
 
 @cache
