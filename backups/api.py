@@ -110,7 +110,6 @@ class BackupViewSet(OpsViewSet):
         "trigger": "backups.start_backuprun",
         "restore_test": "backups.start_restoretest",
     }
-    root_action = "status"
 
     @action(detail=False, methods=["get"])
     def status(self, request: Request) -> Response:

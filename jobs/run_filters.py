@@ -10,8 +10,13 @@ from django_filters.utils import translate_validation
 
 from jobs.models import Run
 from opsconsole.audit import Via
+from opsconsole.filter_forms import MomentField
 
-MOMENT = "This must be a moment in ISO 8601, such as 2026-01-31T03:00:00Z."
+
+class _MomentFilter(filters.Filter):  # type: ignore[misc]  # django-filter has no types
+    """A moment in UTC; the library's own keeps an offset that PostgreSQL may not know."""
+
+    field_class = MomentField
 
 
 class RunFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has no types
@@ -23,12 +28,8 @@ class RunFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has n
         choices=[(via, via) for via in get_args(Via)],
         error_messages={"invalid_choice": f"“%(value)s” is no way in; allowed are {', '.join(get_args(Via))}."},
     )
-    created_after = filters.IsoDateTimeFilter(
-        field_name="created_at", lookup_expr="gte", error_messages={"invalid": MOMENT}
-    )
-    created_before = filters.IsoDateTimeFilter(
-        field_name="created_at", lookup_expr="lt", error_messages={"invalid": MOMENT}
-    )
+    created_after = _MomentFilter(field_name="created_at", lookup_expr="gte")
+    created_before = _MomentFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = Run

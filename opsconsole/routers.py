@@ -1,5 +1,7 @@
 """The API's router: both spellings of a path are served, with and without a trailing slash."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from rest_framework.routers import APIRootView, DefaultRouter
@@ -22,14 +24,23 @@ class OpsRouter(DefaultRouter):
     include_format_suffixes = False
     APIRootView = OpsRootView
 
-    def __init__(self) -> None:
+    def __init__(self, also: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Make one.
+
+        Args:
+            also: what else its root names, though another serves it: the names of the addresses, by their paths.
+        """
         super().__init__()
         self.trailing_slash = "/?"
+        self._also = also
 
     def get_api_root_view(self, api_urls: Any = None) -> Any:
-        """Name the first page of each resource: its list, or the action that its viewset names as `root_action`."""
-        names = {
-            prefix: f"{basename}-{getattr(viewset, 'root_action', 'list')}"
-            for prefix, viewset, basename in self.registry
-        }
-        return self.APIRootView.as_view(api_root_dict=names)
+        """Name every address that needs no id, so that each operation can be reached by clicking."""
+        names = {}
+        for prefix, viewset, basename in self.registry:
+            extra: list[Any] = viewset.get_extra_actions()
+            actions = {action.url_path: action.url_name for action in extra if not action.detail}
+            if hasattr(viewset, "list"):
+                names[prefix] = f"{basename}-list"
+            names |= {f"{prefix}/{path}": f"{basename}-{name}" for path, name in actions.items()}
+        return self.APIRootView.as_view(api_root_dict=names | dict(self._also))

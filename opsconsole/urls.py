@@ -19,7 +19,7 @@ from opsconsole.routers import OpsRouter
 from opsconsole.verdict.api import HealthViewSet
 from opsconsole.verdict.part import verdict_view
 
-router = OpsRouter()
+router = OpsRouter({"schema": "ops-schema", "docs": "ops-docs", "/conversations/sync": "conversations-sync-list"})
 router.register("health", HealthViewSet, basename="ops-health")
 router.register("meta", MetaViewSet, basename="ops-meta")
 router.register("jobs", JobViewSet, basename="ops-job")

@@ -43,6 +43,8 @@ _REFUSALS: Final = (
         "errors": {"identity_id": ["This must be a whole number."]},
     },
 )
+# The web server answers by itself, before Django sees the request.
+_TOO_LONG: Final = OpenApiResponse({"type": "string"}, "The address is longer than 8,190 bytes.")
 _KEY: Final = OpenApiParameter(
     KEY_HEADER,
     {"type": "string", "pattern": "^[!-~]{1,200}$"},
@@ -130,7 +132,8 @@ class OpsAutoSchema(AutoSchema):
         errors = _ERRORS if self.method == "GET" else _ERRORS | _ERRORS_OF_CHANGES
         described = {status: OpenApiResponse(shape, "As asked.") for status, shape in answers.items()}
         problems = {status: OpenApiResponse(Problem, words) for status, words in sorted(errors.items())}
-        return described | problems
+        too_long = {(414, "text/html"): _TOO_LONG} if self.view.queries.get(self.view.action) else {}
+        return described | problems | too_long
 
     def _is_list_view(self, serializer: Any = None) -> bool:
         # Lists are objects too: what stands beside the rows belongs to the answer.

@@ -762,7 +762,3 @@ def test_who_may_look_is_said_by_both_permissions(viewing_api: APIClient, folder
     assert "restore tests" in backups_only.get(url).json()["detail"]
     assert backups_only.get(url).status_code == 403
     assert with_token(make_user("tom", "backups.view_restoretest")).get(url).status_code == 403
-
-
-def test_the_root_leads_there(api: APIClient) -> None:
-    assert api.get("/ops/").json()["backup"].endswith("/ops/backup/status")

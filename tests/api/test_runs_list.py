@@ -42,6 +42,12 @@ def test_runs_are_filtered_by_time(api: APIClient) -> None:
     assert titles(api, f"created_before={moment}") == ["Run 2"]
 
 
+def test_a_moment_is_taken_with_any_offset(api: APIClient) -> None:
+    # PostgreSQL itself knows none beyond 16 hours.
+    assert titles(api, "created_after=2026-01-06T05:25:57%2B21:27") == ["Run 0", "Run 1", "Run 2"]
+    assert api.get("/ops/runs?created_before=0817-01-06T05:25:57%2B21:27").status_code == 400
+
+
 @pytest.mark.parametrize("query", ["via=telepathy", "created_after=yesterday", "requested_by=%00"])
 def test_a_filter_outside_the_allowed_values_is_refused_with_a_sentence(api: APIClient, query: str) -> None:
     answer = api.get(f"/ops/runs?{query}")

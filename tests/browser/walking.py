@@ -22,6 +22,9 @@ _VIOLATIONS = """async (tags) => {
   const { violations } = await axe.run(document, { runOnly: tags, resultTypes: ["violations"] });
   return violations.map(({ id, nodes }) => ({ id, where: nodes.slice(0, 3).map((node) => node.html.slice(0, 200)) }));
 }"""
+# Parts have come, scripts have run, and the API's docs are drawn.
+_IS_DRAWN = """() => !document.querySelector('.htmx-request') && (!window.htmx || window.Alpine)
+  && (!document.getElementById('docs') || document.querySelector('#docs .opblock'))"""
 _OVERHANG = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -66,7 +69,7 @@ def _visit(page: Page, url: str, found: Walk) -> None:
     page.set_viewport_size(LARGE)
     page.emulate_media(color_scheme="light")
     page.goto(url)
-    page.wait_for_function("() => !document.querySelector('.htmx-request') && (!window.htmx || window.Alpine)")
+    page.wait_for_function(_IS_DRAWN)
     page.evaluate(AXE.read_text(encoding="utf-8"))
     violations = [{"light": each} for each in page.evaluate(_VIOLATIONS, list(RULES))]
     page.set_viewport_size(SMALL)

@@ -3,7 +3,12 @@
 
 (() => {
   const place = document.getElementById("docs");
+  // A link within the button that opens an operation is out of reach for screen readers.
+  const linksAreText = ({ React }) => ({
+    wrapComponents: { DeepLink: () => ({ text }) => React.createElement("span", null, text) },
+  });
   SwaggerUIBundle({
+    plugins: [linksAreText],
     domNode: place,
     url: place.dataset.schema,
     deepLinking: true,
