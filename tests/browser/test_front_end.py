@@ -1,4 +1,4 @@
-"""A front end's server on the console, with `fetch` of Node.js and the core's session: alone, and behind a path split."""
+"""A front end's server on the console, with Node.js's `fetch` and the core's session: alone, behind a path split."""
 
 import json
 import os
@@ -14,8 +14,8 @@ from jobs.models import Job
 from tests.api.test_core_session import make_core_session, make_core_user
 from tests.browser import tools
 from tests.browser.conftest import serve
-from tests.matching.doing import connected
 from tests.cast import make_job
+from tests.matching.doing import connected
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.browser]
 

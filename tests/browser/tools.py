@@ -1,4 +1,4 @@
-"""What the browser tests need of the machine: Chromium and Node.js as the system brings them, and axe-core from npm."""
+"""What the browser tests need of the machine: Chromium, Node.js and curl as the system has them, and axe-core."""
 
 import os
 import shutil
@@ -18,5 +18,10 @@ def chromium() -> str | None:
 
 def missing() -> list[str]:
     """Return what is missing, by name; empty where the browser tests can run."""
-    found = {"Chromium": chromium(), "Node.js": shutil.which("node"), "axe-core": AXE.exists()}
+    found = {
+        "Chromium": chromium(),
+        "Node.js": shutil.which("node"),
+        "curl": shutil.which("curl"),
+        "axe-core": AXE.exists(),
+    }
     return [name for name, there in found.items() if not there]

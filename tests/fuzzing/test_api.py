@@ -81,6 +81,8 @@ def test_no_answer_is_a_fault_of_the_servers_or_one_that_is_not_described(
         text=True,
         check=False,
     )
+    # With `-s` its summary can be read.
+    sys.stdout.write(ended.stdout)
     assert ended.returncode == 0, (ended.stdout + ended.stderr)[-20_000:]
     assert "No issues found" in ended.stdout, ended.stdout[-5_000:]
 

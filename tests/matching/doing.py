@@ -12,9 +12,9 @@ from jobs.models import Dispatch
 from tests.cast import OPERATOR, make_credential, make_identity, make_job
 
 
-def connected(name: str = "") -> Any:
+def connected(name: str = "", **values: Any) -> Any:
     """Return an active identity with a credential."""
-    identity = make_identity(name)
+    identity = make_identity(name, **values)
     make_credential(identity)
     return identity
 

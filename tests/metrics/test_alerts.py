@@ -35,6 +35,12 @@ def test_they_ask_for_numbers_that_there_are(db: None) -> None:
     assert asked <= known | {"opsconsole_sweeper_age_seconds"}
 
 
+def test_the_document_names_every_number(db: None) -> None:
+    document = (PROJECT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)`", document))
+    assert {family.name.removeprefix("opsconsole_") for family in samples.collect()} <= named
+
+
 def test_whatever_the_verdict_calls_red_is_an_alert() -> None:
     (rule,) = [rule for rule in RULES if rule["alert"] == "OpsconsoleNeedsAttention"]
     assert 'opsconsole_reason{severity="critical"}' in rule["expr"]
