@@ -3,7 +3,8 @@
 from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 
-from jobs.api_shapes import BeatState, Progress
+from jobs.api_schedule_shapes import BeatState
+from jobs.api_shapes import Progress
 from opsconsole.api.shapes import (
     Links,
     Shape,

@@ -1,6 +1,7 @@
 """What the answers about identities, their syncs and their conversations look like."""
 
-from jobs.api_shapes import BeatState, Progress
+from jobs.api_schedule_shapes import BeatState
+from jobs.api_shapes import Progress
 from opsconsole.api.shapes import (
     Links,
     Shape,

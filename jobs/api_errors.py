@@ -6,7 +6,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs import api_shapes
+from jobs.api_error_shapes import ErrorGroupDetails, ErrorGroupPage
 from jobs.error_group_representation import details_as_json, page_as_json
 from jobs.error_groups import reading
 from jobs.error_groups.reading import GroupFilter
@@ -39,7 +39,10 @@ class ErrorGroupViewSet(OpsViewSet):
     tag = "Errors"
     id_schema = FINGERPRINT
     id_words = "The group's fingerprint."
-    answers: ClassVar[dict[str, Any]] = {"list": api_shapes.ErrorGroupPage, "retrieve": api_shapes.ErrorGroupDetails}
+    answers: ClassVar[dict[str, Any]] = {
+        "list": ErrorGroupPage,
+        "retrieve": ErrorGroupDetails,
+    }
     queries: ClassVar[dict[str, Any]] = {"list": ErrorGroupQuery}
     permissions: ClassVar[dict[str, str]] = {"list": "jobs.view_job", "retrieve": "jobs.view_job"}
 

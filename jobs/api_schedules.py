@@ -8,8 +8,9 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs import api_shapes
+from jobs import api_schedule_shapes
 from jobs.api_changes import accepted
+from jobs.api_shapes import Accepted
 from jobs.schedules import operations, queries
 from jobs.schedules.operations import Switched
 from jobs.schedules.representation import beat_as_json, schedule_as_json
@@ -33,11 +34,11 @@ class ScheduleViewSet(OpsViewSet):
     tag = "Schedules"
     id_words = "The periodic task's id."
     answers: ClassVar[dict[str, Any]] = {
-        "list": api_shapes.ScheduleList,
-        "retrieve": api_shapes.Schedule,
-        "run": {202: api_shapes.Accepted},
-        **dict.fromkeys(("enable", "disable"), api_shapes.ScheduleSwitched),
-        **dict.fromkeys(("pause", "resume"), api_shapes.SchedulesSwitched),
+        "list": api_schedule_shapes.ScheduleList,
+        "retrieve": api_schedule_shapes.Schedule,
+        "run": {202: Accepted},
+        **dict.fromkeys(("enable", "disable"), api_schedule_shapes.ScheduleSwitched),
+        **dict.fromkeys(("pause", "resume"), api_schedule_shapes.SchedulesSwitched),
     }
     permissions: ClassVar[dict[str, str]] = {
         "list": VIEW,

@@ -109,7 +109,9 @@ def test_nobody_starts_anything_without_logging_in(rows: dict[str, Any]) -> None
     assert ledger_state() == before
 
 
-@pytest.mark.parametrize("header", ["Token " + "0" * 40, "Token", "Token a b", "Token a, Token b", "token x", "Token é"])
+@pytest.mark.parametrize(
+    "header", ["Token " + "0" * 40, "Token", "Token a b", "Token a, Token b", "token x", "Token é"]
+)
 def test_an_unknown_token_is_a_401(db: None, header: str) -> None:
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=header)
