@@ -113,13 +113,19 @@ class BackupViewSet(OpsViewSet):
 
     @action(detail=False, methods=["get"])
     def status(self, request: Request) -> Response:
-        """The last backup and restore test of each kind, the next ones, and how healthy that is."""
+        """The last backup and restore test of each kind, the next ones, and how healthy that is.
+
+        Takes the permission `backups.view_restoretest` too.
+        """
         _check_may_see_tests(request)
         return Response(status_as_json(status.current()))
 
     @action(detail=False, methods=["get"])
     def history(self, request: Request) -> Response:
-        """Backups and restore tests, newest first, by type, kind and status."""
+        """Backups and restore tests, newest first, by type, kind and status.
+
+        Takes the permission `backups.view_restoretest` too.
+        """
         _check_may_see_tests(request)
         query = HistoryQuery(data=request.query_params)
         query.is_valid(raise_exception=True)

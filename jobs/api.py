@@ -160,7 +160,10 @@ class JobViewSet(MatchingActions, OpsViewSet):
 
     @action(detail=True, methods=["post"], serializer_class=CancelInput)
     def cancel(self, request: Request, pk: str) -> Response:
-        """Cancel a job that has not ended; a task of the console's own is asked to end."""
+        """Cancel a job that has not ended; a task of the console's own is asked to end.
+
+        To `terminate` takes the permission `jobs.terminate_job` too.
+        """
         given = CancelInput(data=request.data)
         given.is_valid(raise_exception=True)
         check_terminate(request, given.validated_data)
@@ -214,7 +217,10 @@ class RunViewSet(OpsViewSet):
 
     @action(detail=True, methods=["post"], serializer_class=CancelInput)
     def cancel(self, request: Request, pk: str) -> Response:
-        """Cancel the jobs of a run that have not ended."""
+        """Cancel the jobs of a run that have not ended.
+
+        To `terminate` takes the permission `jobs.terminate_job` too.
+        """
         given = CancelInput(data=request.data)
         given.is_valid(raise_exception=True)
         check_terminate(request, given.validated_data)

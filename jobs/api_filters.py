@@ -16,6 +16,7 @@ class JobFilterQuery(serializers.Serializer[Any]):
         required=False,
         allow_blank=True,
         max_length=100,
+        error_messages={"max_length": f"These are too many; allowed are {', '.join(ALLOWED_STATUSES)}."},
         help_text=f"One or several, repeated or with commas: {', '.join(ALLOWED_STATUSES)}.",
     )
     job_type = serializers.CharField(required=False, allow_blank=True, max_length=64)

@@ -79,4 +79,6 @@ def headers(notice_id: UUID, body: bytes, *, now: float | None = None) -> dict[s
 
 def _key() -> bytes:
     secret: str = settings.WEBHOOK_SECRET
-    return base64.b64decode(secret.removeprefix(_PREFIX)) if secret.startswith(_PREFIX) else secret.encode()
+    return (
+        base64.b64decode(secret.removeprefix(_PREFIX), validate=True) if secret.startswith(_PREFIX) else secret.encode()
+    )

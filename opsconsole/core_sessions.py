@@ -5,8 +5,9 @@ password, neither staff nor superuser, and never the Django user who happens to 
 may do is what the groups of that user may, and whoever deactivates it shuts the core user out.
 """
 
+import re
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import structlog
 from django.conf import settings
@@ -22,6 +23,7 @@ logger = structlog.get_logger(__name__)
 NEEDED_FOR: Final = "calls with the core's own sessions"
 # Room for what tells it from another user's name, in the 150 characters that Django gives a name.
 _NAME_LENGTH: Final = 120
+_NOT_IN_NAMES: Final = re.compile(r"[^\w.@+-]")
 
 
 class CoreUser(models.Model):
@@ -65,7 +67,8 @@ class CoreUserLink(models.Model):
     """Which Django user stands for a core user."""
 
     core_user = models.OneToOneField(CoreUser, on_delete=models.DO_NOTHING, db_constraint=False, related_name="link")
-    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="core_link")
+    # One that was deleted would be made anew with the next call: whoever is to be shut out is deactivated instead.
+    user = models.OneToOneField(User, on_delete=models.PROTECT, related_name="core_link")
 
     class Meta:
         app_label = "opsconsole"
@@ -82,7 +85,7 @@ def user_of(cookie: str) -> User | None:
         cookie: the value of the core's cookie, anything.
 
     Returns:
-        None where there is no such session, it has expired, or its user is gone or was shut out.
+        None where there is no such session, it has expired, or its user is gone. One that is not active was shut out.
     """
     session_id = _session_id(cookie)
     if session_id is None:
@@ -92,8 +95,7 @@ def user_of(cookie: str) -> User | None:
     if found is None or found.expires_at <= timezone.now():
         return None
     link: CoreUserLink | None = getattr(found.user, "link", None)
-    user = link.user if link else _linked(found.user)
-    return user if user.is_active else None
+    return link.user if link else _linked(found.user)
 
 
 def _session_id(cookie: str) -> str | None:
@@ -106,22 +108,33 @@ def _session_id(cookie: str) -> str | None:
 
 def _linked(core_user: CoreUser) -> User:
     """Return a Django user made for a core user who comes for the first time."""
-    try:
-        with transaction.atomic():
-            user = User(username=_free_name(core_user))
-            user.set_unusable_password()
-            user.save()
-            CoreUserLink.objects.create(core_user=core_user, user=user)
-            group = Group.objects.filter(name=settings.CORE_USERS_GROUP).first()
-            if group is not None:
-                user.groups.add(group)
-    except IntegrityError:
-        # Another request of the same user was faster.
-        return CoreUserLink.objects.select_related("user").get(core_user=core_user).user
+    name = _name_for(core_user)
+    for free_name in (name, f"{name}-{core_user.pk}", f"{name}-{uuid4().hex[:8]}"):
+        try:
+            return _made(core_user, free_name)
+        except IntegrityError:
+            # Another request of the same user was faster, or the name is taken.
+            link = CoreUserLink.objects.select_related("user").filter(core_user=core_user).first()
+            if link is not None:
+                return link.user
+    raise RuntimeError(f"No name is free for core user {core_user.pk}.")
+
+
+def _made(core_user: CoreUser, name: str) -> User:
+    group = Group.objects.filter(name=settings.CORE_USERS_GROUP).first()
+    with transaction.atomic():
+        user = User(username=name)
+        user.set_unusable_password()
+        user.save()
+        CoreUserLink.objects.create(core_user=core_user, user=user)
+        if group is not None:
+            user.groups.add(group)
     logger.info("core_user.linked", core_user=core_user.pk, user=user.username, group=group and group.name)
+    if group is None:
+        logger.warning("core_user.without_group", user=user.username, group=settings.CORE_USERS_GROUP)
     return user
 
 
-def _free_name(core_user: CoreUser) -> str:
-    name = f"{core_user.username[:_NAME_LENGTH]}@core"
-    return f"{name}-{core_user.pk}" if User.objects.filter(username=name).exists() else name
+def _name_for(core_user: CoreUser) -> str:
+    """Return what the user is called: what Django's own forms take, for it is changed there."""
+    return f"{_NOT_IN_NAMES.sub('_', core_user.username[:_NAME_LENGTH])}@core"

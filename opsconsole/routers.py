@@ -1,9 +1,12 @@
 """The API's router: both spellings of a path are served, with and without a trailing slash."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
 from rest_framework.routers import APIRootView, DefaultRouter
 
 
@@ -16,6 +19,11 @@ class OpsRootView(APIRootView):
     def get_view_name(self) -> str:
         """Return what the browsable page calls it."""
         return "Operations"
+
+    def perform_authentication(self, request: Request) -> None:
+        """Know the caller where that can be: this page is for those as well who are to log in."""
+        with suppress(APIException):
+            super().perform_authentication(request)
 
 
 class OpsRouter(DefaultRouter):

@@ -1,6 +1,7 @@
 """Django's settings. Every value that an installation may choose comes from the environment, read here only."""
 
 import os
+from base64 import b64decode
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -169,6 +170,12 @@ if WEBHOOK_URL and not WEBHOOK_URL.startswith(("https://", "http://")):
 if WEBHOOK_URL and not WEBHOOK_SECRET:
     raise ImproperlyConfigured("OPS_WEBHOOK_URL is set but OPS_WEBHOOK_SECRET is not: every notice is signed with it.")
 
+if WEBHOOK_SECRET.startswith("whsec_"):
+    try:
+        b64decode(WEBHOOK_SECRET.removeprefix("whsec_"), validate=True)
+    except ValueError as error:
+        raise ImproperlyConfigured("OPS_WEBHOOK_SECRET begins with whsec_, but what follows is no base64.") from error
+
 # --- backups ------------------------------------------------------------------------------------------------------
 
 # Where backups are kept; without it there are none.
@@ -261,6 +268,8 @@ AXES_FAILURE_LIMIT = env.int("OPS_LOGIN_FAILURES", default=10)
 AXES_COOLOFF_TIME = timedelta(minutes=env.float("OPS_LOGIN_PAUSE_MINUTES", default=15.0))
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
+# Whoever goes on trying meanwhile doesn't make the pause longer for the one whose name it is.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_CALLABLE = "opsconsole.views.login_locked"
 # What somebody types for a name may be a password: it is neither logged nor shown.
 AXES_DISABLE_ACCESS_LOG = True
@@ -347,7 +356,7 @@ REST_FRAMEWORK = {
     # Token first: it is the one whose challenge makes an unknown caller's answer a 401.
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "rest_framework.authentication.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "opsconsole.api.admin_session.AdminSessionAuthentication",
         "opsconsole.api.core_session.CoreSessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["opsconsole.api.permissions.HasOperationPermission"],

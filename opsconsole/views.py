@@ -2,7 +2,9 @@
 
 import math
 import sys
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final
 
 import structlog
 from django.conf import settings
@@ -11,11 +13,13 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from redis.exceptions import RedisError
 
 logger = structlog.get_logger(__name__)
 
 API_ROOTS = ("ops", "conversations")
+_READING: Final = ("GET", "HEAD")
 
 
 def is_api(request: HttpRequest) -> bool:
@@ -58,6 +62,21 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer for an address that leads nowhere."""
     return _answer(request, 404, "not_found", "There is nothing at this address.")
+
+
+def read_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Have a view answer GET and HEAD only; any other method is refused, with or without a CSRF token."""
+
+    @csrf_exempt
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method in _READING:
+            return view(request, *args, **kwargs)
+        response = _answer(request, 405, "method_not_allowed", f'Method "{request.method}" not allowed.')
+        response["Allow"] = ", ".join(_READING)
+        return response
+
+    return answer
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

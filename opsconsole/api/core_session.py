@@ -16,6 +16,7 @@ COOKIE: Final = "session"
 SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 _OWN_SITE: Final = ("same-origin", "none")
 ENDED: Final = "The session is unknown or has expired; log in again."
+SHUT_OUT: Final = "You were shut out of the console; its administrators can let you in again."
 OTHER_SITE: Final = (
     "A page of another site may not call this with your session; OPS_CSRF_TRUSTED_ORIGINS names those that may."
 )
@@ -36,8 +37,9 @@ class CoreSessionAuthentication(BaseAuthentication):
         """Return the user that the session stands for; None where no session was sent.
 
         Raises:
-            AuthenticationFailed: the session is malformed, unknown or over, or its user is gone or was shut out.
-            PermissionDenied: it would change something, and comes from another site.
+            AuthenticationFailed: the session is malformed, unknown or over, or its user is gone.
+            PermissionDenied: its user was shut out of the console; or it would change something, and comes from another
+                site.
         """
         cookie = request.COOKIES.get(COOKIE)
         if not cookie:
@@ -45,6 +47,8 @@ class CoreSessionAuthentication(BaseAuthentication):
         user = user_of(cookie)
         if user is None:
             raise AuthenticationFailed(ENDED, code="session_ended")
+        if not user.is_active:
+            raise PermissionDenied(SHUT_OUT, code="shut_out")
         if request.method not in SAFE_METHODS and not comes_from_own_site(request):
             raise PermissionDenied(OTHER_SITE, code="cross_site")
         return user, CoreSessionUsed()
@@ -62,7 +66,10 @@ def comes_from_own_site(request: Any) -> bool:
 
 def _is_trusted(origin: str, host: str, trusted: Iterable[str]) -> bool:
     """Say whether an origin is our own host, or one that is trusted; `*.` stands for any subdomain, as in Django."""
-    given = urlsplit(origin)
+    try:
+        given = urlsplit(origin)
+    except ValueError:
+        return False
     if not given.netloc or given.path:
         return False
     if given.netloc == host:

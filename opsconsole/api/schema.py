@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
@@ -53,6 +54,12 @@ _KEY: Final = OpenApiParameter(
 )
 
 
+class AdminSessionScheme(SessionScheme):  # type: ignore[no-untyped-call]
+    """Describes the admin's session, as DRF's own is described."""
+
+    target_class = "opsconsole.api.admin_session.AdminSessionAuthentication"
+
+
 class CoreSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """Describes the core's session."""
 
@@ -89,11 +96,11 @@ class OpsAutoSchema(AutoSchema):
         return super().get_description().partition("\n")[0].rstrip(".")
 
     def get_description(self) -> str:  # type: ignore[override]
-        """Return the other lines, and the permission that it takes."""
+        """Return the permission that it takes, and its other lines."""
         more = super().get_description().partition("\n")[2].strip()
         permission = self.view.permissions.get(self.view.action)
         takes = f"Takes the permission `{permission}`." if permission else ""
-        return "\n\n".join(part for part in (more, takes) if part)
+        return "\n\n".join(part for part in (takes, more) if part)
 
     def get_request_serializer(self) -> Any:
         """Return what its body may hold; what only reads or deletes has none."""

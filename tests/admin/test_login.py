@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from axes.models import AccessAttempt
 from django.contrib.auth.models import User
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
@@ -52,6 +53,15 @@ def test_after_the_pause_it_may_be_tried_again(client: Client, olivia: User) -> 
     for _ in range(4):
         attempt(client, "banana")
     AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=16))
+    assert attempt(client, PASSWORD).status_code == 302
+
+
+def test_whoever_goes_on_trying_does_not_make_the_pause_longer(client: Client, olivia: User) -> None:
+    for _ in range(4):
+        attempt(client, "banana")
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=10))
+    assert attempt(client, "banana").status_code == 429
+    AccessAttempt.objects.update(attempt_time=F("attempt_time") - timedelta(minutes=6))
     assert attempt(client, PASSWORD).status_code == 302
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.http import HttpRequest
+from django.test import Client
 from rest_framework.test import APIClient
 
 from opsconsole.views import is_api
@@ -153,6 +154,13 @@ def test_any_other_method_where_something_is_read_is_a_405(api: APIClient, rows:
     for url in GETS:
         for method in ("POST", "PUT", "PATCH", "DELETE"):
             refusal(api.generic(method, url.format(**rows)), 405, "method_not_allowed")
+
+
+@pytest.mark.parametrize("url", ["/ops/", "/ops/schema", "/ops/docs"])
+def test_what_is_open_to_all_is_read_only(url: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        assert f'"{method}" not allowed' in refusal(client.generic(method, url), 405, "method_not_allowed")
 
 
 def test_a_wrong_method_tells_nothing_to_those_who_may_not_call(rows: dict[str, Any]) -> None:

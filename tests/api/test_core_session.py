@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection
+from django.db.models import ProtectedError
 from django.test.utils import CaptureQueriesContext
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
@@ -114,7 +115,50 @@ def test_whoever_was_shut_out_stays_out(alice: str) -> None:
     client = with_session(alice)
     client.get("/ops/meta")
     User.objects.filter(core_link__isnull=False).update(is_active=False)
-    refusal(client.get("/ops/jobs"), 401, "session_ended")
+    # Somebody who is known: logging in again would not help.
+    refusal(client.get("/ops/jobs"), 403, "shut_out")
+    refusal(client.post("/ops/backfill/conversations"), 403, "shut_out")
+
+
+def test_a_user_that_stands_for_one_of_the_cores_is_not_deleted_but_deactivated(alice: str) -> None:
+    with_session(alice).get("/ops/meta")
+    with pytest.raises(ProtectedError):
+        User.objects.get(core_link__isnull=False).delete()
+
+
+def test_a_name_that_the_admins_forms_would_not_take_is_made_one_that_they_do() -> None:
+    answer = with_session(make_core_session(make_core_user("jane doe/é"))).get("/ops/meta").json()
+    assert answer["user"]["username"] == "jane_doe_é@core"
+    User.objects.get(username="jane_doe_é@core").full_clean(exclude=["password"])
+
+
+def test_a_name_that_others_have_is_told_from_theirs() -> None:
+    first, second = make_core_user("jane doe"), make_core_user("jane/doe")
+    make_staff(f"jane_doe@core-{second}")
+    names = [with_session(make_core_session(pk)).get("/ops/meta").json()["user"]["username"] for pk in (first, second)]
+    assert names[0] == "jane_doe@core"
+    assert names[1].startswith("jane_doe@core-")
+    assert names[1] != f"jane_doe@core-{second}"
+
+
+def test_beside_the_admins_session_a_front_ends_call_is_the_core_users(alice: str) -> None:
+    client = with_session(alice)
+    client.force_login(make_staff("olivia", VIEWERS))
+    job = make_job()
+    assert client.get("/ops/meta").json()["user"]["username"] == "alice@core"
+    assert client.post(f"/ops/jobs/{job.pk}/retry", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
+
+
+def test_beside_the_cores_session_a_call_with_the_admins_csrf_token_is_the_admins(alice: str) -> None:
+    client = with_session(alice)
+    client.force_login(make_staff("olivia", VIEWERS))
+    assert client.get("/ops/meta", headers={"X-CSRFToken": "x"}).json()["user"]["username"] == "olivia"
+    job = make_job()
+    refusal(client.post(f"/ops/jobs/{job.pk}/retry", headers={"X-CSRFToken": "x"}), 403, "permission_denied")
+
+
+def test_the_root_is_open_to_those_who_are_to_log_in_again() -> None:
+    assert with_session("00000000-0000-0000-0000-000000000000").get("/ops/").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -165,6 +209,7 @@ def test_a_token_goes_before_the_session(alice: str) -> None:
     [
         {"Origin": ELSEWHERE},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Origin": ""},
         {"Origin": "http://testserver.elsewhere.example"},
         {"Origin": "http://testserver/path"},

@@ -74,6 +74,11 @@ def test_an_address_on_the_list_may_read_them(settings: Any, allowed: list[str],
     assert Client().get(METRICS).status_code == status
 
 
+def test_an_address_on_the_list_needs_no_token_even_where_there_is_one(settings: Any) -> None:
+    settings.METRICS_ALLOW = ["127.0.0.1"]
+    assert Client(headers={"authorization": "Bearer x"}).get(METRICS).status_code == 200
+
+
 def test_they_are_read_only(settings: Any) -> None:
     assert Client(headers={"authorization": f"Bearer {TOKEN}"}).post(METRICS).status_code == 405
 

@@ -17,6 +17,7 @@ _SUBMITTING: Final = "tests/operations/test_submitting.py::"
 _RETRYING: Final = "tests/operations/test_retrying.py::"
 _CANCEL: Final = "tests/api/test_job_cancel.py::"
 _ACCESS: Final = "tests/api/test_access.py::"
+_CORE_SESSION: Final = "tests/api/test_core_session.py::"
 _IDEMPOTENCY: Final = "tests/api/test_idempotency.py::"
 _TELLING: Final = "tests/sync_history/test_telling.py::"
 _OUTCOMES: Final = "tests/sync_history/test_outcomes.py::"
@@ -666,7 +667,7 @@ DOORS: Final = (
         edits=(
             Edit(
                 "opsconsole/api/permissions.py",
-                "return needed is not None and user.has_perm(needed)",
+                "return needed is not None and request.user.has_perm(needed)",
                 "return needed is not None",
             ),
         ),
@@ -680,15 +681,33 @@ DOORS: Final = (
     ),
     Guard(
         name="staff only",
-        keeps="Nobody but staff uses the API, whatever permissions they have.",
+        keeps="Nobody but staff and users of the core uses the API, whatever permissions they have.",
         edits=(
             Edit(
                 "opsconsole/api/permissions.py",
-                "user.is_authenticated and user.is_active and user.is_staff",
-                "user.is_authenticated and user.is_active",
+                "return bool(user.is_staff) or isinstance(request.auth, CoreSessionUsed)",
+                "return True",
             ),
         ),
         tests=(_ACCESS + "test_somebody_who_is_no_staff_may_nothing_in_spite_of_permissions",),
+    ),
+    Guard(
+        name="other sites",
+        keeps="With the core's session nothing is changed from a page of another site.",
+        edits=(
+            Edit(
+                "opsconsole/api/core_session.py",
+                "if request.method not in SAFE_METHODS and not comes_from_own_site(request):",
+                "if False:",
+            ),
+        ),
+        tests=(_CORE_SESSION + "test_what_changes_something_is_refused_from_another_site",),
+    ),
+    Guard(
+        name="shut out",
+        keeps="A user of the core who was shut out of the console stays out while its session lasts.",
+        edits=(Edit("opsconsole/api/core_session.py", "if not user.is_active:", "if False:"),),
+        tests=(_CORE_SESSION + "test_whoever_was_shut_out_stays_out",),
     ),
     Guard(
         name="termination",

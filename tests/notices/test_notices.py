@@ -184,6 +184,7 @@ def test_a_sweeper_tells_of_a_real_change_and_a_worker_goes_on_where_that_failed
     [
         ({"OPS_WEBHOOK_URL": "ftp://example.org", "OPS_WEBHOOK_SECRET": "s"}, "must begin with https"),
         ({"OPS_WEBHOOK_URL": "https://example.org"}, "OPS_WEBHOOK_SECRET is not"),
+        ({"OPS_WEBHOOK_URL": "https://example.org", "OPS_WEBHOOK_SECRET": "whsec_abc"}, "is no base64"),
         ({"OPS_METRICS_ALLOW": "10.0.0.0/8,banana"}, "'banana', which is no address"),
     ],
 )
