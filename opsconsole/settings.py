@@ -263,6 +263,7 @@ TEMPLATES = [
 ]
 # The first only refuses whoever has failed too often.
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "opsconsole.permissions.SingleQueryBackend"]
+PROXIES = env.int("OPS_PROXIES", default=0)
 # So many failed logins of one name from one address, and it is not let try for so many minutes.
 AXES_FAILURE_LIMIT = env.int("OPS_LOGIN_FAILURES", default=10)
 AXES_COOLOFF_TIME = timedelta(minutes=env.float("OPS_LOGIN_PAUSE_MINUTES", default=15.0))
@@ -271,6 +272,7 @@ AXES_RESET_ON_SUCCESS = True
 # Whoever goes on trying meanwhile doesn't make the pause longer for the one whose name it is.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_CALLABLE = "opsconsole.views.login_locked"
+AXES_CLIENT_IP_CALLABLE = "opsconsole.client_address.client_address"
 # What somebody types for a name may be a password: it is neither logged nor shown.
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False

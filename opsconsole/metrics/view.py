@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import Metric
 from prometheus_client.exposition import choose_encoder
 
+from opsconsole.client_address import client_address
 from opsconsole.metrics import samples
 
 # One who asks reads for all who ask within this time.
@@ -53,7 +54,7 @@ def is_allowed(request: HttpRequest) -> bool:
     if settings.METRICS_TOKEN and scheme.lower() == "bearer" and is_right:
         return True
     try:
-        caller = ip_address(request.META.get("REMOTE_ADDR", ""))
+        caller = ip_address(client_address(request))
     except ValueError:
         return False
     return any(caller in ip_network(allowed, strict=False) for allowed in settings.METRICS_ALLOW)

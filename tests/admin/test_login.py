@@ -49,6 +49,40 @@ def test_others_and_other_addresses_are_not_locked_out_with_it(client: Client, o
     assert attempt(Client(), "banana", name="somebody").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("proxies", "theirs", "mine"),
+    [
+        # One proxy: what a client wrote itself stands before what the proxy appended.
+        (1, "203.0.113.7", "198.51.100.2"),
+        (1, "198.51.100.2, 203.0.113.7", "203.0.113.7, 198.51.100.2"),
+        (2, "203.0.113.7, 10.0.0.1", "198.51.100.2, 10.0.0.1"),
+        (1, "2001:db8::7", "2001:db8::8"),
+    ],
+)
+def test_behind_proxies_it_is_the_address_before_them_that_waits(
+    client: Client, olivia: User, settings: Any, proxies: int, theirs: str, mine: str
+) -> None:
+    settings.PROXIES = proxies
+    for _ in range(4):
+        response = attempt(client, "banana", headers={"X-Forwarded-For": theirs})
+    assert response.status_code == 429
+    assert attempt(client, PASSWORD, headers={"X-Forwarded-For": theirs}).status_code == 429
+    assert attempt(client, PASSWORD, headers={"X-Forwarded-For": mine}).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("proxies", "written"),
+    [(0, "198.51.100.{}"), (1, "198.51.100.{}, 203.0.113.7"), (1, "unknown-{}"), (1, ""), (2, "198.51.100.{}")],
+)
+def test_an_address_that_no_proxy_wrote_is_not_believed(
+    client: Client, olivia: User, settings: Any, proxies: int, written: str
+) -> None:
+    settings.PROXIES = proxies
+    for number in range(4):
+        attempt(client, "banana", headers={"X-Forwarded-For": written.format(number)})
+    assert attempt(client, PASSWORD, headers={"X-Forwarded-For": written.format(9)}).status_code == 429
+
+
 def test_after_the_pause_it_may_be_tried_again(client: Client, olivia: User) -> None:
     for _ in range(4):
         attempt(client, "banana")
