@@ -20,9 +20,8 @@ _ACTIVE: Final = "(SELECT job_type, status::text AS status FROM jobs WHERE statu
 _RUN_TIMES: Final = """
     SELECT jobs.job_type, count(*), percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY ran.seconds)
       FROM (SELECT job_id, extract(epoch FROM ended_at - started_at)::float8 AS seconds
-              FROM jobs_dispatch
-             WHERE id > (SELECT COALESCE(max(id), 0) FROM jobs_dispatch) - %s
-               AND started_at IS NOT NULL AND ended_at > now() - interval '1 hour') AS ran
+              FROM (SELECT job_id, started_at, ended_at FROM jobs_dispatch ORDER BY id DESC LIMIT %s) AS newest
+             WHERE started_at IS NOT NULL AND ended_at > now() - interval '1 hour') AS ran
       JOIN jobs ON jobs.id = ran.job_id
      GROUP BY jobs.job_type
 """

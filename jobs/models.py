@@ -210,7 +210,13 @@ class Dispatch(models.Model):
         default_permissions = ("view",)
         indexes = [
             models.Index(fields=["job", "-id"], name="dispatch_newest_of_job"),
-            models.Index(fields=["id"], condition=Q(ended_at__isnull=True), name="dispatch_open"),
+            # No index may hold all open attempts unless a query must name what it is ordered by. By statistics that
+            # were made while next to nothing was open, going through all of them is as cheap as looking one up.
+            models.Index(
+                fields=["id"],
+                condition=Q(ended_at__isnull=True, in_core=True, published_at__isnull=False),
+                name="dispatch_awaited",
+            ),
             models.Index(
                 fields=["publication_lease_until"],
                 condition=Q(ended_at__isnull=True, published_at__isnull=True),
@@ -252,8 +258,11 @@ class Dispatch(models.Model):
                 condition=Q(holds_place=True),
                 name="dispatch_one_per_serial_key",
             ),
+            # That a job is there holds for all; only a query that names the job implies it.
             models.UniqueConstraint(
-                fields=["job"], condition=Q(ended_at__isnull=True), name="dispatch_one_open_per_job"
+                fields=["job"],
+                condition=Q(ended_at__isnull=True, job__isnull=False),
+                name="dispatch_one_open_per_job",
             ),
         ]
 

@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import Max
 
 from jobs.models import FAILED, QUEUED, RETRYING, RUNNING, Outcome, StatusCount, WorkerReport
-from jobs.stuck import IS_BEHIND, WAITING, stuck_cause
+from jobs.stuck import IS_BEHIND, NEWEST_ATTEMPT, WAITING, stuck_cause
 
 # How many active jobs of one status are looked at, those first that have been due for longest.
 LOOKED_AT: Final = 1_000
@@ -41,20 +41,21 @@ _ACTIVE: Final = """
                    AND NOT (own.id IS NOT NULL AND own.published_at IS NULL AND {is_behind}) AS waits,
                    {cause} AS cause
               FROM ({candidates}) AS jobs
-              LEFT JOIN jobs_dispatch AS own ON own.job_id = jobs.id AND own.ended_at IS NULL) AS active
+              LEFT JOIN LATERAL {newest} AS own ON own.ended_at IS NULL) AS active
      GROUP BY queue
      ORDER BY queue
 """
-# A job that was retried meanwhile has not failed any more.
+# A job that was retried meanwhile has not failed any more. The newest are asked for with a LIMIT: where they are asked
+# for by a bound that is only found out, PostgreSQL may read the whole table.
 _FAILED: Final = """
     SELECT count(*)
-      FROM (SELECT jobs.id FROM jobs
-             WHERE jobs.id > (SELECT COALESCE(max(id), 0) FROM jobs) - %s
-               AND jobs.status = %s AND jobs.updated_at > now() - make_interval(secs => %s)
+      FROM (SELECT newest.id FROM (SELECT id, status, updated_at FROM jobs ORDER BY id DESC LIMIT %s) AS newest
+             WHERE newest.status = %s AND newest.updated_at > now() - make_interval(secs => %s)
             UNION
-            SELECT jobs.id FROM jobs_dispatch d JOIN jobs ON jobs.id = d.job_id
-             WHERE d.id > (SELECT COALESCE(max(id), 0) FROM jobs_dispatch) - %s
-               AND d.outcome IN (%s, %s) AND d.ended_at > now() - make_interval(secs => %s)
+            SELECT jobs.id
+              FROM (SELECT job_id, outcome, ended_at FROM jobs_dispatch ORDER BY id DESC LIMIT %s) AS newest
+              JOIN jobs ON jobs.id = newest.job_id
+             WHERE newest.outcome IN (%s, %s) AND newest.ended_at > now() - make_interval(secs => %s)
                AND jobs.status = %s) AS failed
 """
 
@@ -105,13 +106,13 @@ def work() -> Work:
         *((status, due) for status in (QUEUED, RETRYING) for due in (_AT_ONCE, _BY_NOW)),
     )
     candidates = " UNION ALL ".join(_LOOK.format(columns=_COLUMNS, due=due) for _, due in looks)
-    cause, *cause_params = stuck_cause()
+    cause, *cause_params = stuck_cause("own")
     limits = [value for status, _ in looks for value in (status, LOOKED_AT)]
+    sql = _ACTIVE.format(
+        cause=cause, candidates=candidates, is_behind=IS_BEHIND.format(own="own"), newest=NEWEST_ATTEMPT
+    )
     with connection.cursor() as cursor:
-        cursor.execute(
-            _ACTIVE.format(cause=cause, candidates=candidates, is_behind=IS_BEHIND.format(own="own")),
-            [WAITING, QUEUED, RETRYING, *cause_params, *limits],
-        )
+        cursor.execute(sql, [WAITING, QUEUED, RETRYING, *cause_params, *limits])
         rows = cursor.fetchall()
     found = Work(
         waiting=tuple(

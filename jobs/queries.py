@@ -16,7 +16,7 @@ from jobs import counts
 from jobs.counts import Counts
 from jobs.filters import JobFilter
 from jobs.models import STATUSES, Dispatch
-from jobs.stuck import stuck_cause
+from jobs.stuck import NEWEST_ATTEMPT, stuck_cause
 from opsconsole.errors import NotFound
 from opsconsole.fields import parse_json
 from opsconsole.redaction import CUT_MARGIN, redact_names
@@ -65,7 +65,7 @@ _ROWS: Final = """
                 (SELECT holder.job_id FROM jobs_dispatch holder
                   WHERE holder.serial_key = d.serial_key AND holder.holds_place AND holder.id <> d.id)) END AS waits_for
       FROM ({source}) AS jobs
-      LEFT JOIN LATERAL (SELECT * FROM jobs_dispatch WHERE job_id = jobs.id ORDER BY id DESC LIMIT 1) AS d ON true
+      LEFT JOIN LATERAL {newest_attempt} AS d ON true
       LEFT JOIN LATERAL (SELECT run_id FROM jobs_runjob WHERE job_id = jobs.id ORDER BY id DESC LIMIT 1) AS m ON true
      ORDER BY jobs.id {direction}
 """
@@ -265,12 +265,13 @@ def _total(job_filter: JobFilter, known: Counts, *, rows: int | None) -> tuple[i
 
 
 def _rows(source: str, params: list[Any], *, descending: bool, error_length: int) -> list[Row]:
-    cause, *cause_params = stuck_cause()
+    cause, *cause_params = stuck_cause("d")
     sql = _ROWS.format(
         error_length=int(error_length),
         margin=CUT_MARGIN,
         stuck_cause=cause,
         source=source,
+        newest_attempt=NEWEST_ATTEMPT,
         direction="DESC" if descending else "ASC",
     )
     with connection.cursor() as cursor:

@@ -117,7 +117,7 @@ def jobs(job_ids: Sequence[int]) -> list[Row]:
 
 
 def _rows(source: str, params: list[Any], *, stuck: bool = False) -> list[Row]:
-    cause, *cause_params = stuck_cause() if stuck else ("NULL",)
+    cause, *cause_params = stuck_cause("d") if stuck else ("NULL",)
     sql = _MEMBERS.format(source=source, gone=GONE, error_length=ERROR_LENGTH + CUT_MARGIN, stuck_cause=cause)
     with connection.cursor() as cursor:
         cursor.execute(sql, [*cause_params, *params])

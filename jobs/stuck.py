@@ -35,7 +35,10 @@ IN_WORDS: Final = {
     WAITING: ("is due, and no worker has taken it.", "are due, and no worker has taken them."),
 }
 
-_OPEN: Final = "FROM jobs_dispatch d WHERE d.job_id = jobs.id AND d.ended_at IS NULL"
+# The newest attempt of a job, which is the only one that can be open. To be joined laterally, for each job by itself.
+# Where the open attempts are joined, PostgreSQL may go through all of them for each job: by statistics that were made
+# while next to nothing was open, it takes that for cheap.
+NEWEST_ATTEMPT: Final = "(SELECT * FROM jobs_dispatch WHERE job_id = jobs.id ORDER BY id DESC LIMIT 1)"
 # The turn of an attempt hasn't come: another one of its kind goes first, or has the place still. Two looks, each along
 # an index of its own: thousands may be waiting.
 IS_BEHIND: Final = """
@@ -44,41 +47,48 @@ IS_BEHIND: Final = """
      OR EXISTS (SELECT FROM jobs_dispatch o
                  WHERE o.serial_key = {own}.serial_key AND o.holds_place AND o.id <> {own}.id))
 """
+_IS_OPEN: Final = "{own}.id IS NOT NULL AND {own}.ended_at IS NULL"
 # The most telling one first.
 _CONDITIONS: Final = {
     UNKNOWN: """
-        (jobs.status IN (%s, %s, %s)
-         AND EXISTS (SELECT 1 {open} AND d.unknown_since < now() - make_interval(secs => %s)))
+        (jobs.status IN (%s, %s, %s) AND {is_open} AND {own}.unknown_since < now() - make_interval(secs => %s))
     """,
     LEASE: """
-        (jobs.status = %s AND EXISTS (SELECT 1 {open} AND NOT d.in_core AND d.lease_until < now()))
+        (jobs.status = %s AND {is_open} AND NOT {own}.in_core AND {own}.lease_until < now())
     """,
     LIMIT: """
         (jobs.status = %s
          AND jobs.updated_at < now() - make_interval(secs => COALESCE((%s::jsonb ->> jobs.job_type)::float, %s))
-         AND NOT EXISTS (SELECT 1 {open} AND NOT d.in_core AND d.lease_until IS NOT NULL))
+         AND NOT ({is_open} AND NOT {own}.in_core AND {own}.lease_until IS NOT NULL))
     """,
     # It waits for nobody: neither for one before it, nor for a place that a task keeps whose job was cancelled.
     WAITING: """
         (jobs.status IN (%s, %s)
-         AND GREATEST(COALESCE(jobs.next_run_at, jobs.updated_at), (SELECT d.published_at {open}))
+         AND GREATEST(COALESCE(jobs.next_run_at, jobs.updated_at), CASE WHEN {is_open} THEN {own}.published_at END)
              < now() - make_interval(secs => %s)
-         AND NOT EXISTS (SELECT 1 {open} AND d.published_at IS NULL AND {is_behind}))
+         AND NOT ({is_open} AND {own}.published_at IS NULL AND {is_behind}))
     """,
 }
 
 
 def stuck_condition() -> tuple[Any, ...]:
     """Return the SQL condition for a stuck job of `jobs`, followed by its parameters."""
-    causes = _causes().values()
-    return (f"({' OR '.join(sql for sql, _ in causes)})", *(value for _, params in causes for value in params))
+    cause, *params = stuck_cause("newest")
+    return (
+        f"(SELECT {cause} FROM (SELECT 1) AS one LEFT JOIN LATERAL {NEWEST_ATTEMPT} AS newest ON true) IS NOT NULL",
+        *params,
+    )
 
 
-def stuck_cause() -> tuple[Any, ...]:
-    """Return the SQL for why a job of `jobs` is stuck, NULL for one that isn't, followed by its parameters."""
+def stuck_cause(attempt: str) -> tuple[Any, ...]:
+    """Return the SQL for why a job of `jobs` is stuck, NULL for one that isn't, followed by its parameters.
+
+    Args:
+        attempt: what the job's newest attempt is called, left joined to it; it may be one that has ended.
+    """
     cases: list[str] = []
     params: list[Any] = []
-    for name, (sql, values) in _causes().items():
+    for name, (sql, values) in _causes(attempt).items():
         cases.append(f"WHEN {sql} THEN '{name}'")
         params += values
     return (f"CASE {' '.join(cases)} END", *params)
@@ -118,7 +128,7 @@ def advice(row: Mapping[str, Any]) -> str:
     return ""
 
 
-def _causes() -> dict[str, tuple[str, tuple[Any, ...]]]:
+def _causes(attempt: str) -> dict[str, tuple[str, tuple[Any, ...]]]:
     """Return each cause's condition and its parameters."""
     params: dict[str, tuple[Any, ...]] = {
         UNKNOWN: (*ACTIVE_STATUSES, UNKNOWN_SECONDS),
@@ -126,10 +136,8 @@ def _causes() -> dict[str, tuple[str, tuple[Any, ...]]]:
         LIMIT: (RUNNING, orjson.dumps(catalog.time_limits()).decode(), catalog.TWO_HOURS),
         WAITING: (QUEUED, RETRYING, WAITING_SECONDS),
     }
-    return {
-        name: (sql.format(open=_OPEN, is_behind=IS_BEHIND.format(own="d")), params[name])
-        for name, sql in _CONDITIONS.items()
-    }
+    known = {"own": attempt, "is_open": _IS_OPEN.format(own=attempt), "is_behind": IS_BEHIND.format(own=attempt)}
+    return {name: (sql.format(**known), params[name]) for name, sql in _CONDITIONS.items()}
 
 
 def _due_at(row: Mapping[str, Any]) -> datetime:

@@ -26,16 +26,15 @@ _KEY: Final = "jobs.throughput"
 
 # The newest jobs, and what has become of older ones that the console has handed over since.
 _ENDED: Final = """
-    SELECT date_trunc('hour', ended.updated_at) AS hour, ended.status, ended.job_type, count(*)
-      FROM (SELECT jobs.status::text AS status, jobs.job_type, jobs.updated_at FROM jobs
-             WHERE jobs.id > (SELECT COALESCE(max(id), 0) FROM jobs) - %s
-               AND jobs.status IN (%s, %s) AND jobs.updated_at >= %s
+    WITH newest AS (SELECT id, status, job_type, updated_at FROM jobs ORDER BY id DESC LIMIT %s)
+    SELECT date_trunc('hour', ended.updated_at) AS hour, ended.status::text, ended.job_type, count(*)
+      FROM (SELECT status, job_type, updated_at FROM newest
             UNION ALL
-            SELECT jobs.status::text, jobs.job_type, jobs.updated_at FROM jobs
-             WHERE jobs.id IN (SELECT d.job_id FROM jobs_dispatch d
-                                WHERE d.id > (SELECT COALESCE(max(id), 0) FROM jobs_dispatch) - %s
-                                  AND d.ended_at >= %s AND d.job_id <= (SELECT max(id) FROM jobs) - %s)
-               AND jobs.status IN (%s, %s) AND jobs.updated_at >= %s) AS ended
+            SELECT jobs.status, jobs.job_type, jobs.updated_at FROM jobs
+             WHERE jobs.id IN (SELECT d.job_id
+                                 FROM (SELECT job_id, ended_at FROM jobs_dispatch ORDER BY id DESC LIMIT %s) AS d
+                                WHERE d.ended_at >= %s AND d.job_id < (SELECT min(id) FROM newest))) AS ended
+     WHERE ended.status IN (%s, %s) AND ended.updated_at >= %s
      GROUP BY 1, 2, 3
 """
 # When the newest job and the newest attempt came that were not looked at.
@@ -97,7 +96,7 @@ def read() -> Throughput:
     first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
     ended = (DONE, FAILED)
     with connection.cursor() as cursor:
-        cursor.execute(_ENDED, [LOOKED_THROUGH, *ended, first, LOOKED_THROUGH, first, LOOKED_THROUGH, *ended, first])
+        cursor.execute(_ENDED, [LOOKED_THROUGH, LOOKED_THROUGH, first, *ended, first])
         counted: Counter[tuple[datetime | None, str]] = Counter()
         by_type: Counter[tuple[str, str]] = Counter()
         for hour, status, job_type, number in cursor.fetchall():

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -80,20 +79,6 @@ def test_where_the_day_holds_more_than_is_looked_at_it_says_since_when_all_is(
     assert found.done == 2
     assert found.whole_since is not None
     assert "all of them only since 4 h ago" in text(page.get(PART))
-
-
-def test_reading_it_does_not_walk_the_ledger(db: None) -> None:
-    for number in range(300):
-        make_job(status=DONE, payload={"n": number})
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE jobs")
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        now = timezone.now()
-        params: list[Any] = [50, DONE, FAILED, now, 50, now, 50, DONE, FAILED, now]
-        cursor.execute(f"EXPLAIN {throughput._ENDED}", params)
-        plan = "\n".join(line for (line,) in cursor.fetchall())
-    assert "Seq Scan on jobs " not in plan
-    assert "jobs_pkey" in plan
 
 
 def test_the_errors_of_the_week_stand_there_each_with_its_windows_and_a_way_to_retry(page: Client) -> None:

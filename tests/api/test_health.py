@@ -12,7 +12,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from backups import status as backup_status
-from jobs import counts, gateway, pulse
+from jobs import counts, gateway, pulse, throughput
 from jobs.models import StatusCount, WorkerReport
 from jobs.schedules.operations import pause_all
 from opsconsole.errors import OpsError
@@ -290,8 +290,13 @@ def test_it_takes_so_many_queries_however_much_there_is(
 
 @pytest.mark.django_db(transaction=True)
 def test_it_reads_only_a_bounded_part_of_the_ledger(ledger: None) -> None:
-    # Somewhat more than it looks at is sorted at once rather than walked.
-    for read, most in ((pulse.work, RARE["running"]), (pulse.failed_within_an_hour, pulse.LOOKED_THROUGH)):
+    looks_at: dict[Callable[[], Any], int] = {
+        # Somewhat more than it looks at is sorted at once rather than walked.
+        pulse.work: RARE["running"],
+        pulse.failed_within_an_hour: pulse.LOOKED_THROUGH,
+        throughput.read: throughput.LOOKED_THROUGH,
+    }
+    for read, most in looks_at.items():
         with CaptureQueriesContext(connection) as capture:
             read()
         looks = [(sql, node) for sql, node in plans(capture) if node.get("Relation Name") == "jobs"]
