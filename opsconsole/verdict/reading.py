@@ -36,10 +36,11 @@ _IDENTITIES_TODO: Final = "The page of identities says of each why, and what to 
 
 @dataclass
 class _Reading:
-    """The facts as they come in, and which parts couldn't be read."""
+    """The facts as they come in, which parts couldn't be read, and beat's entries, for whoever needs them too."""
 
     facts: dict[str, Any] = field(default_factory=dict)
     unread: dict[Part, str] = field(default_factory=dict)
+    entries: list[Entry] | None = None
 
     def read(self, part: Part, source: Callable[[], Mapping[str, Any]]) -> None:
         """Add what a source says, or why it can't; the database is asked in a transaction of its own."""
@@ -77,10 +78,10 @@ def facts(parts: Collection[Part] = PARTS) -> Facts:
         # Workers are judged by what waits for them too.
         ("queue", _work),
         ("workers", _workers),
-        ("beat", _beat),
+        ("beat", lambda: _beat(reading)),
         ("failures", _failures),
-        ("sync", _sync),
-        ("backup", _backup),
+        ("sync", lambda: _sync(reading)),
+        ("backup", lambda: _backup(reading)),
     )
     for part, source in sources:
         if part in parts:
@@ -115,8 +116,8 @@ def _failures() -> Mapping[str, Any]:
     return {"failed": pulse.failed_within_an_hour()}
 
 
-def _beat() -> Mapping[str, Any]:
-    found = entries()
+def _beat(reading: _Reading) -> Mapping[str, Any]:
+    found = reading.entries = entries()
     state = beat_state(found)
     beat = Beat(status=state.status, since=state.since, missed=tuple(entry.name for entry in state.missed))
     # One that somebody has switched on by itself isn't paused any more.
@@ -137,8 +138,8 @@ def _pause(paused: list[Entry]) -> Pause:
     )
 
 
-def _sync() -> Mapping[str, Any]:
-    overall = sync_status.overview().overall
+def _sync(reading: _Reading) -> Mapping[str, Any]:
+    overall = sync_status.overview(known_entries=reading.entries).overall
     return {
         "sync": tuple(
             Finding(
@@ -154,8 +155,8 @@ def _sync() -> Mapping[str, Any]:
     }
 
 
-def _backup() -> Mapping[str, Any]:
-    health = backup_status.current().health
+def _backup(reading: _Reading) -> Mapping[str, Any]:
+    health = backup_status.current(known_entries=reading.entries).health
     return {
         "backup": tuple(
             Finding(code=reason.code, what=reason.what, todo=reason.todo, severity=reason.status)
