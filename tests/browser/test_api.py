@@ -30,6 +30,15 @@ def test_from_the_root_a_backfill_is_started_by_clicking_only(page: Page, operat
     assert Job.objects.get().job_type == "ingest.backfill_conversations"
 
 
+def test_the_docs_are_dark_where_and_as_long_as_the_browser_is(as_operator: Page) -> None:
+    page = as_operator
+    page.emulate_media(color_scheme="dark")
+    page.goto("/ops/docs")
+    expect(page.locator("body")).to_have_css("background-color", "rgb(28, 32, 34)")
+    page.emulate_media(color_scheme="light")
+    expect(page.locator("body")).to_have_css("background-color", "rgb(255, 255, 255)")
+
+
 def test_an_operation_is_tried_out_from_the_docs(as_operator: Page, alice: Identity) -> None:
     page = as_operator
     page.goto("/ops/docs")

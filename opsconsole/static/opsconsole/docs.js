@@ -3,6 +3,11 @@
 
 (() => {
   const place = document.getElementById("docs");
+  // What Swagger UI's own dark look goes by.
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+  dark.addEventListener("change", follow);
+  follow();
   // A link within the button that opens an operation is out of reach for screen readers.
   const linksAreText = ({ React }) => ({
     wrapComponents: { DeepLink: () => ({ text }) => React.createElement("span", null, text) },
