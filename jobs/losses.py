@@ -149,7 +149,9 @@ def _pause(publications: int) -> timedelta:
 def _missing(queues: Iterable[str]) -> Counter[str]:
     """Return by how many messages each queue falls short of its published attempts that nobody has claimed."""
     waiting = gateway.waiting_in(queues)
-    expected = _unclaimed().filter(in_core=False, queue__in=waiting).values("queue").annotate(n=Count("pk"))
+    # Each has a time to be looked at, which has an index.
+    unclaimed = _unclaimed().filter(in_core=False, queue__in=waiting, check_at__isnull=False)
+    expected = unclaimed.values("queue").annotate(n=Count("pk"))
     return Counter({row["queue"]: row["n"] - waiting[row["queue"]] for row in expected})
 
 

@@ -210,16 +210,21 @@ class Dispatch(models.Model):
         default_permissions = ("view",)
         indexes = [
             models.Index(fields=["job", "-id"], name="dispatch_newest_of_job"),
-            # No index may hold all open attempts unless a query must name what it is ordered by. By statistics that
-            # were made while next to nothing was open, going through all of them is as cheap as looking one up.
+            # One that holds most open attempts must be of use only to a query that names its column, or what it is
+            # about: by statistics that were made while next to nothing was open, PostgreSQL goes through all of it
+            # where it should look one up. That is why conditions say of columns that they are not null, which they
+            # never are.
             models.Index(
                 fields=["id"],
                 condition=Q(ended_at__isnull=True, in_core=True, published_at__isnull=False),
                 name="dispatch_awaited",
             ),
             models.Index(
+                fields=["id"], condition=Q(ended_at__isnull=True, lease_until__isnull=True), name="dispatch_unleased"
+            ),
+            models.Index(
                 fields=["publication_lease_until"],
-                condition=Q(ended_at__isnull=True, published_at__isnull=True),
+                condition=Q(ended_at__isnull=True, published_at__isnull=True, publication_lease_until__isnull=False),
                 name="dispatch_unpublished",
             ),
             models.Index(
@@ -258,7 +263,6 @@ class Dispatch(models.Model):
                 condition=Q(holds_place=True),
                 name="dispatch_one_per_serial_key",
             ),
-            # That a job is there holds for all; only a query that names the job implies it.
             models.UniqueConstraint(
                 fields=["job"],
                 condition=Q(ended_at__isnull=True, job__isnull=False),

@@ -33,6 +33,8 @@ FEW: Final = 1_000
 # A status with a larger share of the ledger is found sooner by walking back than through its index.
 COMMON_SHARE: Final = 0.1
 ATTEMPTS_SHOWN: Final = 100
+# An order by the ids that keeps PostgreSQL from walking along them: what the index on the status finds is sorted.
+BY_STATUS: Final = "jobs.id + 0"
 # Of a row, names of all kinds: nothing private, unless somebody has put it there.
 NAMES: Final = (
     "job_type",
@@ -224,6 +226,9 @@ def _find(
         )
         return _rows(source, [*params, *extra_params, limit, offset], descending=descending, error_length=error_length)
 
+    if job_filter.stuck:
+        # PostgreSQL can't know how few are, and would walk back through the ledger.
+        return find([], [], order=BY_STATUS)
     if not job_filter.statuses or not job_filter.is_indexed or offset:
         return find([], [])
     count = known.of(job_filter.statuses)
@@ -237,9 +242,8 @@ def _find(
         near = find([f"jobs.id {'>=' if descending else '<='} %s"], [edge])
         if len(near) == limit:
             return near
-    # Walking back for a rare status might read the whole table, so its own index is asked; `+ 0` keeps the planner
-    # from walking back all the same.
-    return find([], [], order="jobs.id + 0")
+    # Walking back for a rare status might read the whole table, so its own index is asked.
+    return find([], [], order=BY_STATUS)
 
 
 def _end(descending: bool) -> int:

@@ -39,9 +39,8 @@ _ENDED: Final = """
 """
 # When the newest job and the newest attempt came that were not looked at.
 _EDGES: Final = """
-    SELECT (SELECT created_at FROM jobs WHERE id <= (SELECT max(id) FROM jobs) - %s ORDER BY id DESC LIMIT 1),
-           (SELECT requested_at FROM jobs_dispatch
-             WHERE id <= (SELECT max(id) FROM jobs_dispatch) - %s ORDER BY id DESC LIMIT 1)
+    SELECT (SELECT created_at FROM jobs ORDER BY id DESC OFFSET %s LIMIT 1),
+           (SELECT requested_at FROM jobs_dispatch ORDER BY id DESC OFFSET %s LIMIT 1)
 """
 
 

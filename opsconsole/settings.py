@@ -272,7 +272,7 @@ AXES_RESET_ON_SUCCESS = True
 # Whoever goes on trying meanwhile doesn't make the pause longer for the one whose name it is.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_CALLABLE = "opsconsole.views.login_locked"
-AXES_CLIENT_IP_CALLABLE = "opsconsole.client_address.client_address"
+AXES_CLIENT_IP_CALLABLE = "opsconsole.client_address.login_address"
 # What somebody types for a name may be a password: it is neither logged nor shown.
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False

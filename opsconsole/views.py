@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from redis.exceptions import RedisError
 
-from opsconsole.client_address import client_address
+from opsconsole.client_address import login_address
 
 logger = structlog.get_logger(__name__)
 
@@ -99,7 +99,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def login_locked(request: HttpRequest, *args: Any) -> HttpResponse:
     """Answer somebody who has failed to log in too often; axes calls this."""
     minutes = math.ceil(settings.AXES_COOLOFF_TIME.total_seconds() / 60)
-    logger.warning("login.locked", address=client_address(request))
+    logger.warning("login.locked", address=login_address(request))
     answer = _answer(request, 429, "too_many_logins", f"Too many failed logins; try again in {minutes} minutes.")
     answer["Retry-After"] = str(minutes * 60)
     return answer

@@ -56,7 +56,9 @@ def test_others_and_other_addresses_are_not_locked_out_with_it(client: Client, o
         (1, "203.0.113.7", "198.51.100.2"),
         (1, "198.51.100.2, 203.0.113.7", "203.0.113.7, 198.51.100.2"),
         (2, "203.0.113.7, 10.0.0.1", "198.51.100.2, 10.0.0.1"),
-        (1, "2001:db8::7", "2001:db8::8"),
+        (1, "2001:db8:0:1::7", "2001:db8:0:2::7"),
+        (1, "203.0.113.7:4711", "198.51.100.2:4711"),
+        (1, "[2001:db8:0:1::7]:4711", "[2001:db8:0:2::7]"),
     ],
 )
 def test_behind_proxies_it_is_the_address_before_them_that_waits(
@@ -78,6 +80,19 @@ def test_an_address_that_no_proxy_wrote_is_not_believed(
     client: Client, olivia: User, settings: Any, proxies: int, written: str
 ) -> None:
     settings.PROXIES = proxies
+    for number in range(4):
+        attempt(client, "banana", headers={"X-Forwarded-For": written.format(number)})
+    assert attempt(client, PASSWORD, headers={"X-Forwarded-For": written.format(9)}).status_code == 429
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["2001:db8:0:1::{}", "[2001:db8:0:1::{}]:4711", "203.0.113.7:471{}", "::ffff:203.0.113.7", "fe80::1%eth{}"],
+)
+def test_one_caller_has_one_address_however_it_is_written(
+    client: Client, olivia: User, settings: Any, written: str
+) -> None:
+    settings.PROXIES = 1
     for number in range(4):
         attempt(client, "banana", headers={"X-Forwarded-For": written.format(number)})
     assert attempt(client, PASSWORD, headers={"X-Forwarded-For": written.format(9)}).status_code == 429
