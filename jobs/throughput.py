@@ -24,23 +24,26 @@ LOOKED_THROUGH: Final = 20_000
 KEPT_SECONDS: Final = 20
 _KEY: Final = "jobs.throughput"
 
-# The newest jobs, and what has become of older ones that the console has handed over since.
+# Beyond which ids is looked, and when the newest job and the newest attempt came that are not looked at.
+_EDGES: Final = """
+    SELECT last.job_id, last.attempt_id,
+           (SELECT created_at FROM jobs WHERE id <= last.job_id ORDER BY id DESC LIMIT 1),
+           (SELECT requested_at FROM jobs_dispatch WHERE id <= last.attempt_id ORDER BY id DESC LIMIT 1)
+      FROM (SELECT (SELECT COALESCE(max(id), 0) FROM jobs) - %s AS job_id,
+                   (SELECT COALESCE(max(id), 0) FROM jobs_dispatch) - %s AS attempt_id) AS last
+"""
+# The newest jobs, and what has become of older ones that the console has handed over since. The ids are told and not
+# found out along with it: of a bound that it doesn't know PostgreSQL expects a third of the table, and reads all of it.
+# Older jobs are named by an array, so that they are looked up by their ids.
 _ENDED: Final = """
-    WITH newest AS (SELECT id, status, job_type, updated_at FROM jobs ORDER BY id DESC LIMIT %s)
     SELECT date_trunc('hour', ended.updated_at) AS hour, ended.status::text, ended.job_type, count(*)
-      FROM (SELECT status, job_type, updated_at FROM newest
+      FROM (SELECT jobs.status, jobs.job_type, jobs.updated_at FROM jobs WHERE jobs.id > %s
             UNION ALL
             SELECT jobs.status, jobs.job_type, jobs.updated_at FROM jobs
-             WHERE jobs.id IN (SELECT d.job_id
-                                 FROM (SELECT job_id, ended_at FROM jobs_dispatch ORDER BY id DESC LIMIT %s) AS d
-                                WHERE d.ended_at >= %s AND d.job_id < (SELECT min(id) FROM newest))) AS ended
+             WHERE jobs.id = ANY(ARRAY(SELECT d.job_id FROM jobs_dispatch d
+                                        WHERE d.id > %s AND d.ended_at >= %s AND d.job_id <= %s))) AS ended
      WHERE ended.status IN (%s, %s) AND ended.updated_at >= %s
      GROUP BY 1, 2, 3
-"""
-# When the newest job and the newest attempt came that were not looked at.
-_EDGES: Final = """
-    SELECT (SELECT created_at FROM jobs ORDER BY id DESC OFFSET %s LIMIT 1),
-           (SELECT requested_at FROM jobs_dispatch ORDER BY id DESC OFFSET %s LIMIT 1)
 """
 
 
@@ -95,14 +98,15 @@ def read() -> Throughput:
     first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
     ended = (DONE, FAILED)
     with connection.cursor() as cursor:
-        cursor.execute(_ENDED, [LOOKED_THROUGH, LOOKED_THROUGH, first, *ended, first])
+        cursor.execute(_EDGES, [LOOKED_THROUGH, LOOKED_THROUGH])
+        last_job, last_attempt, *came = cursor.fetchone()
+        edges = [utc(moment) for moment in came if moment is not None]
+        cursor.execute(_ENDED, [last_job, last_attempt, first, last_job, *ended, first])
         counted: Counter[tuple[datetime | None, str]] = Counter()
         by_type: Counter[tuple[str, str]] = Counter()
         for hour, status, job_type, number in cursor.fetchall():
             counted[utc(hour), status] += int(number)
             by_type[job_type, status] += int(number)
-        cursor.execute(_EDGES, [LOOKED_THROUGH, LOOKED_THROUGH])
-        edges = [utc(edge) for edge in cursor.fetchone() if edge is not None]
     hours = [first + timedelta(hours=number) for number in range(HOURS)]
     since = max((edge for edge in edges if edge is not None), default=None)
     return Throughput(

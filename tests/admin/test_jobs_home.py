@@ -81,17 +81,6 @@ def test_where_the_day_holds_more_than_is_looked_at_it_says_since_when_all_is(
     assert "all of them only since 4 h ago" in text(page.get(PART))
 
 
-def test_where_all_of_the_day_was_looked_at_that_is_not_said_though_ids_were_left_out(
-    page: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(throughput, "LOOKED_THROUGH", 3)
-    first = ended(DONE, hours_ago=3)
-    ended(DONE, hours_ago=2, id=first.pk + 100)
-    found = throughput.read()
-    assert found.done == 2
-    assert found.whole_since is None
-
-
 def test_the_errors_of_the_week_stand_there_each_with_its_windows_and_a_way_to_retry(page: Client) -> None:
     for minutes in (5, 60 * 5, 60 * 24 * 3):
         failed_job("TimeoutError: <b>no</b> answer", minutes_ago=minutes)

@@ -81,7 +81,7 @@ def hand_over(_: APIClient) -> None:
 READS: dict[str, tuple[Callable[[APIClient], Any], int]] = {
     "the pulse": (lambda _: pulse.work(), LOOKED_AT),
     "what has failed": (lambda _: pulse.failed_within_an_hour(), LOOKED_AT),
-    "the hours": (lambda _: throughput.read(), throughput.LOOKED_THROUGH + 1),
+    "the hours": (lambda _: throughput.read(), throughput.LOOKED_THROUGH),
     "run times": (lambda _: measures.run_times(), LOOKED_AT),
     "those of a key": (lambda _: recent.active_by_serial_key(KEYS, of_each=5), LOOKED_AT),
     "the newest": (lambda _: recent.newest(JobFilter(), limit=5), LOOKED_AT),
