@@ -19,7 +19,7 @@ from jobs.queries import utc
 
 HOURS: Final = 24
 # Of the newest jobs, and of the newest attempts.
-LOOKED_THROUGH: Final = 30_000
+LOOKED_THROUGH: Final = 20_000
 # One who looks reads for all who look within this time.
 KEPT_SECONDS: Final = 20
 _KEY: Final = "jobs.throughput"
