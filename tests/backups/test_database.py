@@ -137,7 +137,9 @@ def test_bytes_flipped_anywhere_with_the_checksum_fixed_never_pass_unless_nothin
 ) -> None:
     original = (folder.path / str(backup.storage_key)).read_bytes()
     seen = set()
-    for place in range(5, len(original), len(original) // 12):
+    # Much of an archive is text that a restore doesn't use; the rows lie at its end.
+    among_rows = (len(original) - back for back in (20, 150, 600, 2_000, 4_000, 8_000))
+    for place in [*range(5, len(original), len(original) // 12), *among_rows]:
         data = bytearray(original)
         data[place] ^= 0x10
         rewrite(folder, backup, bytes(data), fix_row=True)
@@ -151,8 +153,7 @@ def test_bytes_flipped_anywhere_with_the_checksum_fixed_never_pass_unless_nothin
         if test.status == PASSED:
             # What has changed is a comment of the archive, say: the contents were compared, and are right.
             assert [found[name] for name in ("content_hashes", "row_counts", "constraints_valid")] == [True] * 3
-    # How many are depends on where the places fall: much of the archive is text that a restore doesn't use.
-    assert seen
+    assert len(seen) >= 8
     assert scratch.leftovers() == []
 
 
