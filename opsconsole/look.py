@@ -1,11 +1,22 @@
 """The admin's look and its sidebar, as django-unfold's setting `UNFOLD` wants them."""
 
+from functools import cache
 from typing import Any
 
 from django.templatetags.static import static
-from django.urls import reverse, reverse_lazy
+from django.urls import get_script_prefix, reverse
 from django.utils.functional import lazy
 from django.utils.html import format_html
+
+
+@cache
+def _address(view: str, prefix: str) -> str:
+    return reverse(view)
+
+
+# Unfold compares each link of the sidebar with each tab, for every page: with `reverse_lazy` it resolves three hundred
+# views to do so. The addresses under one prefix never change.
+_link_to = lazy(lambda view: _address(view, get_script_prefix()), str)
 
 
 def _link(title: str, icon: str, view: str, permission: str, *, place: str = "") -> dict[str, Any]:
@@ -13,7 +24,7 @@ def _link(title: str, icon: str, view: str, permission: str, *, place: str = "")
         # Where `opsconsole.sidebar` puts a count.
         "title": format_html('{}<span class="oc-nav-count" id="nav-{}"></span>', title, place) if place else title,
         "icon": icon,
-        "link": reverse_lazy(view),
+        "link": _link_to(view),
         "permission": lambda request: request.user.has_perm(permission),
     }
 
@@ -23,7 +34,7 @@ def _home_title() -> str:
     return format_html(
         'Home<span class="oc-nav-count" id="nav-home" hx-get="{}" hx-trigger="load, every 30s, poll" hx-swap="none"'
         " data-poll></span>",
-        reverse("sidebar"),
+        _link_to("sidebar"),
     )
 
 
@@ -39,7 +50,7 @@ def _tabs(*links: tuple[str, str]) -> dict[str, Any]:
         "items": [
             {
                 "title": title,
-                "link": reverse_lazy(f"admin:{model}_changelist"),
+                "link": _link_to(f"admin:{model}_changelist"),
                 "permission": lambda request, needed=f"{application}.view_{name}": request.user.has_perm(needed),
             }
             for (title, model), (application, _, name) in zip(links, models, strict=True)
@@ -97,7 +108,7 @@ UNFOLD = {
             {
                 "title": "Operations",
                 "items": [
-                    {"title": lazy(_home_title, str)(), "icon": "home", "link": reverse_lazy("admin:index")},
+                    {"title": lazy(_home_title, str)(), "icon": "home", "link": _link_to("admin:index")},
                     _link("Jobs", "list_alt", "admin:jobs_job_changelist", "jobs.view_job", place="jobs"),
                     _link("Errors", "bug_report", "admin:jobs_errorgroup_changelist", "jobs.view_job"),
                     _link("Runs", "play_circle", "admin:jobs_run_changelist", "jobs.view_run"),

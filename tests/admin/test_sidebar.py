@@ -7,11 +7,12 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
+from django.test.utils import CaptureQueriesContext, override_script_prefix
 from django.utils import timezone
 
 from jobs import counts
 from jobs.models import WorkerReport
+from opsconsole import look
 from tests.admin.conftest import browser_of
 from tests.admin.reading import text
 from tests.api.cast import make_staff
@@ -40,6 +41,19 @@ def test_every_page_asks_for_them_after_it_has_come(page: Client) -> None:
         assert f'id="nav-home" hx-get="{SIDEBAR}" hx-trigger="load, every 30s, poll" hx-swap="none" data-poll' in body
         for place in ("jobs", "identities", "backups", "machinery", "schedules"):
             assert f'id="nav-{place}"' in body, (url, place)
+
+
+def test_the_addresses_of_its_links_are_looked_up_once(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    page.get("/admin/")
+    monkeypatch.setattr(look, "reverse", None)
+    assert 'href="/admin/jobs/job/"' in page.get("/admin/opsconsole/auditlog/").content.decode()
+
+
+def test_its_links_lead_to_where_the_console_is_mounted(page: Client) -> None:
+    for prefix in ("/", "/console/", "/"):
+        with override_script_prefix(prefix):
+            body = page.get("/admin/opsconsole/auditlog/").content.decode()
+        assert f'href="{prefix}admin/jobs/job/"' in body
 
 
 def test_failed_jobs_and_what_the_verdict_says_of_each_link_are_counted(page: Client) -> None:
