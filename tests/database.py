@@ -38,7 +38,7 @@ def restore() -> None:
 def _restore() -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         # A test that left a transaction open elsewhere should fail, not hang.
-        cursor.execute("SET LOCAL lock_timeout = '10s'")
+        cursor.execute("SET LOCAL lock_timeout = '60s'")
         # Truncating costs ten milliseconds a table, looking costs nothing.
         cursor.execute(" UNION ALL ".join(f"(SELECT '{table}' FROM public.{table} LIMIT 1)" for table in TABLES))
         if used := [f"public.{table}" for (table,) in cursor.fetchall()]:

@@ -1,4 +1,4 @@
-"""A pytest plugin: the tests' own PostgreSQL and Redis.
+"""A pytest plugin: the tests' own PostgreSQL and Redis; each process of pytest-xdist has its own.
 
 Loaded with `-p tests.services`, because the settings read the environment when they are imported, and pytest-django
 imports them before any conftest is. When the servers can't start, the run fails; there is nothing to skip to.
@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -17,6 +18,22 @@ from devserver.redis import Redis
 
 BROKER, RESULTS, CACHE = 0, 1, 2
 """Numbers of the Redis databases."""
+
+_SETTINGS: Final = {
+    "OPS_SECRET_KEY": "only-for-tests-" + "x" * 50,
+    "OPS_DEBUG": "0",
+    "OPS_SECURE": "0",
+    "OPS_DEMO": "0",
+    "OPS_ALLOWED_HOSTS": "testserver,127.0.0.1,localhost",
+    "OPS_CSRF_TRUSTED_ORIGINS": "",
+    "OPS_DATABASE_SCHEMA": "opsconsole",
+    "OPS_DATABASE_POOL_SIZE": "0",
+}
+# Nothing listens on port 1.
+_NO_SERVERS: Final = {
+    "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+    "CELERY_BROKER_URL": "redis://127.0.0.1:1/0",
+}
 
 
 class Services:
@@ -43,14 +60,7 @@ class Services:
     def environment(self) -> dict[str, str]:
         """Return the environment variables that point the console at the servers."""
         return {
-            "OPS_SECRET_KEY": "only-for-tests-" + "x" * 50,
-            "OPS_DEBUG": "0",
-            "OPS_SECURE": "0",
-            "OPS_DEMO": "0",
-            "OPS_ALLOWED_HOSTS": "testserver,127.0.0.1,localhost",
-            "OPS_CSRF_TRUSTED_ORIGINS": "",
-            "OPS_DATABASE_SCHEMA": "opsconsole",
-            "OPS_DATABASE_POOL_SIZE": "0",
+            **_SETTINGS,
             "OPS_STATIC_ROOT": str(self.folder / "static"),
             "DATABASE_URL": self.postgres.url(),
             "CELERY_BROKER_URL": self.redis.url(BROKER),
@@ -71,19 +81,22 @@ services_key = pytest.StashKey[Services]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --variant and --machine-minutes."""
     parser.addoption(
-        "--variant", choices=("plain", "native"), default="plain", help="of the core's tables (default: plain)"
+        "--variant", choices=("plain", "native"), default="plain", help="variant of the core's tables (default: plain)"
     )
     parser.addoption(
-        "--machine-minutes", type=float, default=0, help="try random lives of jobs for so long, beside the fixed ones"
+        "--machine-minutes", type=float, default=0, help="minutes of random job lifecycles, instead of the fixed ones"
     )
-    parser.addoption(
-        "--fuzz-seconds", type=int, default=60, help="make up requests to the API for so long (default: 60)"
-    )
+    parser.addoption("--fuzz-seconds", type=int, default=20, help="seconds to fuzz the API (default: 20)")
+    parser.addoption("--every-variant", action="store_true", help="run every test, whatever tests/variants.py says")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Start the servers before Django's settings are read."""
+    if getattr(early_config.known_args_namespace, "numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
+        # This process only hands out tests to the others.
+        os.environ.update(_SETTINGS | _NO_SERVERS)
+        return
     try:
         services = Services()
     except StartError as error:

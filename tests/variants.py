@@ -1,69 +1,118 @@
-"""All tests on both variants of the core's tables, side by side: `script/test`. Arguments go to pytest.
+"""Decides which tests run on which variant of the core's tables.
 
-Many of them wait for other processes, so that two runs on two cores take little longer than one. Each has servers of
-its own. What the first run prints is shown as it comes, what the second one prints when both have ended. Coverage is
-measured by the first alone: measuring takes as long as the tests, and the second runs the same code.
+`script/test` checks that every statement of the console against those tables runs on both variants.
 """
 
-import os
-import subprocess
-import sys
-import tempfile
-from collections.abc import Sequence
-from pathlib import Path
-from typing import IO, Final
+from collections.abc import Mapping
+from typing import Final
 
-from tests.browser import tools
+import pytest
 
 VARIANTS: Final = ("plain", "native")
-PROJECT: Final = Path(__file__).resolve().parent.parent
-_SAYS_WHAT = "=== The core's tables in the {} variant"
+
+# Fixtures that give a test a database.
+_DATABASE: Final = frozenset({"db", "transactional_db", "django_db_setup", "core_database", "postgres"})
+
+FIRST, BOTH = "first", "both"
+_EVERY_PAGE: Final = "tests/admin/test_query_counts.py::test_a_page_takes_few_queries_and_no_more_for_more_rows"
+
+PLACES: Final[Mapping[str, str]] = {
+    # Pages, metrics, notices and logs of data that tests/api and tests/operations read and change on both variants.
+    **dict.fromkeys(
+        (
+            "tests/admin/",
+            "tests/browser/",
+            "tests/logs/",
+            "tests/metrics/",
+            "tests/notices/",
+            "tests/privacy/",
+            "tests/verdict/",
+        ),
+        FIRST,
+    ),
+    # The demo, the development server and chaos use their own SQL. Fuzzing makes up its filters.
+    **dict.fromkeys(("tests/chaos/", "tests/demo/", "tests/devserver/", "tests/fuzzing/"), FIRST),
+    # Beat's tables and the console's own, permissions, and the parsing of requests.
+    **dict.fromkeys(
+        (
+            "tests/schedules/",
+            "tests/api/test_access.py",
+            "tests/api/test_addresses.py",
+            "tests/api/test_bodies.py",
+            "tests/api/test_browsable.py",
+            "tests/api/test_core_session.py",
+            "tests/api/test_failures.py",
+            "tests/api/test_idempotency.py",
+            "tests/api/test_idempotency_at_once.py",
+            "tests/api/test_idempotency_failures.py",
+            "tests/api/test_preflight.py",
+            "tests/api/test_privacy.py",
+        ),
+        FIRST,
+    ),
+    # Backup files.
+    **dict.fromkeys(
+        (
+            "tests/backups/test_attachments_compared.py",
+            "tests/backups/test_attachments_snapshot.py",
+            "tests/backups/test_attachments_trouble.py",
+            "tests/backups/test_commands.py",
+            "tests/backups/test_retention.py",
+            "tests/backups/test_shipped.py",
+        ),
+        FIRST,
+    ),
+    # Processes that are killed, or many at once. Single-process tests and the state machine send the same statements on
+    # both variants.
+    **dict.fromkeys(
+        (
+            "tests/backups/test_worker.py",
+            "tests/matching/test_in_a_worker.py",
+            "tests/worker/test_crash_table.py",
+            "tests/worker/test_many_at_once.py",
+            "tests/worker/test_many_processes.py",
+            "tests/worker/test_two_consoles.py",
+        ),
+        FIRST,
+    ),
+    # Exceptions: the only tests in these places that send certain statements.
+    **dict.fromkeys(
+        (
+            "tests/admin/test_audit_log.py",
+            "tests/admin/test_backups_list.py",
+            "tests/admin/test_backups_pages.py::test_the_list_tells_verdict_and_checks_and_filters_by_kind",
+            "tests/admin/test_backups_pages.py::test_while_it_is_under_way_list_and_page_keep_themselves_up_to_date",
+            "tests/admin/test_backups_starting.py",
+            "tests/admin/test_conversations.py",
+            "tests/admin/test_jobs_list.py",
+            "tests/admin/test_made.py",
+            "tests/admin/test_matching.py::test_the_list_leads_there_where_it_makes_sense",
+            "tests/admin/test_other_models.py::test_backups_and_restore_tests_are_shown",
+            f"{_EVERY_PAGE}[/admin/jobs/job/?q=time&identity_id=1&stuck=true]",
+            "tests/admin/test_setting_failed.py::test_the_tab_keeps_the_other_filters",
+            "tests/admin/test_verdict.py",
+            "tests/api/test_core_session.py::test_without_that_group_it_may_do_nothing",
+            "tests/backups/test_retention.py::test_what_the_core_has_told_of_is_neither_counted_nor_deleted",
+            "tests/logs/test_requests.py::test_a_request_is_one_line_with_who_what_and_how_long",
+            "tests/metrics/test_alerts.py::test_they_ask_for_numbers_that_there_are",
+        ),
+        BOTH,
+    ),
+}
+"""Where the tests of a folder or file, or one test, run. The longest match wins; no match means both variants."""
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the tests; returns the exit code: 0 where they passed on both variants.
+def runs_on(item: pytest.Item, variant: str) -> bool:
+    """Say whether a test runs on a variant. On the first variant every test does.
 
     Args:
-        arguments: for pytest. What the browser tests need may be missing, unless REQUIRE_BROWSER is set: they are
-            left out then, which is said at the end.
+        item: the test.
+        variant: one of VARIANTS.
     """
-    missing = tools.missing()
-    left_out = missing and not os.environ.get("REQUIRE_BROWSER") and not any("browser" in word for word in arguments)
-    if left_out:
-        arguments = [*arguments, f"--ignore={tools.FOLDER}"]
-    first, *others = VARIANTS
-    failed = []
-    with tempfile.TemporaryFile("w+") as later:
-        _say(_SAYS_WHAT.format(first))
-        # Before the first one has ended, so that they run side by side.
-        running = {variant: _start(variant, arguments, later) for variant in others}
-        running = {first: _start(first, arguments, None), **running}
-        try:
-            failed = [variant for variant in VARIANTS if running[variant].wait() != 0]
-        except KeyboardInterrupt:
-            # They got it too, and tidy up.
-            for process in running.values():
-                process.wait()
-            return 130
-        later.seek(0)
-        for variant in others:
-            _say(f"\n{_SAYS_WHAT.format(variant)}\n{later.read()}")
-    if left_out:
-        _say(f"\nLeft out: the browser tests (tests/browser), for want of {' and '.join(missing)}; {tools.HOW}.")
-    if failed:
-        _say(f"\nTests failed on: {', '.join(failed)}")
-    return 1 if failed else 0
-
-
-def _start(variant: str, arguments: Sequence[str], output: IO[str] | None) -> subprocess.Popen[bytes]:
-    measured = ["-m", "coverage", "run", "--parallel-mode"] if variant == VARIANTS[0] else []
-    command = [sys.executable, "-X", "dev", *measured, "-m", "pytest", "--variant", variant, *arguments]
-    return subprocess.Popen(command, cwd=PROJECT, stdout=output, stderr=output)
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 -- that is what it is for
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    if variant == VARIANTS[0]:
+        return True
+    fixtures = set(getattr(item, "fixturenames", ()))
+    if item.get_closest_marker("django_db") is None and _DATABASE.isdisjoint(fixtures):
+        return False
+    places = [place for place in PLACES if item.nodeid.startswith(place)]
+    return not places or PLACES[max(places, key=len)] == BOTH
