@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from opsconsole.permissions import OPERATORS, VIEWERS
-from tests.api.cast import make_staff
+from tests.api.cast import log_in, make_staff
 from tests.backups.conftest import attachments, folder
 
 __all__ = ["attachments", "folder"]
@@ -47,5 +47,5 @@ def root(db: None) -> Client:
 def browser_of(user: User, **options: Any) -> Client:
     """Return a browser in which a user has logged in."""
     client = Client(**options)
-    client.force_login(user)
+    log_in(client, user)
     return client

@@ -13,6 +13,7 @@ from backups.models import ATTACHMENTS
 from jobs.models import Job, Run
 from opsconsole.audit import AuditLog
 from tests.admin.reading import messages, text
+from tests.api.cast import log_in
 from tests.backups.cast import make_backup
 from tests.cast import NOW
 
@@ -202,7 +203,7 @@ def test_who_may_only_look_sees_no_button_and_may_not_post(viewing: Client, fold
 
 def test_a_form_without_its_token_is_refused(operator: Any, folder: BackupFolder) -> None:
     browser = Client(enforce_csrf_checks=True)
-    browser.force_login(operator)
+    log_in(browser, operator)
     assert browser.post(BACK_UP, {"kind": "database"}).status_code == 403
     assert Job.objects.count() == 0
 

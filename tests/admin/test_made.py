@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from tests.admin.reading import text
-from tests.api.cast import make_attempt, make_run
+from tests.api.cast import log_in, make_attempt, make_run
 from tests.backups.cast import make_backup, make_restore_test
 from tests.cast import make_job, make_user
 
@@ -62,7 +62,7 @@ def test_whoever_may_see_jobs_and_no_backups_is_not_led_to_them() -> None:
     user = make_user("jo", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=("view_job", "view_run")))
     client = Client()
-    client.force_login(user)
+    log_in(client, user)
     job_id = done(BACKUP)
     make_backup(job_id=job_id)
     for address in (f"{JOBS}{job_id}/change/", f"{RUNS}{make_run(job_id).pk}/change/"):

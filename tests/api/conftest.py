@@ -14,7 +14,7 @@ from devserver.redis import Redis
 from opsconsole.cache import OptionalRedisCache
 from opsconsole.permissions import OPERATORS, VIEWERS
 from tests.api import contract
-from tests.api.cast import make_staff, with_token
+from tests.api.cast import log_in, make_staff, with_token
 from tests.backups.conftest import attachments, folder
 
 __all__ = ["attachments", "folder"]
@@ -50,7 +50,7 @@ def viewing_api(viewer: User) -> APIClient:
 def session_api(operator: User) -> APIClient:
     """The operator, by session, with the CSRF token that a page would send along."""
     client = APIClient(enforce_csrf_checks=True)
-    client.force_login(operator)
+    log_in(client, operator)
     client.cookies[settings.CSRF_COOKIE_NAME] = CSRF_TOKEN
     client.credentials(HTTP_X_CSRFTOKEN=CSRF_TOKEN)
     return client
@@ -67,7 +67,7 @@ def uncollected(settings: Any) -> None:
 def browser(operator: User, uncollected: None) -> Client:
     """The operator's browser."""
     client = Client(headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
-    client.force_login(operator)
+    log_in(client, operator)
     return client
 
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
-from tests.api.cast import insert_audit, insert_job, make_run
+from tests.api.cast import insert_audit, insert_job, log_in, make_run
 from tests.backups.cast import make_backup, make_restore_test
 from tests.cast import make_conversation, make_identity
 
@@ -96,7 +96,7 @@ def test_where_something_is_posted_a_form_is_offered_to_those_who_may(browser: C
 
 def test_who_may_only_look_is_offered_no_form(viewer: User, uncollected: None, rows: dict[str, Any]) -> None:
     browser = Client(headers=HTML)
-    browser.force_login(viewer)
+    log_in(browser, viewer)
     for url in POSTED:
         assert not has_form(page(browser, url.format(**rows), status=405)), url
     assert "Operations" in page(browser, "/ops/")
@@ -104,7 +104,7 @@ def test_who_may_only_look_is_offered_no_form(viewer: User, uncollected: None, r
 
 def test_the_form_is_taken_with_its_csrf_token(operator: User, uncollected: None, rows: dict[str, Any]) -> None:
     browser = Client(enforce_csrf_checks=True, headers=HTML)
-    browser.force_login(operator)
+    log_in(browser, operator)
     url = f"/ops/jobs/{rows['job']}/retry"
     page(browser, url, status=405)
     token = browser.cookies[settings.CSRF_COOKIE_NAME].value

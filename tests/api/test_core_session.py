@@ -17,7 +17,7 @@ from jobs.models import Job
 from opsconsole.audit import AuditLog
 from opsconsole.core_sessions import CoreUserLink
 from opsconsole.permissions import OPERATORS, VIEWERS
-from tests.api.cast import make_staff, refusal
+from tests.api.cast import log_in, make_staff, refusal
 from tests.cast import make_job
 from tests.worker.at_once import at_once
 
@@ -143,7 +143,7 @@ def test_a_name_that_others_have_is_told_from_theirs() -> None:
 
 def test_beside_the_admins_session_a_front_ends_call_is_the_core_users(alice: str) -> None:
     client = with_session(alice)
-    client.force_login(make_staff("olivia", VIEWERS))
+    log_in(client, make_staff("olivia", VIEWERS))
     job = make_job()
     assert client.get("/ops/meta").json()["user"]["username"] == "alice@core"
     assert client.post(f"/ops/jobs/{job.pk}/retry", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
@@ -151,7 +151,7 @@ def test_beside_the_admins_session_a_front_ends_call_is_the_core_users(alice: st
 
 def test_beside_the_cores_session_a_call_with_the_admins_csrf_token_is_the_admins(alice: str) -> None:
     client = with_session(alice)
-    client.force_login(make_staff("olivia", VIEWERS))
+    log_in(client, make_staff("olivia", VIEWERS))
     assert client.get("/ops/meta", headers={"X-CSRFToken": "x"}).json()["user"]["username"] == "olivia"
     job = make_job()
     refusal(client.post(f"/ops/jobs/{job.pk}/retry", headers={"X-CSRFToken": "x"}), 403, "permission_denied")

@@ -14,31 +14,20 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from devserver import loopback
 from devserver.readiness import answers
 from opsconsole.permissions import OPERATORS, VIEWERS
-from tests.api.cast import make_staff
+from tests.api.cast import log_in, make_staff
 from tests.browser import tools
 from tests.browser.observing import Observed
 from tests.processes import PROJECT, Child
-from tests.variants import VARIANTS
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 # Django refuses its ORM to a thread in which an event loop runs. Playwright's runs in this one, between its calls only.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 # Milliseconds: parts of pages come after them, and a busy machine takes its time.
-PATIENCE_MS = 20_000
+PATIENCE_MS = 1_000 * PATIENCE
 expect.set_options(timeout=PATIENCE_MS)
 
 Start = Callable[..., Child]
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave to the first variant what says nothing about the core's tables."""
-    if config.getoption("--variant") == VARIANTS[0]:
-        return
-    left = [item for item in items if item.get_closest_marker("any_variant")]
-    config.hook.pytest_deselected(items=left)
-    items[:] = [item for item in items if item not in left]
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +77,7 @@ def serve(start: Start, **environment: str) -> str:
     port = loopback.free_port()
     command = ["-m", "gunicorn", "opsconsole.wsgi:application", "--config", "gunicorn.conf.py", "--workers", "1"]
     start("web", *command, PORT=str(port), **environment)
-    wait_until(lambda: answers(port, "/readyz"), timeout=30)
+    wait_until(lambda: answers(port, "/readyz"))
     return f"http://{loopback.HOST}:{port}"
 
 
@@ -128,28 +117,28 @@ def operator(transactional_db: None) -> User:
 @pytest.fixture
 def as_operator(operator: User, page: Page, observed: Observed) -> Page:
     """The window of an operator who has logged in."""
-    log_in(page, operator)
+    open_as(page, operator)
     return page
 
 
 @pytest.fixture
 def as_viewer(transactional_db: None, page: Page, observed: Observed) -> Page:
     """The window of somebody who may only look and has logged in."""
-    log_in(page, make_staff("victor", VIEWERS))
+    open_as(page, make_staff("victor", VIEWERS))
     return page
 
 
 @pytest.fixture
 def as_root(transactional_db: None, page: Page, observed: Observed) -> Page:
     """The window of an administrator who has logged in."""
-    log_in(page, make_staff("root", is_superuser=True))
+    open_as(page, make_staff("root", is_superuser=True))
     return page
 
 
-def log_in(page: Page, user: User) -> None:
+def open_as(page: Page, user: User) -> None:
     """Give the browser the session of a user."""
     client = Client()
-    client.force_login(user)
+    log_in(client, user)
     page.context.add_cookies(
         [
             {"name": name, "value": morsel.value, "domain": loopback.HOST, "path": "/"}

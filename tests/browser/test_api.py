@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from identities.models import Identity
 from jobs.models import Job
-from tests.browser.conftest import log_in
+from tests.browser.conftest import open_as
 from tests.matching.doing import connected
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.browser]
@@ -21,7 +21,7 @@ def alice() -> Identity:
 
 def test_from_the_root_a_backfill_is_started_by_clicking_only(page: Page, operator: User, alice: Identity) -> None:
     # Unobserved: browsers take the 405 that a form is shown with for an error.
-    log_in(page, operator)
+    open_as(page, operator)
     page.goto("/ops/")
     page.get_by_role("link", name="/ops/backfill/conversations").click()
     page.get_by_role("button", name="POST", exact=True).click()

@@ -14,7 +14,7 @@ from tests.matching.doing import connected
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.browser]
 
 PAGES_PER_SECOND = "100"
-LONG_MS = 90_000
+LONG_MS = 240_000
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from jobs import counts
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.browser]
 
-LONG_MS = 90_000
+LONG_MS = 240_000
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.matching.doing import connected
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.browser]
 
 SCRIPTS = tools.FOLDER / "front_end"
-TIMEOUT_SECONDS = 240
+TIMEOUT_SECONDS = 900
 
 
 @pytest.fixture

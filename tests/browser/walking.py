@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import PATIENCE_MS, log_in
+from tests.browser.conftest import PATIENCE_MS, open_as
 from tests.browser.observing import Observed
 from tests.browser.tools import AXE
 from tests.privacy.walking import routes
@@ -50,7 +50,7 @@ def walk(browser: Browser, address: str, user: Any) -> Walk:
     context = browser.new_context(base_url=address, viewport=LARGE, color_scheme="light")
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
-    log_in(page, user)
+    open_as(page, user)
     try:
         for url in _pages(page):
             observed = Observed(page, address)

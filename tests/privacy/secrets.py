@@ -1,6 +1,7 @@
 """What must not come out again: secrets of every known kind, each recognizable by where it was planted."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,7 @@ TEXT_FORMS = (
     "DETAIL:  Failing row contains (1, {}, null).",
     "[SQL: INSERT INTO messages (body_text) VALUES (%s)]\n[parameters: ('{}',)]",
 )
+_CORE = re.compile(r"(?:Zq|told )\d+")
 # For columns that have no room for more; `{}` is ten characters.
 SHORT_FORMS = ("pwd={}", "token={}")
 SECRET_KEYS = ("access_token", "apiKey", "Password", "client-secret", "cookie", "pin", "jwt", "otp", "signature")
@@ -47,10 +49,6 @@ class Secret:
     where: str
     core: str
     """The part that is looked for; no other secret has it."""
-
-    def stands_in(self, text: str) -> bool:
-        """Say whether any of it can be read in a text."""
-        return self.core in text
 
 
 class Vault:
@@ -96,7 +94,9 @@ class Vault:
 
     def found_in(self, text: str) -> list[str]:
         """Return where the secrets were planted that stand in a text."""
-        return [secret.where for secret in self.secrets if secret.stands_in(text)]
+        # In one pass: a page is long, and there are hundreds of them.
+        seen = set(_CORE.findall(text))
+        return [secret.where for secret in self.secrets if secret.core in seen]
 
     def _number(self, where: str) -> str:
         number = f"{len(self.secrets) + 100:04d}"

@@ -10,6 +10,7 @@ import logging
 import random
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cached_property
 from typing import Any, Final
 
 import pytest
@@ -100,7 +101,7 @@ class Visitors:
         found: dict[str, Any] = self._answers if url.startswith("/ops") else self._pages
         return found if everybody else dict(list(found.items())[:1])
 
-    @property
+    @cached_property
     def own_secrets(self) -> list[str]:
         """What of the visitors' own accounts must not be seen."""
         users = [User.objects.get(pk=user.pk) for user in (self.root, self.viewer)]

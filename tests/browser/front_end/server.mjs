@@ -4,7 +4,7 @@
 // Environment: BASE (address that serves both), SESSION (the cookie's value), IDENTITY and JOB (ids), ORIGIN.
 
 const { BASE, SESSION, IDENTITY, JOB, ORIGIN } = process.env;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 240_000;
 
 async function call(method, path, body) {
   const headers = { Accept: "application/json", Cookie: `session=${SESSION}` };
