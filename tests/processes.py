@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from devserver.child import dying_with_parent, kill_session, stop
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -53,7 +53,7 @@ class Child:
         """What it has printed so far."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
-    def wait_for(self, pattern: str | re.Pattern[str], *, timeout: float = 30.0) -> None:
+    def wait_for(self, pattern: str | re.Pattern[str], *, timeout: float = PATIENCE) -> None:
         """Wait until it has printed something; fails at once when it ends before."""
 
         def printed() -> bool:
@@ -75,7 +75,7 @@ class Child:
         if self.running:
             self.process.send_signal(signal.SIGTERM)
 
-    def stop(self, *, grace: float = 10.0) -> bool:
+    def stop(self, *, grace: float = PATIENCE) -> bool:
         """Ask it to stop and wait; returns whether it did so in time."""
         return stop(self.process, signal.SIGTERM, grace=grace)
 

@@ -2,19 +2,22 @@
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 T = TypeVar("T")
+
+PATIENCE: Final = 60.0
+"""Seconds after which what is expected is taken not to come: more than any machine needs, as only a failure waits."""
 
 _PAUSE = 0.02  # seconds between two looks
 
 
-def wait_until(condition: Callable[[], T], *, timeout: float = 10.0, message: str = "") -> T:
+def wait_until(condition: Callable[[], T], *, timeout: float = PATIENCE, message: str = "") -> T:
     """Ask again and again until the answer is true-ish, and return it.
 
     Args:
         condition: What is asked; must be cheap.
-        timeout: Seconds after which the test fails.
+        timeout: Seconds after which the test fails; more than usual where much has to happen.
         message: What didn't happen, for the failure.
 
     Raises:

@@ -34,10 +34,6 @@ class AllowedValues:
             self._known[table, column] = now, values
         return values
 
-    def forget(self) -> None:
-        """Ask the catalog again at the next question."""
-        self._known.clear()
-
 
 _shared: Final = AllowedValues()
 
@@ -59,8 +55,3 @@ def accepts(table: str, column: str, value: str) -> bool:
     """Say whether a column can hold a value, as far as is known; see `allowed_values`."""
     values = allowed_values(table, column)
     return values is None or value in values
-
-
-def forget() -> None:
-    """Forget what `allowed_values` remembers; for tests that change a table."""
-    _shared.forget()

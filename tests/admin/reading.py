@@ -14,6 +14,11 @@ def text(response: Any) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 
+def recently(words: str) -> str:
+    """Return words in which what was some seconds ago was just now: a page may take a while on a busy machine."""
+    return re.sub(r"\b\d+ s ago\b", "just now", words)
+
+
 def rows(response: Any) -> list[Any]:
     """Return the rows of a list."""
     return list(response.context["cl"].result_list)

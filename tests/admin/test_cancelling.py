@@ -12,7 +12,7 @@ from jobs import cancel_rules
 from jobs.models import Dispatch, Job
 from opsconsole.audit import AuditLog
 from tests.admin.conftest import browser_of
-from tests.admin.reading import live_address, messages, text
+from tests.admin.reading import live_address, messages, recently, text
 from tests.api.cast import ledger_state, make_attempt
 from tests.api.test_job_cancel import running_core_job, running_own_job
 from tests.cast import NOW, make_identity, make_job
@@ -129,7 +129,7 @@ def test_an_own_task_is_shown_as_cancelling_until_it_has_ended(page: Client) -> 
     response = cancel(page, job, ASKED_TO_END)
     assert "Cancelling: its task has been asked to end" in messages(response)[0]
     words = text(response)
-    assert "Cancelling asked to end just now" in words
+    assert "Cancelling asked to end just now" in recently(words)
     assert "Cancel…" not in words
     live = response.content.decode().split('id="job-live"')[1].split("</section>")[0]
     assert "oc-good" not in live

@@ -13,7 +13,7 @@ from identities.models import Identity
 from jobs.models import Run
 from opsconsole.audit import Actor, AuditLog, Entity, record
 from tests.admin.conftest import browser_of
-from tests.admin.reading import messages, text
+from tests.admin.reading import messages, recently, text
 from tests.admin.syncs import active_job, attempted, before, counted, general_schedule, pause, schedule_for, synced
 from tests.api.cast import make_staff
 from tests.cast import make_credential, make_identity
@@ -215,7 +215,7 @@ def test_the_timeline_joins_all_that_happened_the_newest_first(page: Client, ali
         entity=Entity(type="identity", id=alice.pk),
         request={},
     )
-    words = words_of(page, alice)
+    words = recently(words_of(page, alice))
     happened = words[words.index("What has happened") :]
     parts = [
         "Schedule Own schedule made: every 15 minutes. olivia on these pages just now",

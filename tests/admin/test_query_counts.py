@@ -8,12 +8,14 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from jobs import counts
+from jobs import counts, pulse, throughput
 from jobs.error_groups.fingerprint import fingerprint
+from opsconsole.verdict import recent
 from tests.admin.syncs import attempted, counted, synced
 from tests.api.cast import insert_audit, make_attempt, make_run
 from tests.cast import NOW, make_conversation, make_credential, make_identity, make_job, make_message
 from tests.error_groups.rows import DOWN, failed_job, walk
+from tests.waiting import PATIENCE
 
 MAX_QUERIES = 12
 
@@ -61,6 +63,13 @@ def rows(db: None) -> Rows:
     rows.add(3)
     counts.refresh(max_age_seconds=0)
     return rows
+
+
+@pytest.fixture(autouse=True)
+def _kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read for one page is still kept for the next one, however long that takes."""
+    for module in (pulse, throughput, recent):
+        monkeypatch.setattr(module, "KEPT_SECONDS", PATIENCE)
 
 
 PAGES = [

@@ -12,7 +12,7 @@ from django.utils import timezone
 from jobs.models import Job, Run, RunJob
 from opsconsole.audit import AuditLog
 from tests.admin.conftest import browser_of
-from tests.admin.reading import live_address, messages, text
+from tests.admin.reading import live_address, messages, recently, text
 from tests.api.cast import ledger_state, make_run
 from tests.api.test_job_cancel import running_core_job, running_own_job
 from tests.cast import NOW, make_job
@@ -79,7 +79,7 @@ def test_its_jobs_are_cancelled_and_its_page_says_what_came_of_it(page: Client) 
     words = text(response)
     assert "2 jobs: 1 cancelling, 1 cancelled" in words
     assert "Cancelling asked for by olivia" in words
-    assert "Asked to end just now" in words
+    assert "Asked to end just now" in recently(words)
     assert "oc-good" not in response.content.decode().split('id="run-live"')[1]
     entry = AuditLog.objects.latest("pk")
     assert (entry.action_type, (entry.request_json or {})["reason"]) == ("run.cancel", "By mistake.")

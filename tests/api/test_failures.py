@@ -1,6 +1,5 @@
 """What is said when the console, its broker or its database is at fault."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +8,6 @@ from django.db import OperationalError, connection
 from django.test import Client
 from rest_framework.test import APIClient
 
-from devserver.loopback import free_port
 from devserver.redis import Redis
 from jobs import handover, queries
 from jobs.models import Dispatch, Job
@@ -18,6 +16,10 @@ from opsconsole.cache import OptionalRedisCache
 from tests.api.cast import accepted, refusal
 from tests.api.conftest import CSRF_TOKEN
 from tests.cast import make_conversation, make_identity, make_job
+from tests.tries import tries_at_redis
+
+# No server takes it meanwhile, as it could take one that is only free.
+NOBODYS_PORT = "1"
 
 # --- the console --------------------------------------------------------------------------------------------------
 
@@ -62,17 +64,17 @@ def test_without_a_broker_everything_is_accepted_within_2_s_and_says_so(
             (api, "/ops/redownload/attachments", {}),
             (session_api, "/ops/backfill/messages", {"conversation_id": conversation.pk}),
         ):
-            started = time.monotonic()
-            answer = accepted(client.post(url, body))
-            assert time.monotonic() - started < 2
+            with tries_at_redis() as tries:
+                answer = accepted(client.post(url, body))
+            assert tries.longest <= 2
             # Messages of an identity that is being backfilled wait for that, broker or not.
             waits = url.endswith("messages")
             assert answer["handed_over"] is False
             assert ("broker can't be reached" in answer["message"]) is not waits
 
-        started = time.monotonic()
-        response = api.post(f"/ops/jobs/{job.pk}/retry")
-        assert time.monotonic() - started < 2
+        with tries_at_redis() as tries:
+            response = api.post(f"/ops/jobs/{job.pk}/retry")
+        assert 0 < tries.longest <= 2
         assert response.status_code == 200
         assert "broker can't be reached" in response.json()["message"]
         assert response.json()["job"]["handed_over"] == "not_yet"
@@ -133,7 +135,7 @@ def database_down(transactional_db: None) -> Iterator[None]:
     """No PostgreSQL where the settings say that it is."""
     port = connection.settings_dict["PORT"]
     connection.close()
-    connection.settings_dict["PORT"] = str(free_port())
+    connection.settings_dict["PORT"] = NOBODYS_PORT
     yield
     connection.close()
     connection.settings_dict["PORT"] = port
@@ -180,7 +182,7 @@ def test_without_a_database_the_process_lives_but_is_not_ready(database_down: No
 def test_the_database_is_used_again_once_it_answers(api: APIClient) -> None:
     port = connection.settings_dict["PORT"]
     connection.close()
-    connection.settings_dict["PORT"] = str(free_port())
+    connection.settings_dict["PORT"] = NOBODYS_PORT
     try:
         assert api.get("/ops/jobs").status_code == 503
     finally:

@@ -21,11 +21,18 @@ from opsconsole.idempotency import LIFETIME, IdempotencyKey
 from tests.api.cast import accepted, refusal, with_token
 from tests.api.keyed import BACKFILL, repeated, send, started
 from tests.cast import make_identity
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SUBMIT_RUN = "identities.operations.submit_run"
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a slow machine too, a repetition gives up only where a test says so."""
+    monkeypatch.setattr(idempotency, "TRANSACTION_SECONDS", PATIENCE)
+    monkeypatch.setattr(idempotency, "FINAL_ANSWER_SECONDS", PATIENCE)
 
 
 @pytest.fixture
@@ -52,14 +59,14 @@ class Doorway:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not self._entered.is_set():
             self._entered.set()
-            assert self._open.wait(10)
+            assert self._open.wait(PATIENCE)
         return self._function(*args, **kwargs)
 
     @contextmanager
     def entered(self) -> Iterator[None]:
         """Wait for the first to come, and open at the end."""
         try:
-            assert self._entered.wait(10)
+            assert self._entered.wait(PATIENCE)
             yield
         finally:
             self._open.set()
@@ -178,7 +185,7 @@ def test_what_the_operation_waits_for_is_not_cut_short(api: APIClient, monkeypat
         assert [*cursor.fetchone(), *timeouts] == ["0", "0"]
 
 
-@pytest.mark.parametrize("patience", [10.0, 0.1], ids=["patient", "impatient"])
+@pytest.mark.parametrize("patience", [PATIENCE, 0.1], ids=["patient", "impatient"])
 def test_both_get_the_same_answer_though_one_comes_before_it_is_known_what_the_broker_says(
     api: APIClient, at_once: Callable[..., Future[Any]], monkeypatch: pytest.MonkeyPatch, patience: float
 ) -> None:
@@ -199,7 +206,7 @@ def test_both_get_the_same_answer_though_one_comes_before_it_is_known_what_the_b
     assert isinstance(publishing, Doorway)
     with publishing.entered():
         second = at_once(BACKFILL)
-        assert looked.wait(10)
+        assert looked.wait(PATIENCE)
         if patience < 1:
             second.result()
     repeated(first.result(), second.result())

@@ -145,7 +145,7 @@ def die(start_child: Callable[..., Child], operator: User) -> Die:
 
     def send_and_die(failpoint: str) -> None:
         child = start_child("dying", "-c", DYING, token, BACKFILL, KEY, OPS_FAILPOINT=failpoint)
-        wait_until(lambda: not child.running, timeout=30)
+        wait_until(lambda: not child.running)
         assert child.process.returncode == -signal.SIGKILL, child.output
 
     return send_and_die

@@ -1,7 +1,6 @@
 """POST /ops/jobs/{id}/cancel: each kind of job, what it doesn't stop, and each reason against it."""
 
 import json
-import time
 from base64 import b64decode
 from contextlib import closing
 from datetime import timedelta
@@ -22,6 +21,7 @@ from tests.api.cast import is_utc, ledger_state, make_attempt, make_staff, refus
 from tests.api.keyed import repeated, send
 from tests.api.test_jobs_list import JOB_KEYS
 from tests.cast import NOW, make_identity, make_job
+from tests.waiting import wait_until
 
 
 def cancel(api: APIClient, job_id: int, **body: Any) -> Any:
@@ -315,10 +315,8 @@ def test_what_may_be_done_with_a_job_is_what_the_operation_lets_through(api: API
 
 def _next_message(heard: Any) -> dict[str, Any]:
     """Return the next command that workers are sent."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        message = heard.get_message(ignore_subscribe_messages=True, timeout=0.1)
-        if message:
-            found: dict[str, Any] = json.loads(b64decode(json.loads(message["data"])["body"]))
-            return found
-    raise AssertionError("No command was sent to the workers.")
+    message = wait_until(
+        lambda: heard.get_message(ignore_subscribe_messages=True, timeout=0.1), message="a command to the workers"
+    )
+    found: dict[str, Any] = json.loads(b64decode(json.loads(message["data"])["body"]))
+    return found

@@ -267,13 +267,13 @@ def test_a_worker_that_is_killed_in_the_middle_leaves_nothing(
         entity=Entity(type="job"),
     )
     if model is BackupRun:
-        wait_until(lambda: [*folder.path.glob("database/*.part")], timeout=30)
-    row = wait_until(lambda: model.objects.filter(status=RUNNING).first(), timeout=30)
+        wait_until(lambda: [*folder.path.glob("database/*.part")])
+    row = wait_until(lambda: model.objects.filter(status=RUNNING).first())
 
     worker.kill()
     ended = FAILED if model is BackupRun else COULD_NOT_VERIFY
-    wait_until(lambda: model.objects.get(pk=row.pk).status == ended, timeout=20)
-    wait_until(lambda: not [*folder.path.glob("*/*.part")], timeout=20)
+    wait_until(lambda: model.objects.get(pk=row.pk).status == ended)
+    wait_until(lambda: not [*folder.path.glob("*/*.part")])
 
     with locks.held(DATABASE):
         run = runs.begin_backup(DATABASE, job_id=None)

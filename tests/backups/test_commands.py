@@ -23,6 +23,7 @@ from backups.models import DATABASE, FAILED, PASSED, SUCCEEDED, BackupRun, Resto
 from backups.reporting import Reporter
 from opsconsole.audit import AuditLog
 from tests.backups.cast import make_backup
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -239,10 +240,10 @@ def test_a_command_that_is_stopped_leaves_nothing_and_says_so(
         OPS_ATTACHMENTS_DIR=str(attachments),
         CHILD_PID=str(pid_file),
     )
-    pid = int(wait_until(lambda: pid_file.exists() and pid_file.read_text("ascii"), timeout=30))
+    pid = int(wait_until(lambda: pid_file.exists() and pid_file.read_text("ascii")))
     connection.close()
     command.process.send_signal(name)
-    assert command.process.wait(20) == 1
+    assert command.process.wait(PATIENCE) == 1
     assert STOPPED in command.output
     assert "Traceback" not in command.output
     with pytest.raises(ProcessLookupError):

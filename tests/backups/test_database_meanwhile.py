@@ -2,7 +2,6 @@
 
 import errno
 import shlex
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from tests.backups.cast import make_backup
 from tests.backups.conftest import Watcher
 from tests.backups.programs import fake_programs
 from tests.cast import OPERATOR, make_job
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,8 +71,7 @@ def test_a_sequence_that_goes_on_while_it_is_backed_up_did_not_go_back(
     views = contents._views
 
     def after_the_dump(own: psycopg.Connection[Any]) -> list[str]:
-        while not dumped.exists():
-            threading.Event().wait(0.01)
+        wait_until(dumped.exists)
         own.execute("SELECT 1")
         with Server.source().connected(autocommit=True) as other:
             other.execute("SELECT setval('public.jobs_id_seq', nextval('public.jobs_id_seq') + 100)")

@@ -498,20 +498,20 @@ def test_what_a_cores_worker_returns_arrives(
             entity=Entity(type="job"),
         )
         pk = submitted.job_ids[0]
-        wait_until(lambda: Job.objects.get(pk=pk).status == status, timeout=30)
+        wait_until(lambda: Job.objects.get(pk=pk).status == status)
         return Job.objects.get(pk=pk)
 
     dumped = done(DUMP, "done")
-    made = wait_until(lambda: BackupRun.objects.filter(job_id=dumped.pk).first(), timeout=20)
+    made = wait_until(lambda: BackupRun.objects.filter(job_id=dumped.pk).first())
     assert (made.status, made.storage_key, made.sha256, made.size_bytes) == (SUCCEEDED, "core.dump", SHA, 123_456)
     assert made.started_at <= made.completed_at
 
     snapped = done(SNAPSHOT, "failed")
-    failed = wait_until(lambda: BackupRun.objects.filter(job_id=snapped.pk).first(), timeout=20)
+    failed = wait_until(lambda: BackupRun.objects.filter(job_id=snapped.pk).first())
     assert (failed.kind, failed.status) == (ATTACHMENTS, FAILED)
     assert "Lost connection, password=[redacted]" in failed.error
 
     checked = done(TEST, "failed")
     assert "1 of 2 checks failed: check_2 (one row is missing)" in str(checked.last_error)
-    test = wait_until(lambda: RestoreTest.objects.filter(job_id=checked.pk).first(), timeout=20)
+    test = wait_until(lambda: RestoreTest.objects.filter(job_id=checked.pk).first())
     assert (test.backup_run_id, test.status, test.checks_json) == (made.pk, FAILED, checks(True, False))

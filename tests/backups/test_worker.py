@@ -55,9 +55,9 @@ def test_a_backup_of_all_and_its_restore_tests_go_from_a_click_to_done(
     (attachments / "picture.png").write_bytes(b"\x89PNG" * 1_000)
     worker()
     backup = trigger_backup(actor=OPERATOR)
-    wait_until(lambda: all(status_of(job_id) == DONE for job_id in backup.job_ids), timeout=60)
+    wait_until(lambda: all(status_of(job_id) == DONE for job_id in backup.job_ids))
     test = trigger_restore_test(actor=OPERATOR)
-    wait_until(lambda: all(status_of(job_id) == DONE for job_id in test.job_ids), timeout=60)
+    wait_until(lambda: all(status_of(job_id) == DONE for job_id in test.job_ids))
 
     # Where kinds are an enum, the database sorts them in another order.
     runs = sorted(BackupRun.objects.all(), key=lambda run: run.kind)
@@ -76,13 +76,13 @@ def test_a_worker_that_is_killed_in_a_dump_leaves_its_lock_free_and_the_ledger_t
 ) -> None:
     hanging = worker(OPS_PG_BIN_DIR=fake_programs(tmp_path / "bin", HANGS))
     (job_id,) = trigger_backup(kind=DATABASE, actor=OPERATOR).job_ids
-    wait_until(lambda: list(folder.path.glob("database/*.part")), timeout=30)
+    wait_until(lambda: list(folder.path.glob("database/*.part")))
     os.kill(hanging.pid, signal.SIGKILL)
     hanging.kill()
-    wait_until(lambda: lock_is_free(DATABASE), timeout=30)
+    wait_until(lambda: lock_is_free(DATABASE))
     worker()
     try_again()
-    wait_until(lambda: status_of(job_id) == DONE, timeout=60)
+    wait_until(lambda: status_of(job_id) == DONE)
 
     assert BackupRun.objects.get(status=SUCCEEDED).job_id == job_id
     assert list(folder.path.glob("database/*.part")) == []
@@ -94,17 +94,17 @@ def test_a_restore_test_whose_worker_is_killed_leaves_a_database_that_the_next_o
     make_job("ingest.sync_delta")
     first = worker()
     (job_id,) = trigger_backup(kind=DATABASE, actor=OPERATOR).job_ids
-    wait_until(lambda: status_of(job_id) == DONE, timeout=60)
+    wait_until(lambda: status_of(job_id) == DONE)
     first.kill()
     hanging = worker(OPS_PG_BIN_DIR=fake_programs(tmp_path / "bin", HANGS))
     (job_id,) = trigger_restore_test(actor=OPERATOR).job_ids
-    wait_until(scratch.leftovers, timeout=30)
+    wait_until(scratch.leftovers)
     os.kill(hanging.pid, signal.SIGKILL)
     hanging.kill()
-    wait_until(lambda: lock_is_free(locks.RESTORE_TEST), timeout=30)
+    wait_until(lambda: lock_is_free(locks.RESTORE_TEST))
     worker()
     try_again()
-    wait_until(lambda: status_of(job_id) == DONE, timeout=60)
+    wait_until(lambda: status_of(job_id) == DONE)
 
     assert RestoreTest.objects.get(status=PASSED).job_id == job_id
 
@@ -115,11 +115,11 @@ def test_a_backup_that_finds_another_one_running_is_made_at_its_next_attempt(
     worker()
     with locks.held(DATABASE):
         (job_id,) = trigger_backup(kind=DATABASE, actor=OPERATOR).job_ids
-        wait_until(lambda: status_of(job_id) == RETRYING, timeout=30)
+        wait_until(lambda: status_of(job_id) == RETRYING)
         assert "is running; try again once it has ended" in str(Job.objects.get(pk=job_id).last_error)
         assert not BackupRun.objects.exists()
     try_again()
-    wait_until(lambda: status_of(job_id) == DONE, timeout=60)
+    wait_until(lambda: status_of(job_id) == DONE)
 
 
 def test_a_running_backup_that_is_cancelled_ends_within_a_heartbeat_and_leaves_no_file(
@@ -127,9 +127,9 @@ def test_a_running_backup_that_is_cancelled_ends_within_a_heartbeat_and_leaves_n
 ) -> None:
     worker(OPS_PG_BIN_DIR=fake_programs(tmp_path / "bin", HANGS))
     (job_id,) = trigger_backup(kind=DATABASE, actor=OPERATOR).job_ids
-    wait_until(lambda: BackupRun.objects.filter(status=RUNNING).exists(), timeout=30)
+    wait_until(lambda: BackupRun.objects.filter(status=RUNNING).exists())
     operations.cancel_job(job_id, actor=OPERATOR)
-    wait_until(lambda: status_of(job_id) == CANCELLED, timeout=30)
+    wait_until(lambda: status_of(job_id) == CANCELLED)
 
     run = BackupRun.objects.get()
     assert run.status == FAILED

@@ -3,7 +3,6 @@
 import io
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,9 +14,10 @@ from chaos.breaker import Breaker
 from chaos.plan import Act, Fault
 from devserver.stack import Stack
 from devserver.supervisor import Supervisor
+from tests import waiting
 
 # It prints the pid of its child, and lives until it is killed.
-FAMILY = ["/bin/sh", "-c", "sleep 60 & echo $!; wait"]
+FAMILY = ["/bin/sh", "-c", "sleep 600 & echo $!; wait"]
 
 
 @pytest.fixture
@@ -35,10 +35,11 @@ def supervisor(output: io.StringIO, tmp_path: Path) -> Iterator[Supervisor]:
 
 
 def wait_until(supervisor: Supervisor, condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
+    def after_a_tick() -> bool:
         supervisor.tick()
+        return condition()
+
+    waiting.wait_until(after_a_tick)
 
 
 def breaker(supervisor: Supervisor, *faults: Fault) -> Breaker:

@@ -83,7 +83,7 @@ def test_sweepers_do_it(sweeper: StartChild) -> None:
     make_message(conversation)
     sweeper()
     sweeper()
-    wait_until(lambda: counting.state().first_count_done, timeout=30)
+    wait_until(lambda: counting.state().first_count_done)
     make_message(conversation, created_at=timezone.now())
     make_message(make_conversation(identity))
 
@@ -92,5 +92,5 @@ def test_sweepers_do_it(sweeper: StartChild) -> None:
             identity=identity, conversations=2, messages=3, new_messages_24h=1
         ).exists()
 
-    wait_until(counted, timeout=30)
+    wait_until(counted)
     assert Conversation.objects.count() == 2

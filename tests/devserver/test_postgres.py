@@ -85,7 +85,7 @@ def test_it_stops_when_its_starter_is_killed_and_starts_again(tmp_path: Path) ->
     program = (
         "import sys, time; from pathlib import Path; from devserver.postgres import Postgres\n"
         f"Postgres(Path({str(tmp_path / 'postgres')!r}), durable=False).start()\n"
-        "print('up', flush=True); time.sleep(60)"
+        "print('up', flush=True); time.sleep(600)"
     )
     starter = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
     assert starter.stdout is not None

@@ -1,9 +1,9 @@
 import io
 import os
 import signal
+import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,9 +11,13 @@ import pytest
 from devserver.errors import StartError
 from devserver.stack import PROJECT, read_procfile
 from devserver.supervisor import Supervisor
+from tests.waiting import PATIENCE, wait_until
 
-PATIENT = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(0)); print('up', flush=True); time.sleep(60)"
-STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+# All of them live until they are stopped, unless the supervisor has forgotten them.
+PATIENT = (
+    "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(0)); print('up', flush=True); time.sleep(600)"
+)
+STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
 
 
 @pytest.fixture
@@ -30,25 +34,23 @@ def start(supervisor: Supervisor, name: str, program: str) -> None:
     """Start a Python program and wait for its first line."""
     lines: list[str] = []
     supervisor.start(name, [sys.executable, "-c", program], lines.append)
-    deadline = time.monotonic() + 10
-    while not lines:
-        assert time.monotonic() < deadline, f"{name} printed nothing"
-        supervisor.tick()
+    tick_until(supervisor, lambda: bool(lines))
 
 
 def tick_until(supervisor: Supervisor, condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
+    def after_a_tick() -> bool:
         supervisor.tick()
+        return condition()
+
+    wait_until(after_a_tick)
 
 
 def is_alive(pid: int) -> bool:
+    """Say whether a process is there; a zombie isn't, since nobody may be there to reap it."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    return True
 
 
 def test_lines_are_marked_with_who_printed_them(supervisor: Supervisor, output: io.StringIO) -> None:
@@ -64,17 +66,26 @@ def test_a_long_output_arrives_whole(supervisor: Supervisor, output: io.StringIO
     assert output.getvalue().endswith("| end\n")
 
 
-def test_a_step_that_fails_stops_the_others(supervisor: Supervisor) -> None:
-    started = time.monotonic()
+def test_a_step_that_fails_stops_the_others(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    launch = supervisor._launch
+
+    def noted(argv: Sequence[str]) -> subprocess.Popen[bytes]:
+        started.append(launch(argv))
+        return started[-1]
+
+    monkeypatch.setattr(supervisor, "_launch", noted)
     with pytest.raises(StartError, match="'bad' failed with exit code 3"):
-        supervisor.run_to_end({"long": ["sleep", "60"], "bad": ["/bin/sh", "-c", "exit 3"]})
-    assert time.monotonic() - started < 10
+        supervisor.run_to_end({"long": ["sleep", "600"], "bad": ["/bin/sh", "-c", "exit 3"]})
+    assert len(started) == 2
+    # By a signal, long before it would have ended by itself.
+    assert started[0].returncode in {-signal.SIGTERM, -signal.SIGKILL}
 
 
 def test_stop_is_orderly(supervisor: Supervisor, output: io.StringIO) -> None:
     start(supervisor, "patient", PATIENT)
     assert supervisor.ended() is None
-    supervisor.stop(grace=10)
+    supervisor.stop(grace=PATIENCE)
     assert "killed" not in output.getvalue()
     assert supervisor.ended() is None
 
@@ -84,18 +95,15 @@ def test_who_does_not_stop_is_killed_with_what_it_started(supervisor: Supervisor
         supervisor,
         "stubborn",
         "import signal, subprocess, time; signal.signal(15, signal.SIG_IGN);"
-        "print(subprocess.Popen(['sleep', '60']).pid, flush=True); time.sleep(60)",
+        "print(subprocess.Popen(['sleep', '600']).pid, flush=True); time.sleep(600)",
     )
     pid = int(output.getvalue().splitlines()[0].rpartition(" ")[2])
-    started = time.monotonic()
+    stubborn = supervisor.member("stubborn").process
+    assert is_alive(pid)
     supervisor.stop(grace=0.5)
-    assert time.monotonic() - started < 5
+    assert stubborn.returncode == -signal.SIGKILL
     assert "stubborn did not stop in time and is killed." in output.getvalue()
-    deadline = time.monotonic() + 5
-    # Nobody may be there to reap it; a zombie counts as gone.
-    while is_alive(pid) and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: not is_alive(pid))
 
 
 def test_a_signal_asks_for_a_stop_and_a_second_one_for_a_quick_one(supervisor: Supervisor) -> None:
@@ -106,9 +114,10 @@ def test_a_signal_asks_for_a_stop_and_a_second_one_for_a_quick_one(supervisor: S
         os.kill(os.getpid(), signal.SIGTERM)
         assert supervisor.stop_requested
         os.kill(os.getpid(), signal.SIGINT)
-        started = time.monotonic()
-        supervisor.stop(grace=60)
-        assert time.monotonic() - started < 5
+        stubborn = supervisor.member("stubborn").process
+        # Were it not for the second signal, it would be waited for until it ends by itself.
+        supervisor.stop(grace=float("inf"))
+        assert stubborn.returncode == -signal.SIGKILL
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -116,10 +125,9 @@ def test_a_signal_asks_for_a_stop_and_a_second_one_for_a_quick_one(supervisor: S
 
 def test_who_ended_is_known(supervisor: Supervisor) -> None:
     supervisor.start("brief", ["/bin/sh", "-c", "exit 7"])
-    deadline = time.monotonic() + 10
-    while (member := supervisor.ended()) is None:
-        assert time.monotonic() < deadline
-        supervisor.tick()
+    tick_until(supervisor, lambda: supervisor.ended() is not None)
+    member = supervisor.ended()
+    assert member is not None
     assert (member.name, member.code) == ("brief", 7)
     supervisor.stop(grace=1)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import structlog
 from django.core.exceptions import ImproperlyConfigured
-from hypothesis import given
+from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
@@ -155,7 +155,7 @@ def test_a_line_that_can_not_be_made_shows_nothing_of_its_arguments(
     assert SECRET not in log.getvalue() + "".join(capsys.readouterr())
 
 
-@hypothesis(max_examples=60, deadline=None, derandomize=True)
+@hypothesis(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(random=st.randoms(use_true_random=False), style=st.sampled_from(logs.FORMATS))
 def test_no_line_shows_what_is_planted_in_it(random: Any, style: str) -> None:
     vault = Vault(random.choice)

@@ -13,6 +13,7 @@ from devserver import loopback
 from devserver.readiness import SAYS_READY, answers
 from tests.logs.lines import found, parsed
 from tests.processes import Child
+from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
@@ -27,7 +28,7 @@ def web(start_child: Start, wait_until: Callable[..., Any]) -> Callable[..., tup
         port = loopback.free_port()
         command = ["-m", "gunicorn", "opsconsole.wsgi:application", "--config", "gunicorn.conf.py", "--workers", "1"]
         child = start_child("web", *command, PORT=str(port), **environment)
-        wait_until(lambda: answers(port, "/readyz"), timeout=30)
+        wait_until(lambda: answers(port, "/readyz"))
         return child, port
 
     return start
@@ -42,7 +43,7 @@ def stopped(child: Child) -> str:
 
 def test_all_that_the_web_server_prints_is_json(web: Callable[..., tuple[Child, int]]) -> None:
     child, port = web(OPS_LOG_FORMAT="json")
-    with closing(http.client.HTTPConnection(loopback.HOST, port, timeout=10)) as connection:
+    with closing(http.client.HTTPConnection(loopback.HOST, port, timeout=PATIENCE)) as connection:
         connection.request("GET", "/ops/jobs?q=needle", headers={"X-Request-ID": "the-call"})
         answer = connection.getresponse()
         assert answer.getheader("X-Request-ID") == "the-call"
@@ -87,7 +88,7 @@ def test_the_usual_lines_are_for_people(sweeper: Start, web: Callable[..., tuple
 def test_a_command_that_fails_writes_a_redacted_line(start_child: Start, wait_until: Callable[..., Any]) -> None:
     code = "from opsconsole.celery import app; import django; django.setup(); raise ValueError('token=hunter2hunter2')"
     child = start_child("shell", "-c", code, OPS_LOG_FORMAT="json")
-    wait_until(lambda: not child.running, timeout=30)
+    wait_until(lambda: not child.running)
     (line,) = found(child.output, event="process.failed")
     assert line["level"] == "critical"
     assert "ValueError: token=[redacted]" in line["exception"]

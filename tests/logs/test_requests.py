@@ -23,6 +23,7 @@ from tests.admin.conftest import browser_of
 from tests.api.cast import make_staff, with_token
 from tests.cast import make_identity, make_job
 from tests.logs.lines import found, logged, parsed
+from tests.waiting import PATIENCE
 
 SANE = "Ab.9_-" + "x" * 58
 GENERATED = r"[0-9a-f]{32}"
@@ -181,7 +182,7 @@ def test_requests_in_several_threads_at_once_keep_their_own_ids() -> None:
     together = threading.Barrier(4)
 
     def view(request: Any) -> HttpResponse:
-        together.wait(timeout=10)
+        together.wait(timeout=PATIENCE)
         ours.info("inside", path=request.path)
         return HttpResponse()
 

@@ -9,7 +9,7 @@ from django.db import connection
 from jobs.models import DONE, FAILED, QUEUED, RETRYING, BulkChange, Job
 from opsconsole.errors import Conflict
 from tests.matching.doing import ask_to_retry, carry_out, failed_jobs
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -19,7 +19,7 @@ def end_the_first(number: int, status: str) -> Thread:
 
     def end() -> None:
         try:
-            first = wait_until(lambda: _first(number), timeout=20)
+            first = wait_until(lambda: _first(number))
             Job.objects.filter(pk__in=first).update(status=status, dedupe_key=None)
         finally:
             connection.close()
@@ -51,7 +51,7 @@ def test_when_the_first_succeed_the_others_follow() -> None:
 
 @pytest.mark.parametrize("status", [FAILED, RETRYING])
 def test_when_one_of_the_first_does_not_succeed_the_others_stay_as_they_are(status: str, settings: Any) -> None:
-    settings.CANARY_SECONDS = 20
+    settings.CANARY_SECONDS = PATIENCE
     job_ids = failed_jobs(6)
     job_id = ask_to_retry(canary=2)
     thread = end_the_first(2, status)

@@ -8,6 +8,7 @@ import pytest
 from jobs.models import DONE, FAILED, QUEUED, RETRYING, BulkChange, Dispatch, Job
 from tests.cast import NOW
 from tests.matching.doing import ask_to_retry, failed_jobs
+from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
@@ -18,7 +19,7 @@ def test_a_worker_retries_them_and_its_job_says_how_many(
     job_ids = failed_jobs(450)
     console_worker()
     job_id = ask_to_retry()
-    wait_until(lambda: Job.objects.get(pk=job_id).status == DONE, timeout=60)
+    wait_until(lambda: Job.objects.get(pk=job_id).status == DONE, timeout=2 * PATIENCE)
     assert set(Job.objects.filter(pk__in=job_ids).values_list("status", flat=True)) == {QUEUED}
     attempt = Dispatch.objects.get(job_id=job_id)
     assert (attempt.result or {})["retried"] == 450
@@ -49,7 +50,7 @@ def test_when_the_worker_is_killed_another_attempt_goes_on_where_it_was(
     console_worker()
     let_it_go_on(job_id, sweeper, wait_until)
 
-    wait_until(lambda: Job.objects.get(pk=job_id).status == DONE, timeout=90)
+    wait_until(lambda: Job.objects.get(pk=job_id).status == DONE, timeout=2 * PATIENCE)
     assert set(Job.objects.filter(pk__in=first).values_list("status", flat=True)) <= {FAILED}
     rest = job_ids[len(first) :]
     assert set(Job.objects.filter(pk__in=rest).values_list("status", flat=True)) == {QUEUED}
@@ -61,5 +62,5 @@ def let_it_go_on(job_id: int, sweeper: Callable[..., Any], wait_until: Callable[
     """Put the lease of the attempt that was killed into the past, and the next attempt's time too."""
     Dispatch.objects.filter(job_id=job_id).update(lease_until=NOW)
     sweeper("--tick", "0.2")
-    wait_until(lambda: Job.objects.get(pk=job_id).status == RETRYING, timeout=60)
+    wait_until(lambda: Job.objects.get(pk=job_id).status == RETRYING)
     Dispatch.objects.filter(job_id=job_id).exclude(next_attempt_at=None).update(next_attempt_at=NOW)

@@ -17,7 +17,7 @@ from opsconsole.errors import OpsError
 from tests.api.cast import insert_job
 from tests.cast import OPERATOR, make_identity, make_job
 from tests.matching.doing import ask_to_retry, attempt_at, carry_out, connected, failed_jobs
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -128,7 +128,7 @@ def test_a_row_that_somebody_holds_keeps_nobody_waiting() -> None:
     job_id = ask_to_retry()
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
         Job.objects.select_for_update().get(pk=held)
-        result = pool.submit(_in_a_thread, lambda: carry_out(job_id)).result(timeout=30)
+        result = pool.submit(_in_a_thread, lambda: carry_out(job_id)).result(timeout=PATIENCE)
     assert (result["retried"], result["changed_meanwhile"]) == (1, 1)
     assert statuses([held, free]) == [FAILED, QUEUED]
 
@@ -197,7 +197,7 @@ def test_single_retries_meanwhile_win_or_lose_but_never_double(
     with ThreadPoolExecutor(2) as pool:
         many = pool.submit(_in_a_thread, lambda: carry_out(job_id))
         singly = pool.submit(_in_a_thread, retry_singly)
-        assert many.result(timeout=60)["retried"] + singly.result(timeout=60) == 30
+        assert many.result(timeout=PATIENCE)["retried"] + singly.result(timeout=PATIENCE) == 30
     assert Dispatch.objects.filter(job_id__in=job_ids).count() == 30
 
 
@@ -240,7 +240,7 @@ def test_while_the_broker_is_down_they_are_queued_and_handed_over_later(redis_se
         handover.hand_over(handover.lease_due())
         return not waiting.exists()
 
-    wait_until(all_handed_over, timeout=30)
+    wait_until(all_handed_over)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from notices.models import Notice, Seen
 from notices.sending import NoticeNotTaken
 from opsconsole.verdict.facts import Reason, Verdict
 from tests.notices.receiver import Receiver, receiver
+from tests.waiting import PATIENCE
 from tests.worker.at_once import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -165,17 +166,19 @@ def test_a_sweeper_tells_of_a_real_change_and_a_worker_goes_on_where_that_failed
 ) -> None:
     told.answers[:] = [503, 200]
     counts.refresh(max_age_seconds=0)
-    WorkerReport.objects.create(hostname="core@a", queues=["ingest"], tasks=["x"], seen_at=timezone.now())
+    WorkerReport.objects.create(
+        hostname="core@a", queues=["ingest"], tasks=["x"], seen_at=timezone.now() + timedelta(hours=1)
+    )
     environment = {"OPS_WEBHOOK_URL": told.url, "OPS_WEBHOOK_SECRET": SECRET}
     Seen.objects.create(pk=1, told={"status": "ok", "critical": []}, seen={"status": "unknown", "critical": []})
     console_worker(**environment)
     running = sweeper("--tick", "0.2", **environment)
-    wait_until(lambda: len(told.got) == 2, timeout=90)
-    wait_until(lambda: Notice.objects.get().sent_at is not None, timeout=20)
+    wait_until(lambda: len(told.got) == 2, timeout=5 * PATIENCE)
+    wait_until(lambda: Notice.objects.get().sent_at is not None)
     first, second = told.got
     assert first[0]["webhook-id"] == second[0]["webhook-id"]
     assert first[1] == second[1]
-    wait_until(lambda: Job.objects.get(job_type=catalog.TELL_VERDICT).status == "done", timeout=20)
+    wait_until(lambda: Job.objects.get(job_type=catalog.TELL_VERDICT).status == "done")
     assert "t0ken" not in running.output
 
 
@@ -192,6 +195,6 @@ def test_a_setting_that_makes_no_sense_is_said_at_the_start(
     environment: dict[str, str], sentence: str, start_child: Callable[..., Any], wait_until: Callable[..., Any]
 ) -> None:
     child = start_child("check", "manage.py", "check", **environment)
-    wait_until(lambda: not child.running, timeout=30)
+    wait_until(lambda: not child.running)
     assert ImproperlyConfigured.__name__ in child.output
     assert sentence in child.output

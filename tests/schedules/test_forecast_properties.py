@@ -9,7 +9,7 @@ import pytest
 from django_celery_beat import schedulers
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
-from hypothesis import assume, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from jobs.schedules.forecast import Forecast, deadlines, forecast, occurrence_after
@@ -33,6 +33,8 @@ ZONES = (
     "Antarctica/Troll",
 )
 JUST = timedelta(microseconds=1)
+# The same examples each time, however long they take.
+STEADY = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 years = st.datetimes(datetime(2025, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC))
 # Around the hours in which the clocks of Berlin, New York, Havana, Lord Howe and Chatham change.
@@ -87,7 +89,7 @@ def first_due(task: PeriodicTask, last_run_at: datetime) -> datetime:
 @given(schedule=intervals | crontabs(), last_run_at=moments)
 @example(schedule=cron("30 2 * * *", "Europe/Berlin"), last_run_at=utc("2026-03-28 12:00"))
 @example(schedule=cron("*/30 * * * *", "Europe/Berlin"), last_run_at=utc("2026-10-25 00:45"))
-@settings(max_examples=200, deadline=None)
+@settings(STEADY, max_examples=200)
 def test_the_forecast_is_the_first_moment_at_which_celery_says_that_it_is_due(
     schedule: dict[str, Any], last_run_at: datetime
 ) -> None:
@@ -111,7 +113,7 @@ def test_in_an_hour_that_comes_twice_a_crontab_is_expected_at_its_next_time() ->
 
 
 @given(schedule=intervals | crontabs(), last_run_at=moments | st.none(), changed=moments, now=moments)
-@settings(max_examples=400, deadline=None)
+@settings(STEADY, max_examples=400)
 def test_nothing_is_ever_expected_in_the_past(
     schedule: dict[str, Any], last_run_at: datetime | None, changed: datetime, now: datetime
 ) -> None:
@@ -126,7 +128,7 @@ def test_nothing_is_ever_expected_in_the_past(
 
 
 @given(schedule=intervals | crontabs(), moment=moments)
-@settings(max_examples=400, deadline=None)
+@settings(STEADY, max_examples=400)
 def test_an_occurrence_lies_after_its_moment(schedule: dict[str, Any], moment: datetime) -> None:
     found = occurrence_after(a_task(**schedule), moment)
 
@@ -135,7 +137,7 @@ def test_an_occurrence_lies_after_its_moment(schedule: dict[str, Any], moment: d
 
 
 @given(schedule=intervals | crontabs(zones=("UTC", "Asia/Kolkata", "Asia/Kathmandu")), first=moments, second=moments)
-@settings(max_examples=300, deadline=None)
+@settings(STEADY, max_examples=300)
 def test_the_later_the_moment_the_later_the_occurrence(
     schedule: dict[str, Any], first: datetime, second: datetime
 ) -> None:
@@ -147,7 +149,7 @@ def test_the_later_the_moment_the_later_the_occurrence(
 
 
 @given(schedule=intervals | crontabs(), since=moments)
-@settings(max_examples=200, deadline=None)
+@settings(STEADY, max_examples=200)
 def test_failing_comes_after_late_and_late_after_the_next_run_was_due(
     schedule: dict[str, Any], since: datetime
 ) -> None:
@@ -170,7 +172,7 @@ def test_failing_comes_after_late_and_late_after_the_next_run_was_due(
     changed=moments,
     wait=st.floats(0, 10_000_000),
 )
-@settings(max_examples=300, deadline=None)
+@settings(STEADY, max_examples=300)
 def test_beats_own_entry_is_due_from_the_forecast_on(
     schedule: dict[str, Any],
     start_time: datetime | None,
@@ -225,7 +227,7 @@ def test_what_is_in_beats_memory_is_what_beats_own_query_reads() -> None:
 
 
 @given(schedule=crontabs(), moment=moments)
-@settings(max_examples=300, deadline=None)
+@settings(STEADY, max_examples=300)
 def test_beat_has_a_crontab_in_its_memory_when_its_time_comes(schedule: dict[str, Any], moment: datetime) -> None:
     task = a_task(**schedule)
     due = occurrence_after(task, moment)

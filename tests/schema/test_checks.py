@@ -18,6 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from opsconsole.schema.ddl import TABLES, create_tables
 from opsconsole.schema.findings import Kind
 from tests.processes import PROJECT
+from tests.waiting import PATIENCE
 
 UNREACHABLE = "postgres://nobody@127.0.0.1:1/none"
 NULLABLE = "ALTER TABLE identities ALTER is_default DROP NOT NULL"
@@ -43,7 +44,7 @@ def manage(*argv: str, database: str) -> "subprocess.CompletedProcess[str]":
         cwd=PROJECT,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=10 * PATIENCE,
         check=False,
     )
 

@@ -1,7 +1,5 @@
 """Asking which values a column can hold, as operations do before they write one."""
 
-from collections.abc import Iterator
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -14,10 +12,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _nothing_remembered() -> Iterator[None]:
-    enums.forget()
-    yield
-    enums.forget()
+def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enums, "_shared", AllowedValues())
 
 
 class Clock:
@@ -83,13 +79,6 @@ def test_a_migrated_core_is_noticed_once_the_answer_is_old() -> None:
     assert "cancelled" not in (values.of("jobs", "status") or ())
     clock.now += 0.1
     assert "cancelled" in (values.of("jobs", "status") or ())
-
-
-def test_what_is_remembered_can_be_forgotten() -> None:
-    assert enums.accepts("jobs", "status", "cancelled")
-    without_cancelled()
-    enums.forget()
-    assert not enums.accepts("jobs", "status", "cancelled")
 
 
 @pytest.mark.parametrize(

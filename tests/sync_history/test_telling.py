@@ -225,7 +225,7 @@ def test_a_sweeper_that_is_killed_while_it_tells_has_told_nothing(sweeper: Calla
     assert not SyncAttempt.objects.exists()
 
     sweeper("--tick", "0.1")
-    wait_until(lambda: history(alice) == [(f"dispatch:{one.pk}", "done")], timeout=20)
+    wait_until(lambda: history(alice) == [(f"dispatch:{one.pk}", "done")])
     assert told() == [True]
 
 

@@ -31,6 +31,6 @@ def test_sweeper_and_workers_are_missed_until_they_are_there(
     # Nobody has asked who is there.
     assert codes() == {"sweeper_silent", "queue_age"}
     sweeper()
-    wait_until(lambda: codes() == {"queue_without_worker", "queue_age"}, timeout=60)
+    wait_until(lambda: codes() == {"queue_without_worker", "queue_age"})
     monkeypatch.setattr(settings, "WORKER_SILENT_SECONDS", 0.0)
     assert codes() == {"no_worker_online", "queue_age"}

@@ -25,7 +25,7 @@ def crowd(size: int) -> Iterator[Callable[[Calls], list[Any]]]:
     def connect() -> None:
         with connection.cursor() as cursor:
             # What would wait for ever fails.
-            cursor.execute("SET lock_timeout = '20s'")
+            cursor.execute("SET lock_timeout = '60s'")
         barrier.wait()
 
     def run(call: Callable[[], Any]) -> Any:

@@ -40,7 +40,7 @@ def leave_result(transactional_db: None) -> Iterator[Leave]:
                 "date_done": datetime.now(UTC).isoformat(),
                 "task_id": str(dispatch.task_id),
             }
-            client.set(f"celery-task-meta-{dispatch.task_id}", json.dumps(meta), ex=60)
+            client.set(f"celery-task-meta-{dispatch.task_id}", json.dumps(meta), ex=3_600)
 
         yield leave
 

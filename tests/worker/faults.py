@@ -1,13 +1,16 @@
 """What can happen between the console, its broker and its workers, brought about by hand."""
 
 import json
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import redis
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import F
 
 from jobs import attempts
 from jobs.attempts import Claim
@@ -36,6 +39,15 @@ def let_run_out(*columns: str, seconds: float = 1, **conditions: Any) -> None:
             Dispatch.objects.filter(pk__in=[dispatch.pk for dispatch in found]).update(**{column: past})
 
 
+def put_off(*columns: str, **conditions: Any) -> None:
+    """Put moments of attempts an hour ahead: what is held for some seconds stays held, however slow the machine is."""
+    ahead = datetime.now(UTC) + timedelta(hours=1)
+    for column in columns:
+        found = Dispatch.objects.filter(**conditions).exclude(**{column: None})
+        assert not found.filter(**{f"{column}__lt": F("requested_at") + timedelta(seconds=5)}).exists(), "never held"
+        assert found.update(**{column: ahead})
+
+
 def messages(queue: str) -> list[dict[str, Any]]:
     """Return the headers of the messages that wait in a queue, the next one first."""
     with closing(redis.Redis.from_url(settings.CELERY_BROKER_URL)) as client:
@@ -59,3 +71,18 @@ def redeliver(queue: str, raw: Any) -> None:
     """Have a message come once more, now or an hour later."""
     with closing(redis.Redis.from_url(settings.CELERY_BROKER_URL)) as client:
         client.lpush(queue, raw)
+
+
+@contextmanager
+def core_held_up() -> Iterator[None]:
+    """Have the core's tasks wait before they write anything."""
+    with psycopg.connect(psycopg_url()) as elsewhere:
+        elsewhere.execute("LOCK TABLE external_accounts IN EXCLUSIVE MODE")
+        yield
+
+
+def psycopg_url() -> str:
+    parameters = {**connection.get_connection_params()}
+    return psycopg.conninfo.make_conninfo(
+        **{key: parameters[key] for key in ("dbname", "user", "password", "host", "port")}
+    )

@@ -41,7 +41,7 @@ def leave_effect(name: str, value: object) -> None:
 def let_go(name: str) -> None:
     """Let a task that waits under this name go on."""
     with closing(_client()) as client:
-        client.set(f"go:{name}", "1", ex=60)
+        client.set(f"go:{name}", "1")
 
 
 @shared_task(base=LedgerTask, name="tests.count")

@@ -72,7 +72,7 @@ def test_a_message_that_does_not_belong_to_its_job_is_ignored_and_the_worker_goe
     for headers in forged:
         put(real, **headers)
     worker = own_worker()
-    wait_until(lambda: worker.output.count("attempt.ignored") == len(forged), timeout=30)
+    wait_until(lambda: worker.output.count("attempt.ignored") == len(forged))
     assert set(Job.objects.values_list("status", flat=True)) == {QUEUED}
     assert own_tasks.effects("a") == []
     assert own_tasks.SECRET not in worker.output
@@ -81,13 +81,13 @@ def test_a_message_that_does_not_belong_to_its_job_is_ignored_and_the_worker_goe
     # What has no header at all is somebody's call: the same work is active already, so its job is joined.
     put(real, job_id=MISSING, dispatch_id=MISSING)
     put(real)
-    wait_until(lambda: Job.objects.get(pk=job_id).status == DONE, timeout=20)
+    wait_until(lambda: Job.objects.get(pk=job_id).status == DONE)
     assert Job.objects.count() == 2
     assert own_tasks.effects("a") == [str(job_id)]
 
     # Sent again an hour later: after its end …
     put(real)
-    wait_until(lambda: worker.output.count("attempt.ignored") == len(forged) + 1, timeout=20)
+    wait_until(lambda: worker.output.count("attempt.ignored") == len(forged) + 1)
     assert own_tasks.effects("a") == [str(job_id)]
 
 
@@ -101,15 +101,15 @@ def test_a_message_of_an_earlier_attempt_is_ignored_while_a_later_one_waits_and_
     new = taken(job_id)
     put(old)
     worker = own_worker(concurrency=2)
-    wait_until(lambda: "attempt.ignored" in worker.output, timeout=20)
+    wait_until(lambda: "attempt.ignored" in worker.output)
     assert Job.objects.get().status == QUEUED
     put(new)
-    wait_until(lambda: own_tasks.effects("a:began"), timeout=20)
+    wait_until(lambda: own_tasks.effects("a:began"))
     put(old)
     put(new)
-    wait_until(lambda: worker.output.count("attempt.ignored") == 3, timeout=20)
+    wait_until(lambda: worker.output.count("attempt.ignored") == 3)
     own_tasks.let_go("a")
-    wait_until(lambda: Job.objects.get().status == DONE, timeout=20)
+    wait_until(lambda: Job.objects.get().status == DONE)
     assert own_tasks.effects("a:began") == [str(job_id)]
     assert Job.objects.get().attempts == 1
 
@@ -120,7 +120,7 @@ def test_arguments_that_do_not_fit_the_task_fail_the_attempt_and_the_next_one_ge
     job_id = submit("tests.count", name="a")
     put(taken(job_id), body=[["odd"], {"attempt": 5, "nam": own_tasks.SECRET}, {}])
     worker = own_worker()
-    wait_until(lambda: Job.objects.get().status == RETRYING, timeout=20)
+    wait_until(lambda: Job.objects.get().status == RETRYING)
     assert "TypeError" in (Job.objects.get().last_error or "")
     assert own_tasks.SECRET not in worker.output
     let_run_out("next_attempt_at")
@@ -128,6 +128,6 @@ def test_arguments_that_do_not_fit_the_task_fail_the_attempt_and_the_next_one_ge
     from jobs import sweeper
 
     assert (sweeper.redispatch_due(), sweeper.publish_due()) == (1, 1)
-    wait_until(lambda: Job.objects.get().status == DONE, timeout=20)
+    wait_until(lambda: Job.objects.get().status == DONE)
     assert not messages(own_tasks.QUEUE)
     assert Dispatch.objects.filter(outcome="done").count() == 1

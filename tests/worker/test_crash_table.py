@@ -7,13 +7,11 @@ import http.client
 import json
 import os
 import signal
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import Any
 
-import psycopg
 import pytest
 import redis
 from django.conf import settings
@@ -47,8 +45,10 @@ from opsconsole.permissions import OPERATORS
 from tests.api.cast import make_staff
 from tests.cast import OPERATOR, make_conversation, make_credential, make_identity, make_job, make_message
 from tests.processes import Child
+from tests.tries import tries_at_redis
+from tests.waiting import PATIENCE
 from tests.worker.conftest import Leave, Order
-from tests.worker.faults import copy_message, let_run_out, lose_message, messages, redeliver
+from tests.worker.faults import copy_message, core_held_up, let_run_out, lose_message, messages, put_off, redeliver
 from tests.worker.file_tasks import QUEUE, Traces
 from tests.worker.world import World, died_at_its_failpoint, kill_server
 
@@ -56,6 +56,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
 WaitUntil = Callable[..., Any]
 BACKFILL = "ingest.backfill_conversations"
+# Each time that the workers are asked takes seconds, also where they have answered at once.
+ASKING = 3 * PATIENCE
 
 
 def sweep() -> None:
@@ -101,14 +103,6 @@ def send() -> Job:
 
 
 @contextmanager
-def core_held_up() -> Iterator[None]:
-    """Have the core's tasks wait before they write anything."""
-    with psycopg.connect(psycopg_url()) as elsewhere:
-        elsewhere.execute("LOCK TABLE external_accounts IN EXCLUSIVE MODE")
-        yield
-
-
-@contextmanager
 def paused(child: Child) -> Iterator[None]:
     """Have a process stand still."""
     os.kill(child.pid, signal.SIGSTOP)
@@ -116,13 +110,6 @@ def paused(child: Child) -> Iterator[None]:
         yield
     finally:
         os.kill(child.pid, signal.SIGCONT)
-
-
-def psycopg_url() -> str:
-    parameters = {**connection.get_connection_params()}
-    return psycopg.conninfo.make_conninfo(
-        **{key: parameters[key] for key in ("dbname", "user", "password", "host", "port")}
-    )
 
 
 def after(step: Callable[[], object], condition: Callable[[], Any]) -> Callable[[], Any]:
@@ -172,10 +159,11 @@ def test_own_work_whose_submitter_dies_before_publishing_is_published_when_its_l
     world.kill()
     child = world.submit("tests.mark", {"folder": str(traces.folder), "name": "a"}, OPS_FAILPOINT="submit.committed")
     assert died_at_its_failpoint(child)
+    put_off("publication_lease_until")
     assert sweeper.publish_due() == 0, "its lease is still held"
     world.own_worker()
     sweep()
-    wait_until(has_become(DONE), timeout=20)
+    wait_until(has_become(DONE))
 
     assert traces.done("a") == 1
     assert Dispatch.objects.get().publications <= 1
@@ -190,7 +178,7 @@ def test_core_work_whose_submitter_dies_before_publishing_is_published_when_its_
     assert messages("ingest") == []
     world.core_worker()
     sweep()
-    wait_until(sweeper.settle_ended, timeout=20)
+    wait_until(sweeper.settle_ended)
 
     assert (only_job().status, only_job().attempts) == (DONE, 1)
 
@@ -207,7 +195,7 @@ def test_own_work_whose_submitter_dies_before_marking_is_published_again_and_don
     assert first["id"] == second["id"] == str(Dispatch.objects.get().task_id)
 
     worker = world.another_own_worker()
-    wait_until(lambda: "attempt.ignored" in worker.output, timeout=20)
+    wait_until(lambda: "attempt.ignored" in worker.output)
     wait_until(has_become(DONE))
     assert traces.began("a") == traces.done("a") == only_job().attempts == 1
 
@@ -226,7 +214,7 @@ def test_core_work_whose_submitter_dies_before_marking_may_run_twice_and_doubles
     profile = archive.profile(alice.provider_id, alice.external_username)
     runs = world.archive / "attempts" / alice.provider_id
     wait_until(lambda: [path.stat().st_size for path in runs.glob(f"{alice.external_username}-*/{BACKFILL}")] == [2])
-    wait_until(lambda: world.core_worker().output.count("succeeded in") >= 2, timeout=20)
+    wait_until(lambda: world.core_worker().output.count("succeeded in") >= 2)
     sweep()
 
     assert (only_job().status, only_job().attempts) == (DONE, 1)
@@ -249,7 +237,7 @@ def test_what_may_run_only_once_fails_when_its_sender_dies_between_marking_and_s
     world.core_worker()
     sweep()
     assert set(Job.objects.values_list("status", flat=True)) == {QUEUED}
-    wait_until(after(ask_workers, lambda: not Job.objects.exclude(status=FAILED).exists()), timeout=40)
+    wait_until(after(ask_workers, lambda: not Job.objects.exclude(status=FAILED).exists()), timeout=ASKING)
 
     own_job.refresh_from_db()
     send.refresh_from_db()
@@ -272,9 +260,10 @@ def test_what_is_accepted_with_the_broker_down_is_handed_over_after_its_return(
     world.own_worker()
     kill_server(redis_server)
     try:
-        began = time.monotonic()
-        submitted = backfill_conversations(identity_ids=[alice.pk], actor=OPERATOR)
-        assert time.monotonic() - began < 2.0
+        with tries_at_redis() as tries:
+            submitted = backfill_conversations(identity_ids=[alice.pk], actor=OPERATOR)
+        # Nobody waits for longer, also for a broker that does not even refuse.
+        assert 0 < tries.longest <= 2
         assert submitted.broker_down
         assert "can't be reached" in submitted.message
         own = order("tests.mark", "a")
@@ -285,7 +274,7 @@ def test_what_is_accepted_with_the_broker_down_is_handed_over_after_its_return(
     sweep()
 
     assert [message["job_id"] for message in messages("ingest")] == list(submitted.job_ids)
-    wait_until(has_become(DONE, own), timeout=30)
+    wait_until(has_become(DONE, own))
     assert traces.done("a") == 1
 
 
@@ -295,10 +284,11 @@ def test_own_work_whose_message_is_lost_is_sent_again(
     world.kill()
     job_id = order("tests.mark", "a")
     lose_message(QUEUE, job_id)
+    put_off("check_at")
     assert losses.republish_unclaimed() == 0, "it may be on its way"
     sweep()
     world.own_worker()
-    wait_until(has_become(DONE, job_id), timeout=20)
+    wait_until(has_become(DONE, job_id))
 
     assert traces.began("a") == traces.done("a") == 1
     assert Dispatch.objects.get().publications == 2
@@ -309,14 +299,14 @@ def test_own_work_that_a_killed_worker_had_reserved_is_sent_again(
 ) -> None:
     worker = world.own_worker()
     held, reserved = order("tests.hold", "a"), order("tests.mark", "b")
-    wait_until(lambda: traces.began("a") and not messages(QUEUE), timeout=20)
+    wait_until(lambda: traces.began("a") and not messages(QUEUE))
     worker.kill()
     traces.let_go("a")
     let_run_out("lease_until")
     sweep()
     world.own_worker()
-    wait_until(has_become(DONE, reserved), timeout=20)
-    wait_until(after(sweep, has_become(DONE, held)), timeout=20)
+    wait_until(has_become(DONE, reserved))
+    wait_until(after(sweep, has_become(DONE, held)))
 
     assert traces.done("b") == 1
 
@@ -333,18 +323,18 @@ def test_a_core_message_that_is_lost_is_sent_again_once_neither_its_queue_nor_a_
         submitted = backfill_conversations(identity_ids=[alice.pk, *(other.pk for other in others)], actor=OPERATOR)
         operations.retry_job(send.pk, actor=OPERATOR)
         # It runs the first one and has reserved the second; the third waits.
-        wait_until(lambda: len(messages("ingest")) == 1, timeout=20)
+        wait_until(lambda: len(messages("ingest")) == 1)
         running, reserved, lost = submitted.job_ids
         lose_message("ingest", lost)
         lose_message("messages", send.pk)
-        wait_until(after(ask_workers, lambda: len(messages("ingest")) == 1), timeout=40)
-        wait_until(after(ask_workers, lambda: Job.objects.get(pk=send.pk).status == FAILED), timeout=40)
+        wait_until(after(ask_workers, lambda: len(messages("ingest")) == 1), timeout=ASKING)
+        wait_until(after(ask_workers, lambda: Job.objects.get(pk=send.pk).status == FAILED), timeout=ASKING)
 
         publications = dict(Dispatch.objects.values_list("job_id", "publications"))
         assert publications == {running: 1, reserved: 1, lost: 2, send.pk: 1}
         assert (Job.objects.get(pk=send.pk).last_error or "").startswith(AMBIGUOUS)
         assert Job.objects.get(pk=running).status == RUNNING
-    wait_until(after(sweep, lambda: Job.objects.filter(status=DONE).count() == 3), timeout=30)
+    wait_until(after(sweep, lambda: Job.objects.filter(status=DONE).count() == 3))
     assert worker.running
 
 
@@ -361,8 +351,9 @@ def test_what_a_killed_worker_did_is_retried_or_cancelled_if_asked_or_failed_if_
         "once": order("tests.hold_once", "once"),
     }
     worker = world.another_own_worker(concurrency=3)
-    wait_until(lambda: all(traces.began(name) for name in jobs), timeout=20)
+    wait_until(lambda: all(traces.began(name) for name in jobs))
     worker.kill()
+    put_off("lease_until")
     assert operations.cancel_job(jobs["cancelled"], actor=OPERATOR).status == RUNNING
     assert sweeper.expire_leases() == 0, "their leases are still held"
     let_run_out("lease_until")
@@ -376,7 +367,7 @@ def test_what_a_killed_worker_did_is_retried_or_cancelled_if_asked_or_failed_if_
     traces.let_go("retried")
     sweep()
     world.own_worker()
-    wait_until(has_become(DONE, jobs["retried"]), timeout=20)
+    wait_until(has_become(DONE, jobs["retried"]))
     assert (traces.began("retried"), traces.done("retried")) == (2, 1)
     assert Job.objects.get(pk=jobs["retried"]).attempts == 2
     assert (traces.done("cancelled"), traces.done("once")) == (0, 0)
@@ -391,14 +382,14 @@ def test_an_own_task_whose_process_dies_takes_effect_once_for_each_claim(
     world.kill()
     worker = world.another_own_worker(OPS_FAILPOINT=failpoint)
     order("tests.mark", "a")
-    wait_until(lambda: "WorkerLostError" in worker.output, timeout=20)
+    wait_until(lambda: "WorkerLostError" in worker.output)
     worker.kill()
     assert (only_job().status, only_job().attempts) == (RUNNING, 1)
     let_run_out("lease_until")
     sweep()
     sweep()
     world.own_worker()
-    wait_until(has_become(DONE), timeout=20)
+    wait_until(has_become(DONE))
 
     assert traces.done("a") == effects
     assert only_job().attempts == 2
@@ -410,14 +401,14 @@ def test_a_core_job_whose_worker_is_killed_is_stuck_until_it_is_set_failed_and_r
     with core_held_up():
         backfill_conversations(identity_ids=[alice.pk], actor=OPERATOR)
         worker = world.core_worker()
-        wait_until(after(ask_workers, lambda: only_job().status == RUNNING), timeout=30)
+        wait_until(after(ask_workers, lambda: only_job().status == RUNNING), timeout=ASKING)
         with pytest.raises(Conflict, match="not stuck"):
             operations.fail_job(only_job().pk, actor=OPERATOR, reason="too early")
         worker.kill()
     world.core_worker()
     # The one that was killed has told of itself, and is waited for.
     WorkerReport.objects.update(seen_at=F("seen_at") - losses.WORKER_ALIVE)
-    wait_until(after(ask_workers, lambda: Dispatch.objects.get().unknown_since), timeout=30)
+    wait_until(after(ask_workers, lambda: Dispatch.objects.get().unknown_since), timeout=ASKING)
     let_run_out("unknown_since", seconds=stuck.UNKNOWN_SECONDS + 1)
     assert (only_job().status, only_job().attempts) == (RUNNING, 1)
 
@@ -425,7 +416,7 @@ def test_a_core_job_whose_worker_is_killed_is_stuck_until_it_is_set_failed_and_r
     assert (only_job().status, only_job().dedupe_key) == (FAILED, None)
     assert "the machine is gone" in (only_job().last_error or "")
     operations.retry_job(only_job().pk, actor=OPERATOR)
-    wait_until(after(sweep, lambda: only_job().status == DONE), timeout=30)
+    wait_until(after(sweep, lambda: only_job().status == DONE))
 
 
 def test_a_worker_that_is_told_to_stop_ends_its_task_first_and_gives_back_what_it_has_reserved(
@@ -434,12 +425,12 @@ def test_a_worker_that_is_told_to_stop_ends_its_task_first_and_gives_back_what_i
     world.kill()
     worker = world.own_worker()
     held, reserved = order("tests.hold", "a"), order("tests.mark", "b")
-    wait_until(lambda: traces.began("a") and not messages(QUEUE), timeout=20)
+    wait_until(lambda: traces.began("a") and not messages(QUEUE))
     worker.ask_to_stop()
-    wait_until(lambda: "Warm shutdown" in worker.output, timeout=20)
+    wait_until(lambda: "Warm shutdown" in worker.output)
     assert Job.objects.get(pk=held).status == RUNNING
     traces.let_go("a")
-    wait_until(lambda: not worker.running, timeout=20)
+    wait_until(lambda: not worker.running)
 
     assert (Job.objects.get(pk=held).status, traces.done("a")) == (DONE, 1)
     assert [message["job_id"] for message in messages(QUEUE)] == [reserved]
@@ -456,17 +447,17 @@ def test_an_own_message_that_comes_twice_or_late_or_an_hour_later_changes_nothin
     message = copy_message(QUEUE, job_id)
     redeliver(QUEUE, message)
     worker = world.own_worker()
-    wait_until(lambda: worker.output.count("attempt.ignored") == 1, timeout=20)
+    wait_until(lambda: worker.output.count("attempt.ignored") == 1)
     assert Job.objects.get(pk=job_id).status == DONE
     redeliver(QUEUE, message)
-    wait_until(lambda: worker.output.count("attempt.ignored") == 2, timeout=20)
+    wait_until(lambda: worker.output.count("attempt.ignored") == 2)
     # An hour later, when the job has failed and waits for its next attempt.
     Job.objects.update(status=FAILED)
     before = list(Job.objects.values())
     operations.retry_job(job_id, actor=OPERATOR)
-    wait_until(has_become(DONE, job_id), timeout=20)
+    wait_until(has_become(DONE, job_id))
     redeliver(QUEUE, message)
-    wait_until(lambda: worker.output.count("attempt.ignored") == 3, timeout=20)
+    wait_until(lambda: worker.output.count("attempt.ignored") == 3)
 
     assert (traces.began("a"), Dispatch.objects.count(), len(before)) == (2, 2, 1)
 
@@ -478,7 +469,7 @@ def test_a_core_message_that_comes_twice_doubles_no_row_and_settles_its_job_once
     backfill_conversations(identity_ids=[alice.pk], actor=OPERATOR)
     redeliver("ingest", copy_message("ingest", only_job().pk))
     worker = world.core_worker()
-    wait_until(lambda: worker.output.count("succeeded in") == 2, timeout=30)
+    wait_until(lambda: worker.output.count("succeeded in") == 2)
     sweep()
 
     profile = Archive(world.archive).profile(alice.provider_id, alice.external_username)
@@ -497,9 +488,10 @@ def test_what_a_killed_sweeper_had_taken_another_one_publishes(
     jobs = [order("tests.mark", name) for name in "abc"]
     assert Dispatch.objects.filter(published_at=None).count() == len(jobs)
     assert died_at_its_failpoint(world.sweeper(OPS_FAILPOINT="sweep.leased"))
+    put_off("publication_lease_until")
     assert sweeper.publish_due() == 0, "its leases are still held"
     sweep()
-    wait_until(lambda: Job.objects.filter(status=DONE).count() == len(jobs), timeout=20)
+    wait_until(lambda: Job.objects.filter(status=DONE).count() == len(jobs))
 
     assert [traces.began(name) for name in "abc"] == [1, 1, 1]
 
@@ -526,10 +518,10 @@ def test_a_task_goes_on_while_postgresql_crashes_and_its_end_is_written_when_it_
 ) -> None:
     world.own_worker()
     order("tests.hold_once", "a")
-    wait_until(lambda: traces.began("a"), timeout=20)
+    wait_until(lambda: traces.began("a"))
     swept = world.sweeper()
     # Once it has ticked it has a connection, which breaks.
-    wait_until(StatusCount.objects.exists, timeout=20)
+    wait_until(StatusCount.objects.exists)
     with paused(swept):
         # It runs out while the database is away.
         let_run_out("lease_until")
@@ -540,10 +532,10 @@ def test_a_task_goes_on_while_postgresql_crashes_and_its_end_is_written_when_it_
         kill_server(postgres)
         try:
             traces.let_go("a")
-            wait_until(lambda: traces.done("a"), timeout=20)
+            wait_until(lambda: traces.done("a"))
         finally:
             postgres.start()
-    wait_until(lambda: only_job().status != RUNNING, timeout=30)
+    wait_until(lambda: only_job().status != RUNNING)
 
     assert (only_job().status, only_job().attempts, Dispatch.objects.get().outcome) == (DONE, 1, "done")
     assert swept.running
@@ -554,18 +546,16 @@ def test_with_redis_emptied_what_runs_goes_on_and_what_waited_is_handed_over_aga
 ) -> None:
     world.own_worker()
     running = order("tests.hold", "running")
-    wait_until(lambda: traces.began("running"), timeout=20)
+    wait_until(lambda: traces.began("running"))
     waiting = [order("tests.mark", name) for name in "abc"]
     backfill_conversations(identity_ids=[alice.pk], actor=OPERATOR)
     with closing(redis.Redis.from_url(settings.CELERY_BROKER_URL)) as client:
         client.flushall()
     late = order("tests.mark", "late")
     traces.let_go("running")
-    wait_until(
-        after(sweep, lambda: Job.objects.filter(pk__in=[running, *waiting, late], status=DONE).count() == 5), timeout=30
-    )
+    wait_until(after(sweep, lambda: Job.objects.filter(pk__in=[running, *waiting, late], status=DONE).count() == 5))
     world.core_worker()
-    wait_until(after(ask_workers, after(sweep, lambda: not Job.objects.exclude(status=DONE).exists())), timeout=40)
+    wait_until(after(ask_workers, after(sweep, lambda: not Job.objects.exclude(status=DONE).exists())), timeout=ASKING)
 
     assert [traces.began(name) for name in ("running", *"abc", "late")] == [1] * 5
 
@@ -579,12 +569,12 @@ def test_a_result_that_comes_after_a_cancel_is_kept_and_frees_the_place(
     world.core_worker()
     with core_held_up():
         (first,) = backfill_conversations(identity_ids=[alice.pk], actor=OPERATOR).job_ids
-        wait_until(after(ask_workers, lambda: only_job().status == RUNNING), timeout=30)
+        wait_until(after(ask_workers, lambda: only_job().status == RUNNING), timeout=ASKING)
         assert operations.cancel_job(first, actor=OPERATOR).status == CANCELLED
         (second,) = backfill_conversations(identity_ids=[alice.pk], actor=OPERATOR).job_ids
         sweep()
         assert Dispatch.objects.get(job_id=second).published_at is None, "two of one identity"
-    wait_until(after(sweep, lambda: Job.objects.get(pk=second).status == DONE), timeout=30)
+    wait_until(after(sweep, lambda: Job.objects.get(pk=second).status == DONE))
 
     kept = Dispatch.objects.get(job_id=first)
     assert (Job.objects.get(pk=first).status, kept.outcome) == (CANCELLED, "cancelled")
@@ -605,7 +595,7 @@ def test_what_a_killed_web_process_has_committed_is_handed_over(world: World, al
         headers={"Authorization": f"Token {token}", "Content-Type": "application/json"},
     )
     with pytest.raises((ConnectionError, http.client.HTTPException)):
-        urllib.request.urlopen(question, timeout=10)  # noqa: S310 -- as above
+        urllib.request.urlopen(question, timeout=PATIENCE)  # noqa: S310 -- as above
     assert web.running
     assert messages("ingest") == []
     sweep()

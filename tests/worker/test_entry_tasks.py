@@ -29,7 +29,7 @@ def test_a_backfill_that_beat_starts_is_one_job_in_the_ledger_however_often_it_f
     console_worker()
     beat()
 
-    wait_until(lambda: AuditLog.objects.filter(result="ok").count() >= 2, timeout=60)
+    wait_until(lambda: AuditLog.objects.filter(result="ok").count() >= 2)
 
     assert Job.objects.count() == Dispatch.objects.count() == 1
     entry = AuditLog.objects.order_by("pk")[0]

@@ -156,7 +156,7 @@ def test_a_whole_backfill_runs_in_the_cores_worker_and_its_rows_arrive(
     sweeper("--tick", "0.2")
 
     submitted = backfill_conversations(identity_ids=[alice.pk], actor=OPERATOR)
-    wait_until(lambda: Job.objects.get().status not in {"queued", "running", "retrying"}, timeout=60)
+    wait_until(lambda: Job.objects.get().status not in {"queued", "running", "retrying"})
 
     job, dispatch = Job.objects.get(), Dispatch.objects.get()
     assert (job.status, job.attempts, job.last_error) == ("done", 1, None)

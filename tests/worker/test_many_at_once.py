@@ -27,6 +27,7 @@ from jobs.receipts import Cancelled, Retried, SetFailed
 from opsconsole.audit import Entity
 from opsconsole.errors import Conflict
 from tests.cast import OPERATOR, make_identity, make_job
+from tests.waiting import wait_until
 from tests.worker.at_once import Calls, at_once, crowd
 from tests.worker.conftest import Leave, Submit
 from tests.worker.faults import claim, let_run_out, messages
@@ -267,26 +268,24 @@ def test_of_one_identity_one_job_at_a_time_is_handed_over_whoever_asks_and_whoev
             entity=Entity(type="identity", id=alice.pk),
         )
 
-    def sweep() -> None:
-        for _ in range(100):
-            sweeper.settle_ended()
-            sweeper.publish_due()
-            if Job.objects.filter(status=DONE).count() == jobs:
-                return
+    def sweep() -> bool:
+        sweeper.settle_ended()
+        sweeper.publish_due()
+        return Job.objects.filter(status=DONE).count() == jobs
 
-    def work() -> None:
+    done: set[str] = set()
+
+    def work() -> bool:
         # The core's worker: it has one at a time, so all that are in the queue or in its hands are too many.
-        done: set[str] = set()
-        for _ in range(2_000):
-            waiting = [message["id"] for message in messages("ingest") if message["id"] not in done]
-            together.append(len(waiting))
-            for task_id in waiting:
-                leave_result(Dispatch.objects.get(task_id=task_id), {"status": "success", "messages_synced": 1})
-                done.add(task_id)
-            if len(done) == jobs:
-                return
+        waiting = [message["id"] for message in messages("ingest") if message["id"] not in done]
+        together.append(len(waiting))
+        for task_id in waiting:
+            leave_result(Dispatch.objects.get(task_id=task_id), {"status": "success", "messages_synced": 1})
+            done.add(task_id)
+        return len(done) == jobs
 
-    at_once([*[partial(submit, number) for number in range(jobs)], sweep, sweep, work])
+    until = [partial(wait_until, condition) for condition in (sweep, sweep, work)]
+    at_once([*[partial(submit, number) for number in range(jobs)], *until])
 
     assert Job.objects.filter(status=DONE, attempts=1).count() == jobs
     assert max(together) == 1

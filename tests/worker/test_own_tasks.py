@@ -25,7 +25,7 @@ def test_an_own_task_runs_once_and_its_job_is_done(
     own_worker()
     job_id = submit("tests.count", name="a")
 
-    wait_until(lambda: Job.objects.get(pk=job_id).status == DONE, timeout=20)
+    wait_until(lambda: Job.objects.get(pk=job_id).status == DONE)
     job, dispatch = Job.objects.get(), Dispatch.objects.get()
     assert (job.attempts, job.dedupe_key, job.last_error) == (1, None, None)
     assert (dispatch.outcome, dispatch.result) == ("done", {"counted": 1})
@@ -39,13 +39,13 @@ def test_an_own_task_that_fails_is_retried_and_then_failed(
 ) -> None:
     own_worker()
     job_id = submit("tests.fail", error=f"the token {own_tasks.SECRET} was refused")
-    wait_until(lambda: Job.objects.get(pk=job_id).status == RETRYING, timeout=20)
+    wait_until(lambda: Job.objects.get(pk=job_id).status == RETRYING)
     dispatch = Dispatch.objects.get()
     assert dispatch.next_attempt_at is not None
     Dispatch.objects.update(next_attempt_at=dispatch.ended_at)
     own_sweeper("--tick", "0.2")
 
-    wait_until(lambda: Job.objects.get(pk=job_id).status == FAILED, timeout=20)
+    wait_until(lambda: Job.objects.get(pk=job_id).status == FAILED)
     job = Job.objects.get()
     assert job.attempts == 2
     assert job.last_error is not None
@@ -59,8 +59,8 @@ def test_nothing_private_of_an_own_task_reaches_celerys_results_or_the_workers_l
 ) -> None:
     worker = own_worker()
     failing, returning = submit("tests.fail", error=own_tasks.SECRET), submit("tests.odd", kind="secret")
-    wait_until(lambda: Job.objects.get(pk=failing).status == RETRYING, timeout=20)
-    wait_until(lambda: Job.objects.get(pk=returning).status == DONE, timeout=20)
+    wait_until(lambda: Job.objects.get(pk=failing).status == RETRYING)
+    wait_until(lambda: Job.objects.get(pk=returning).status == DONE)
     wait_until(lambda: TaskResult.objects.exclude(status="STARTED").count() == 2)
 
     kept = [str(row) for row in [*TaskResult.objects.values(), *Dispatch.objects.values("result", "error")]]
@@ -74,7 +74,7 @@ def test_whatever_an_own_task_returns_its_job_is_done(
 ) -> None:
     own_worker()
     job_id = submit("tests.odd", kind=kind)
-    wait_until(lambda: Job.objects.get(pk=job_id).status == DONE, timeout=20)
+    wait_until(lambda: Job.objects.get(pk=job_id).status == DONE)
 
 
 def test_a_running_own_task_is_cancelling_until_it_has_stopped(
@@ -82,12 +82,12 @@ def test_a_running_own_task_is_cancelling_until_it_has_stopped(
 ) -> None:
     own_worker()
     job_id = submit("tests.wait", name="a")
-    wait_until(lambda: Dispatch.objects.get().progress_current, timeout=20)
+    wait_until(lambda: Dispatch.objects.get().progress_current)
 
     cancelled = operations.cancel_job(job_id, actor=OPERATOR)
     assert (cancelled.status, "Cancelling" in cancelled.message) == (RUNNING, True)
 
-    wait_until(lambda: Job.objects.get(pk=job_id).status == CANCELLED, timeout=20)
+    wait_until(lambda: Job.objects.get(pk=job_id).status == CANCELLED)
     assert Dispatch.objects.get().outcome == "cancelled"
     assert own_tasks.effects("a") == []
 
@@ -100,9 +100,9 @@ def test_a_task_that_comes_without_a_job_submits_one_and_ends(
 
     for _ in range(2):
         current_app.send_task("tests.wait", kwargs={"name": "a"}, queue=own_tasks.QUEUE)
-    wait_until(lambda: AuditLog.objects.count() == 2, timeout=20)
+    wait_until(lambda: AuditLog.objects.count() == 2)
     own_tasks.let_go("a")
-    wait_until(lambda: Job.objects.get().status == DONE, timeout=20)
+    wait_until(lambda: Job.objects.get().status == DONE)
 
     assert len(own_tasks.effects("a")) == 1
     assert (AuditLog.objects.order_by("pk")[0].request_json or {})["via"] == "task"
@@ -116,6 +116,6 @@ def test_a_message_that_comes_twice_runs_once(
         (message,) = client.lrange(own_tasks.QUEUE, 0, -1)
         client.lpush(own_tasks.QUEUE, message, message)
         worker = own_worker()
-        wait_until(lambda: Job.objects.get(pk=job_id).status == DONE, timeout=20)
-        wait_until(lambda: worker.output.count("attempt.ignored") == 2, timeout=20)
+        wait_until(lambda: Job.objects.get(pk=job_id).status == DONE)
+        wait_until(lambda: worker.output.count("attempt.ignored") == 2)
     assert len(own_tasks.effects("a")) == 1

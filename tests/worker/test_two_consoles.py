@@ -87,7 +87,7 @@ def test_a_job_whose_message_a_worker_throws_away_that_lacks_its_task_is_not_los
     let_run_out("check_at")
     assert losses.republish_unclaimed() == 1
     own_worker()
-    wait_until(lambda: Job.objects.get(pk=job_id).status == DONE, timeout=20)
+    wait_until(lambda: Job.objects.get(pk=job_id).status == DONE)
     assert own_tasks.effects(own_tasks.SECRET) == [str(job_id)]
 
 

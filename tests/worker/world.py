@@ -12,7 +12,7 @@ from devserver.loopback import free_port
 from devserver.own_server import OwnServer
 from devserver.readiness import SAYS_READY, answers
 from tests.processes import Child
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 from tests.worker import file_tasks
 
 OWN_TYPES = {"OPS_JOB_TYPES": json.dumps(file_tasks.TYPES), "OPS_TASK_MODULES": "tests.worker.file_tasks"}
@@ -70,7 +70,7 @@ class World:
         port = free_port()
         argv = ["-m", "gunicorn", "opsconsole.wsgi:application", "--config", "gunicorn.conf.py"]
         child = self.start("web", *argv, PORT=str(port), **environment)
-        wait_until(lambda: answers(port, "/readyz"), timeout=30)
+        wait_until(lambda: answers(port, "/readyz"))
         return child, f"http://127.0.0.1:{port}"
 
     def submit(self, job_type: str, payload: dict[str, object], **environment: str) -> Child:
@@ -110,9 +110,9 @@ class World:
         return child
 
 
-def died_at_its_failpoint(child: Child, *, timeout: float = 30.0) -> bool:
+def died_at_its_failpoint(child: Child) -> bool:
     """Wait for a process's end; whether it was killed, as a failpoint does."""
-    return child.process.wait(timeout) == -signal.SIGKILL
+    return child.process.wait(PATIENCE) == -signal.SIGKILL
 
 
 def kill_server(server: OwnServer) -> None:
