@@ -1,5 +1,6 @@
 """The admin's look and its sidebar, as django-unfold's setting `UNFOLD` wants them."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -14,9 +15,9 @@ def _address(view: str, prefix: str) -> str:
     return reverse(view)
 
 
-# Unfold compares each link of the sidebar with each tab, for every page: with `reverse_lazy` it resolves three hundred
-# views to do so. The addresses under one prefix never change.
-_link_to = lazy(lambda view: _address(view, get_script_prefix()), str)
+# On every page Unfold compares each link of the sidebar with each tab. `reverse_lazy` would resolve three hundred
+# addresses for that; those under one prefix never change.
+_link_to: Callable[[str], Any] = lazy(lambda view: _address(view, get_script_prefix()), str)
 
 
 def _link(title: str, icon: str, view: str, permission: str, *, place: str = "") -> dict[str, Any]:

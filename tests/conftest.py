@@ -29,7 +29,7 @@ from tests.waiting import PATIENCE
 from tests.waiting import wait_until as _wait_until
 
 _TEMPLATE = "core_template"
-_STARTS_PROCESSES = frozenset({"start_child", "world"})
+_STARTS_PROCESSES = frozenset({"start_child", "supervisor", "world"})
 
 children_key = pytest.StashKey[list[Child]]()
 
@@ -217,10 +217,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if not _STARTS_PROCESSES.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker("processes")
-    if not config.getoption("--every-variant"):
-        left = [item for item in items if not runs_on(item, config.getoption("--variant"))]
-        config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if item not in left]
+    chosen: list[pytest.Item] = []
+    others: list[pytest.Item] = []
+    for item in items:
+        here = config.getoption("--every-variant") or runs_on(item, config.getoption("--variant"))
+        slow = config.getoption("--fast") and any(item.get_closest_marker(name) for name in ("processes", "browser"))
+        (chosen if here and not slow else others).append(item)
+    config.hook.pytest_deselected(items=others)
+    items[:] = chosen
 
 
 @pytest.hookimpl(wrapper=True)

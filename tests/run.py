@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -9,6 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Final
 
+import pytest
+
+from devserver.child import dying_with_parent
 from tests.browser import tools
 from tests.statements.comparing import one_sided
 from tests.statements.recorder import FOLDER
@@ -16,9 +21,9 @@ from tests.variants import VARIANTS
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 # pytest processes for each variant; the second one runs fewer tests. Tests spend half of their time waiting for workers
-# and servers, so two cores carry four.
+# and servers, so two cores carry four. Those of --fast don't wait.
 PROCESSES: Final = {"plain": 3, "native": 1}
-FAST: Final = ("-n", "2", "-m", "not processes and not browser")  # these tests don't wait
+FAST_PROCESSES: Final = 2
 ALL: Final = ("--every-variant", "--fuzz-seconds=600", "--machine-minutes=10")
 
 
@@ -32,33 +37,45 @@ def main(arguments: Sequence[str]) -> int:
         The exit code: 0 if everything passed.
     """
     parser = argparse.ArgumentParser(prog="script/test", allow_abbrev=False, epilog="Other arguments go to pytest.")
-    parser.add_argument("--fast", action="store_true", help="skip process and browser tests; plain variant only")
-    parser.add_argument("--all", action="store_true", help="every test on both variants, and more; takes hours")
-    parser.add_argument("--coverage", action="store_true", help="measure the coverage of the plain run")
+    extent = parser.add_mutually_exclusive_group()
+    extent.add_argument("--fast", action="store_true", help="skip process and browser tests; plain variant only")
+    extent.add_argument("--all", action="store_true", help="every test on both variants, and more; takes hours")
+    parser.add_argument("--coverage", action="store_true", help="measure the coverage of the first variant's run")
+    parser.add_argument("--variant", choices=VARIANTS, help="run the tests on one variant only")
     given, rest = parser.parse_known_args(arguments)
-    if given.fast and given.all:
-        parser.error("--fast and --all exclude each other.")
+    # Asked to stop by a signal, the tests stop their servers first.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+    variants = [given.variant] if given.variant else VARIANTS[:1] if given.fast else VARIANTS
     skipped = "" if given.fast else _skipped_browser_tests(rest)
-    options = [*(FAST if given.fast else ()), *(ALL if given.all else ()), *rest]
-    if skipped:
-        options.append(f"--ignore={tools.FOLDER}")
+    options = ["--dist", "worksteal", f"--randomly-seed={secrets.randbelow(2**32)}"]
+    options += ["--fast"] if given.fast else ALL if given.all else []
+    options += [f"--ignore={tools.FOLDER}"] if skipped else []
+    options += rest
+    measured = given.coverage or given.all
+    if measured:
+        os.environ.setdefault("COVERAGE_FILE", str(PROJECT / ".coverage"))
+        _coverage("erase")
     with tempfile.TemporaryDirectory(prefix="opsconsole-statements-") as folder:
         runs = [
             _Run(
                 variant,
                 Path(folder),
-                options,
+                ["-n", str(FAST_PROCESSES if given.fast else PROCESSES[variant]), *options],
                 dev_mode=given.all,
-                coverage=(given.coverage or given.all) and variant == VARIANTS[0],
+                streamed=variant == variants[0],
+                coverage=measured and variant == variants[0],
             )
-            for variant in (VARIANTS[:1] if given.fast else VARIANTS)
+            for variant in variants
         ]
         failed = _finish(runs)
-        # With arguments for pytest only some statements are sent, so there is nothing to compare.
-        if not given.fast and not failed and not rest:
-            failed = _compare_statements(Path(folder))
-    if given.all and not failed and subprocess.call([sys.executable, "-m", "tests.mutations"], cwd=PROJECT):
-        failed = ["the mutation proofs"]
+        if len(runs) > 1 and not failed and not given.all:
+            failed = _compare_statements(Path(folder), partial=bool(rest))
+    if measured:
+        _coverage("combine", "--quiet")
+        _coverage("report")
+    if given.all and not failed:
+        failed = _prove_guards(partial=bool(rest))
     if skipped:
         _say(f"\n{skipped}")
     if failed:
@@ -67,24 +84,33 @@ def main(arguments: Sequence[str]) -> int:
 
 
 class _Run:
-    """pytest on one variant. The output of the first variant streams; `show` prints that of the other."""
+    """pytest on one variant; its output streams, or is printed by `show`."""
 
-    def __init__(self, variant: str, folder: Path, options: Sequence[str], *, dev_mode: bool, coverage: bool) -> None:
+    def __init__(
+        self, variant: str, folder: Path, options: Sequence[str], *, dev_mode: bool, streamed: bool, coverage: bool
+    ) -> None:
         self.variant = variant
-        self._output: IO[str] | None = None if variant == VARIANTS[0] else tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self._output: IO[str] | None = None
+        if not streamed:
+            self._output = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 -- `show`
         statements = folder / variant
         statements.mkdir()
         startup = PROJECT / "tests" / "statements" / "startup"
         path = os.pathsep.join(filter(None, [str(startup), os.environ.get("PYTHONPATH")]))
-        interpreter = [sys.executable, *(["-X", "dev"] if dev_mode else [])]
-        measured = ["-m", "coverage", "run", "--parallel-mode"] if coverage else []
-        workers = ["--variant", variant, "-n", str(PROCESSES[variant]), "--dist", "worksteal"]
+        environment = {**os.environ, FOLDER: str(statements), "PYTHONPATH": path}
+        if dev_mode:
+            # Unlike the option -X dev, it reaches the processes of pytest-xdist.
+            environment["PYTHONDEVMODE"] = "1"
+        command = [sys.executable, *(["-m", "coverage", "run", "--parallel-mode"] if coverage else [])]
+        command += ["-m", "pytest", "--variant", variant, "-o", f"cache_dir=.pytest_cache/{variant}", *options]
         self.process = subprocess.Popen(
-            [*interpreter, *measured, "-m", "pytest", *workers, *options],
+            command,
             cwd=PROJECT,
-            env={**os.environ, FOLDER: str(statements), "PYTHONPATH": path},
+            env=environment,
+            stdin=None if streamed else subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
+            preexec_fn=dying_with_parent(signal.SIGINT),  # noqa: PLW1509 - it calls one function of the C library
         )
 
     def show(self) -> None:
@@ -99,29 +125,52 @@ def _finish(runs: Sequence[_Run]) -> list[str]:
     """Wait for all runs; return the variants that failed."""
     _say(f"=== Variant: {runs[0].variant}")
     try:
-        failed = [run.variant for run in runs if run.process.wait() != 0]
-    except KeyboardInterrupt:
-        # The children received it too; wait until they have stopped their servers.
+        codes = [run.process.wait() for run in runs]
+    except BaseException as stopped:
+        for run in runs:
+            # Ctrl-C has reached it already.
+            if run.process.poll() is None and not isinstance(stopped, KeyboardInterrupt):
+                run.process.send_signal(signal.SIGINT)
         for run in runs:
             run.process.wait()
-        raise SystemExit(130) from None
+            run.show()
+        raise
     for run in runs:
         run.show()
-    return failed
+    passed = [pytest.ExitCode.OK]
+    if pytest.ExitCode.OK in codes:
+        # None of the chosen tests runs on the other variant.
+        passed.append(pytest.ExitCode.NO_TESTS_COLLECTED)
+    return [run.variant for run, code in zip(runs, codes, strict=True) if code not in passed]
 
 
-def _compare_statements(folder: Path) -> list[str]:
+def _compare_statements(folder: Path, *, partial: bool) -> list[str]:
     """Compare what was sent on the variants; return the failure, if any."""
+    if partial:
+        _say("\nThe statements of the variants were not compared: there were arguments for pytest.")
+        return []
     findings = one_sided(*(folder / variant for variant in VARIANTS))
     for finding in findings:
         _say(f"\n{finding}")
-    return [f"statements on one variant only: {len(findings)} (docs/testing.md)"] if findings else []
+    return ["the comparison of statements (docs/testing.md)"] if findings else []
+
+
+def _prove_guards(*, partial: bool) -> list[str]:
+    """Run the mutation proofs; return the failure, if any."""
+    if partial:
+        _say("\nThe mutation proofs were not run: there were arguments for pytest.")
+        return []
+    return ["the mutation proofs"] if subprocess.call([sys.executable, "-m", "tests.mutations"], cwd=PROJECT) else []
+
+
+def _coverage(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "coverage", *arguments], cwd=PROJECT, check=False)
 
 
 def _skipped_browser_tests(arguments: Sequence[str]) -> str:
     """Return the notice if the browser tests are skipped, otherwise an empty string."""
     missing = tools.missing()
-    if not missing or os.environ.get("REQUIRE_BROWSER") or any("browser" in word for word in arguments):
+    if not missing or os.environ.get("REQUIRE_BROWSER") or any("tests/browser" in word for word in arguments):
         return ""
     return f"Skipped: the browser tests. Missing: {' and '.join(missing)}. Run script/setup --browser."
 

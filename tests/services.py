@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -76,6 +76,7 @@ class Services:
 
 
 services_key = pytest.StashKey[Services]()
+_lost_key = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -87,12 +88,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--machine-minutes", type=float, default=0, help="minutes of random job lifecycles, instead of the fixed ones"
     )
     parser.addoption("--fuzz-seconds", type=int, default=20, help="seconds to fuzz the API (default: 20)")
+    parser.addoption("--fast", action="store_true", help="skip the tests that start processes or a browser")
     parser.addoption("--every-variant", action="store_true", help="run every test, whatever tests/variants.py says")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Start the servers before Django's settings are read."""
+    # It has taken effect; the processes that tests start don't need it.
+    os.environ.pop("PYTHONDEVMODE", None)
     if getattr(early_config.known_args_namespace, "numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
         # This process only hands out tests to the others.
         os.environ.update(_SETTINGS | _NO_SERVERS)
@@ -104,3 +108,20 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     early_config.stash[services_key] = services
     early_config.add_cleanup(services.stop)
     os.environ.update(services.environment())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Notice a process of pytest-xdist that could not start, or died."""
+    if not hasattr(node, "workeroutput"):
+        node.config.stash[_lost_key] = True
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Fail where a process was lost: pytest-xdist goes on with the others, or without any."""
+    if session.config.stash.get(_lost_key, False) and exitstatus in {
+        pytest.ExitCode.OK,
+        pytest.ExitCode.NO_TESTS_COLLECTED,
+    }:
+        session.exitstatus = pytest.ExitCode.INTERNAL_ERROR

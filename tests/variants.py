@@ -11,7 +11,7 @@ import pytest
 VARIANTS: Final = ("plain", "native")
 
 # Fixtures that give a test a database.
-_DATABASE: Final = frozenset({"db", "transactional_db", "django_db_setup", "core_database", "postgres"})
+_DATABASE: Final = frozenset({"db", "transactional_db", "django_db_setup", "core_database", "postgres", "variant"})
 
 FIRST, BOTH = "first", "both"
 _EVERY_PAGE: Final = "tests/admin/test_query_counts.py::test_a_page_takes_few_queries_and_no_more_for_more_rows"
@@ -92,6 +92,10 @@ PLACES: Final[Mapping[str, str]] = {
             "tests/admin/test_setting_failed.py::test_the_tab_keeps_the_other_filters",
             "tests/admin/test_verdict.py",
             "tests/api/test_core_session.py::test_without_that_group_it_may_do_nothing",
+            "tests/demo/test_sample_data.py",
+            "tests/devserver/test_clean_slate.py",
+            "tests/devserver/test_core_tables.py",
+            "tests/devserver/test_server.py::test_from_an_empty_folder_to_ready_and_back_and_again",
             "tests/backups/test_retention.py::test_what_the_core_has_told_of_is_neither_counted_nor_deleted",
             "tests/logs/test_requests.py::test_a_request_is_one_line_with_who_what_and_how_long",
             "tests/metrics/test_alerts.py::test_they_ask_for_numbers_that_there_are",
@@ -100,6 +104,10 @@ PLACES: Final[Mapping[str, str]] = {
     ),
 }
 """Where the tests of a folder or file, or one test, run. The longest match wins; no match means both variants."""
+
+
+def _holds(place: str, test: str) -> bool:
+    return test == place or test.startswith(place if place.endswith("/") else (f"{place}::", f"{place}["))
 
 
 def runs_on(item: pytest.Item, variant: str) -> bool:
@@ -114,5 +122,5 @@ def runs_on(item: pytest.Item, variant: str) -> bool:
     fixtures = set(getattr(item, "fixturenames", ()))
     if item.get_closest_marker("django_db") is None and _DATABASE.isdisjoint(fixtures):
         return False
-    places = [place for place in PLACES if item.nodeid.startswith(place)]
+    places = [place for place in PLACES if _holds(place, item.nodeid)]
     return not places or PLACES[max(places, key=len)] == BOTH

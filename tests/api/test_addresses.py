@@ -66,6 +66,7 @@ def test_both_spellings_are_served(api: APIClient, rows: dict[str, Any], slash: 
         assert api.post(url.format(**rows) + slash, body).status_code in {200, 202}, url
 
 
+@pytest.mark.processes
 def test_no_spelling_is_redirected_behind_https(db: None) -> None:
     # The settings are made from the environment, so a process of its own has to read it.
     program = """

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from devserver.data_folder import DataFolder
 from tests.processes import PROJECT
 
@@ -22,6 +24,7 @@ def chaos(data_dir: Path, **environment: str) -> "subprocess.CompletedProcess[st
     )
 
 
+@pytest.mark.processes
 def test_it_breaks_nobodys_database_but_its_own(tmp_path: Path) -> None:
     for name in ("DATABASE_URL", "CELERY_BROKER_URL"):
         done = chaos(tmp_path / "data", **{name: os.environ[name]})
@@ -30,6 +33,7 @@ def test_it_breaks_nobodys_database_but_its_own(tmp_path: Path) -> None:
         assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.processes
 def test_it_does_not_run_beside_a_console_on_the_same_data(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path)
     folder.lock()

@@ -183,6 +183,7 @@ def test_nobody_knows_what_became_of_a_message_whose_sending_timed_out(ingest: I
     assert error.startswith("AMBIGUOUS:")
 
 
+@pytest.mark.processes
 def test_the_celery_application_is_configured_like_the_cores_and_knows_no_console() -> None:
     code = (
         "import sys; from demo.core_worker import app; c = app.conf;"
@@ -204,6 +205,7 @@ def test_the_celery_application_is_configured_like_the_cores_and_knows_no_consol
     ]
 
 
+@pytest.mark.processes
 def test_without_its_environment_the_worker_says_what_is_missing() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "CORE_RESULT_BACKEND"}
     environment["CELERY_BROKER_URL"] = "redis://"

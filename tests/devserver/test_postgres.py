@@ -16,6 +16,8 @@ from devserver.postgres import Postgres
 from devserver.unprivileged import ServerUser
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.processes
+
 
 def ask(url: str, question: str) -> object:
     with psycopg.connect(url) as connection:

@@ -11,6 +11,8 @@ from devserver import redis as own_redis
 from devserver.errors import StartError
 from devserver.redis import Redis, find_binary
 
+pytestmark = pytest.mark.processes
+
 
 def test_what_it_holds_and_its_port_outlive_a_restart(tmp_path: Path) -> None:
     server = Redis(tmp_path / 'a folder with "quotes"')

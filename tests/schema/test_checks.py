@@ -113,6 +113,7 @@ def test_json_with_errors_is_whole_and_the_exit_code_still_1() -> None:
     assert [found["code"] for found in json.loads(out.getvalue())] == ["too_short"]
 
 
+@pytest.mark.processes
 def test_without_a_database_the_command_says_so_in_a_sentence() -> None:
     ran = manage("check_schema", database=UNREACHABLE)
     assert ran.returncode == 1
@@ -169,6 +170,7 @@ def test_a_check_that_names_no_database_asks_none() -> None:
     assert len(queries) == 0
 
 
+@pytest.mark.processes
 def test_without_a_database_only_a_check_of_the_database_fails() -> None:
     assert manage("check", database=UNREACHABLE).returncode == 0
     asked = manage("check", "--database", "default", database=UNREACHABLE)
@@ -177,6 +179,7 @@ def test_without_a_database_only_a_check_of_the_database_fails() -> None:
     assert "Traceback" not in asked.stderr
 
 
+@pytest.mark.processes
 def test_a_database_without_the_cores_tables_can_be_migrated_and_is_told_of_each(
     core_database: str, variant: str
 ) -> None:
@@ -190,6 +193,7 @@ def test_a_database_without_the_cores_tables_can_be_migrated_and_is_told_of_each
     assert (told.returncode, told.stdout, told.stderr) == (0, "Nothing differs.\n", "")
 
 
+@pytest.mark.processes
 def test_migrate_stops_where_the_console_could_not_work(core_database: str, variant: str) -> None:
     with psycopg.connect(core_database) as server, server.cursor() as cursor:
         create_tables(cursor, variant)

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable
 from functools import cache, wraps
 from hashlib import sha256
@@ -32,8 +33,9 @@ _written: set[str] = set()
 
 def install() -> None:
     """Patch psycopg's cursors to record statements, in this process and in those that it forks."""
-    for name in ("execute", "executemany", "copy", "stream"):
-        setattr(psycopg.Cursor, name, _recording(getattr(psycopg.Cursor, name)))
+    for cursor in (psycopg.Cursor, psycopg.ServerCursor):
+        for name in {"execute", "executemany", "copy", "stream"} & vars(cursor).keys():
+            setattr(cursor, name, _recording(vars(cursor)[name]))
 
 
 def shape(statement: str) -> str:
@@ -41,16 +43,20 @@ def shape(statement: str) -> str:
     text = re.sub(r"'(?:[^']|'')*'", "?", statement)
     text = re.sub(r"%\(\w+\)s|%[sbt]|\$\d+|\b\d+\b", "?", text)
     text = re.sub(r"\s+", " ", text).strip()
-    text = re.sub(r"\?(?:, ?\?)+", "?…", text)
-    return re.sub(r"\(\?…?\)(?:, ?\(\?…?\))*", "(?…)", text)
+    text = re.sub(r"\?(?:::[\w.]+(?:\[\])?)?(?:, ?\?(?:::[\w.]+(?:\[\])?)?)+", "?…", text)
+    text = re.sub(r"([(\[])\?…?([)\]])", r"\1?…\2", text)
+    # Rows of values, of which there may be several.
+    return re.sub(r"(\((?:[^()]|\(\))*\))(?:, ?\1)+", r"\1", text)
 
 
 def _recording(send: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(send)
     def sending(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+        result = send(self, query, *args, **kwargs)
+        # A statement that PostgreSQL refuses has not run.
         if folder := os.environ.get(FOLDER):
             _write_down(folder, query)
-        return send(self, query, *args, **kwargs)
+        return result
 
     return sending
 
@@ -63,10 +69,13 @@ def _write_down(folder: str, query: Any) -> None:
         _written.add(text)
         found = shape(text)
         # One small file per shape: a test may limit how large files can become.
-        file = Path(folder) / sha256(found.encode()).hexdigest()
+        file = Path(folder) / f"{sha256(found.encode()).hexdigest()}.json"
         if not file.exists():
             test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" (")[0]
-            file.write_text(json.dumps([found, place, test]))
+            # Whole or not at all: others write the same file, and tests kill processes.
+            part = file.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
+            part.write_text(json.dumps([found, place, test]))
+            part.replace(file)
 
 
 def _place() -> str:

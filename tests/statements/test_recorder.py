@@ -22,6 +22,8 @@ STARTUP = PROJECT / "tests" / "statements" / "startup"
         ("SELECT id FROM jobs WHERE id IN (%s)", "SELECT id FROM jobs WHERE id IN (%s, %s, %s)"),
         ("SELECT id FROM jobs WHERE status = 'failed' LIMIT 5", "SELECT id FROM jobs WHERE status = 'it''s' LIMIT 50"),
         ("INSERT INTO jobs (a) VALUES (%s), (%s)", "INSERT INTO jobs (a) VALUES (%s)"),
+        ("INSERT INTO jobs VALUES (%s, %s::json, now())", "INSERT INTO jobs VALUES (%s, %s, now()), (%s, %s, now())"),
+        ("SELECT 1 FROM jobs WHERE id = ANY(ARRAY[%s])", "SELECT 1 FROM jobs WHERE id = ANY(ARRAY[%s, %s])"),
     ],
 )
 def test_statements_that_differ_in_values_only_have_one_shape(statement: str, other: str) -> None:
@@ -36,12 +38,19 @@ def test_a_shape_on_one_variant_only_is_reported_with_its_origin(tmp_path: Path)
     folders = [tmp_path / "plain", tmp_path / "native"]
     for folder, own in zip(folders, ("DELETE FROM jobs", "SELECT 1 FROM jobs"), strict=True):
         folder.mkdir()
-        (folder / "both").write_text(json.dumps(["SELECT id FROM jobs", "jobs/ledger.py:1", "tests/x.py::test_x"]))
-        (folder / own).write_text(json.dumps([own, "jobs/own.py:7", folder.name]))
-    assert one_sided(*folders) == [
+        (folder / "both.json").write_text(json.dumps(["SELECT id FROM jobs", "jobs/ledger.py:1", "tests/x.py::test_x"]))
+        (folder / f"{own}.json").write_text(json.dumps([own, "jobs/own.py:7", folder.name]))
+    assert one_sided(*folders, fewest=2) == [
         "Only on plain: DELETE FROM jobs\n  sent by jobs/own.py:7; first test: plain",
         "Only on native: SELECT 1 FROM jobs\n  sent by jobs/own.py:7; first test: native",
     ]
+
+
+def test_a_recorder_that_records_next_to_nothing_is_reported(tmp_path: Path) -> None:
+    folders = [tmp_path / "plain", tmp_path / "native"]
+    for folder in folders:
+        folder.mkdir()
+    assert one_sided(*folders) == [f"Only 0 shapes were recorded on {folder.name}." for folder in folders]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -72,4 +81,5 @@ def test_every_entry_of_places_exists() -> None:
     for place in PLACES:
         path, _, test = place.partition("::")
         assert (PROJECT / path).exists(), place
-        assert f"def {test.partition('[')[0]}(" in (PROJECT / path).read_text() if test else True, place
+        if test:
+            assert f"def {test.partition('[')[0]}(" in (PROJECT / path).read_text(), place
