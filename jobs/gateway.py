@@ -115,8 +115,14 @@ def _publisher() -> Celery:
 
 @cache
 def _controller() -> Celery:
-    # With connections of its own: a worker's late answer must not be read as one to the next publication.
+    # Its connections only ask: a read of workers' answers may still be pending on one when the question has ended.
     return _client("opsconsole.controller")
+
+
+@cache
+def _revoker() -> Celery:
+    # A revocation on the controller's connections would read an answer to an earlier question as its own, and be lost.
+    return _client("opsconsole.revoker")
 
 
 def _client(name: str) -> Celery:
@@ -325,12 +331,12 @@ def revoke(task_ids: Sequence[str], *, terminate: bool = False) -> None:
     """
     if not task_ids:
         return
-    pool = cast("ConnectionPool", _controller().pool)
+    pool = cast("ConnectionPool", _revoker().pool)
     try:
         with pool.acquire(block=True, timeout=SOCKET_TIMEOUT_SECONDS) as connection:
             # On a connection that broke while it lay in the pool, a broadcast would be tried again for ever.
             _check_alive(connection)
-            _controller().control.revoke(list(task_ids), terminate=terminate, signal="SIGTERM", connection=connection)
+            _revoker().control.revoke(list(task_ids), terminate=terminate, signal="SIGTERM", connection=connection)
     except (*BROKER_ERRORS, LimitExceeded) as error:
         raise BrokerUnreachable("The broker can't be reached.") from error
 

@@ -22,8 +22,9 @@ _VIOLATIONS = """async (tags) => {
   const { violations } = await axe.run(document, { runOnly: tags, resultTypes: ["violations"] });
   return violations.map(({ id, nodes }) => ({ id, where: nodes.slice(0, 3).map((node) => node.html.slice(0, 200)) }));
 }"""
-# Parts have come, scripts have run, and the API's docs are drawn.
+# Parts have come, scripts have run, the API's docs are drawn, and no color is on its way to another.
 _IS_DRAWN = """() => !document.querySelector('.htmx-request') && (!window.htmx || window.Alpine)
+  && !document.getAnimations().some((animation) => animation instanceof CSSTransition)
   && (!document.getElementById('docs') || document.querySelector('#docs .opblock'))"""
 _OVERHANG = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
@@ -74,6 +75,7 @@ def _visit(page: Page, url: str, found: Walk) -> None:
     violations = [{"light": each} for each in page.evaluate(_VIOLATIONS, list(RULES))]
     page.set_viewport_size(SMALL)
     page.emulate_media(color_scheme="dark")
+    page.wait_for_function(_IS_DRAWN)
     found.overhang[url] = page.evaluate(_OVERHANG)
     violations += [{"dark, small": each} for each in page.evaluate(_VIOLATIONS, list(RULES))]
     if violations:

@@ -1,13 +1,28 @@
 """Telling the workers not to begin a task: advisory, and never in anybody's way."""
 
+import base64
+import json
 from collections.abc import Callable
+from contextlib import closing
 from threading import Thread
 from typing import Any
 
 import pytest
+import redis
+from django.conf import settings
 
 from devserver.redis import Redis
 from jobs import gateway
+
+
+def test_a_task_is_revoked_right_after_the_workers_were_asked_what_they_know() -> None:
+    with closing(redis.Redis.from_url(settings.CELERY_BROKER_URL)) as client, client.pubsub() as workers:
+        workers.psubscribe("*pidbox*")
+        gateway.registered_tasks()
+        gateway.revoke(["a task"])
+        heard = [message["data"] for message in iter(lambda: workers.get_message(timeout=1.0), None)]
+    told = [json.loads(base64.b64decode(json.loads(data)["body"])) for data in heard if isinstance(data, bytes)]
+    assert [message["arguments"]["task_id"] for message in told if message["method"] == "revoke"] == [["a task"]]
 
 
 def test_a_connection_that_broke_in_the_pool_is_no_reason_to_wait(
