@@ -112,7 +112,7 @@ def make_job(job_type: str = "ingest.sync_delta", *, status: str = FAILED, paylo
 
 def make_user(name: str = "olivia", *permissions: str, **values: Any) -> User:
     """Make a staff user with these permissions (`app.codename`) and nothing else."""
-    # Without a password: hashing one takes most of a test's time.
+    # No password: hashing one takes most of a test's time.
     user = User.objects.create_user(name, is_staff=values.pop("is_staff", True), **values)
     for label in permissions:
         app, codename = label.split(".")

@@ -1,4 +1,4 @@
-"""How long a call may wait for a Redis that is away: added up, not measured, since machines differ."""
+"""Adds up how long a call may wait for an unreachable Redis, so that the machine's speed doesn't matter."""
 
 import threading
 import time
@@ -21,13 +21,13 @@ class Tries:
 
     @property
     def longest(self) -> float:
-        """Seconds that all of it takes at the longest, on a machine of any speed: when nothing is ever answered."""
+        """Seconds that the call takes if Redis never answers."""
         return sum(self.waits) + sum(self.pauses)
 
 
 @contextmanager
 def tries_at_redis() -> Iterator[Tries]:
-    """Note how often this thread tries to reach Redis, how long each try may take, and how long it pauses."""
+    """Record this thread's tries to reach Redis: the time limit of each, and the pauses between them."""
     tries, thread = Tries(), threading.get_ident()
     connect, sleep = redis.connection.Connection._connect, time.sleep
 

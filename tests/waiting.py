@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 T = TypeVar("T")
 
 PATIENCE: Final = 60.0
-"""Seconds after which what is expected is taken not to come: more than any machine needs, as only a failure waits."""
+"""Default deadline in seconds. Generous, because only a failing test waits that long."""
 
 _PAUSE = 0.02  # seconds between two looks
 
@@ -17,7 +17,7 @@ def wait_until(condition: Callable[[], T], *, timeout: float = PATIENCE, message
 
     Args:
         condition: What is asked; must be cheap.
-        timeout: Seconds after which the test fails; more than usual where much has to happen.
+        timeout: Seconds after which the test fails; raise it for slow steps.
         message: What didn't happen, for the failure.
 
     Raises:

@@ -15,7 +15,7 @@ def text(response: Any) -> str:
 
 
 def recently(words: str) -> str:
-    """Return words in which what was some seconds ago was just now: a page may take a while on a busy machine."""
+    """Replace “N s ago” with “just now”: a page may take seconds on a busy machine."""
     return re.sub(r"\b\d+ s ago\b", "just now", words)
 
 

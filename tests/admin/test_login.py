@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def olivia(db: None, settings: Any) -> User:
     settings.AXES_FAILURE_LIMIT = 3
-    # What is tested here is who may try again, a hundred times; a hash that takes its time would take minutes.
+    # A cheap hash: a hundred logins with the real one would take minutes.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     user = make_staff("olivia")
     user.set_password(PASSWORD)

@@ -40,7 +40,7 @@ def with_token(user: User, **options: Any) -> APIClient:
 def log_in(client: Client, user: User) -> None:
     """Give a client the session of a user who has logged in.
 
-    `force_login` goes through all that logging in takes, which costs as much as the request that a test is about.
+    `force_login` runs the whole login, which costs as much as the request that a test is about.
     """
     session = import_module(settings.SESSION_ENGINE).SessionStore(get_random_string(32))
     session[SESSION_KEY] = str(user.pk)

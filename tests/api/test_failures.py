@@ -18,7 +18,7 @@ from tests.api.conftest import CSRF_TOKEN
 from tests.cast import make_conversation, make_identity, make_job
 from tests.tries import tries_at_redis
 
-# No server takes it meanwhile, as it could take one that is only free.
+# Another server could take a port that is merely free.
 NOBODYS_PORT = "1"
 
 # --- the console --------------------------------------------------------------------------------------------------

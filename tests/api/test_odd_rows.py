@@ -185,7 +185,7 @@ def test_an_error_is_shown_as_it_is(api: APIClient, error: str) -> None:
 
 @pytest.fixture
 def longest_read(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """How long the longest text is that was searched for what is private, which is what costs time; 0 from then on."""
+    """Return the length in characters of the longest text that was redacted since the last call."""
     lengths = [0]
     redact_text = redaction.redact_text
 
@@ -218,7 +218,7 @@ def test_of_an_error_of_10_mb_only_what_is_shown_is_read(api: APIClient, longest
 
 @pytest.mark.parametrize("text", ["a-", "+", "secret", 'token="', "token=\\", "://", "Bearer ", "a.b@", "'", "eyJ"])
 def test_an_error_made_to_keep_us_busy_does_not(api: APIClient, longest_read: Callable[[], int], text: str) -> None:
-    # Each is among those whose redaction takes a time that grows with their length only, see `tests.privacy`.
+    # tests/privacy checks that redacting each of these takes time in proportion to its length.
     assert text in UNITS
     pk = insert_job(last_error=(text * 300_000)[:300_000])
     assert api.get("/ops/jobs").status_code == api.get(f"/ops/jobs/{pk}").status_code == 200

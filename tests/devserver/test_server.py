@@ -35,8 +35,7 @@ NOT_INHERITED = (
     "OPS_SECRET_KEY",
     "OPS_STATIC_ROOT",
 )
-# `python -m devserver`, but for how long it waits for what it starts and stops: on a machine with much else to do both
-# can take longer.
+# `python -m devserver` with longer timeouts, for busy machines.
 PATIENT_SERVER = """
 import sys
 from devserver import stack
@@ -134,7 +133,7 @@ def test_from_an_empty_folder_to_ready_and_back_and_again(
     assert len(before) > 10, before
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(timeout=2 * PATIENCE) == 0
-    # Each by itself, so that nobody waits until the time for it is over, which is short.
+    # Every process stopped before the timeout, and the timeout is short.
     assert "did not stop in time" not in server.output
     assert stack._STOP_SECONDS <= 7
     assert processes_of(data_dir) == {}
@@ -237,14 +236,14 @@ def test_a_setup_of_what_is_installed_already_does_nothing(tmp_path: Path) -> No
     for name in ("requirements.txt", "requirements-dev.txt"):
         (tmp_path / name).write_text("nothing==1\n")
         (tmp_path / ".venv" / name).write_text("nothing==1\n")
-    # Whoever ran it would leave a trace.
+    # This Python leaves a file if it runs.
     python = tmp_path / ".venv" / "bin" / "python"
     python.write_text(f"#!/bin/sh\ntouch {tmp_path}/was-run\nexit 1\n")
     python.chmod(0o755)
     done = subprocess.run([tmp_path / "script" / "setup"], check=True, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("", "")
     assert not (tmp_path / "was-run").exists()
-    # With one that has changed it does something: it says so, and fails with this Python.
+    # A changed requirements file starts an installation, which fails with this Python.
     (tmp_path / "requirements-dev.txt").write_text("nothing==2\n")
     environment = {**os.environ, "PYTHON": str(python)}
     done = subprocess.run([tmp_path / "script" / "setup"], env=environment, check=False, capture_output=True, text=True)

@@ -61,12 +61,12 @@ def test_no_answer_is_a_fault_of_the_servers_or_one_that_is_not_described(
     port = loopback.free_port()
     command = ["-m", "gunicorn", "opsconsole.wsgi:application", "--config", "gunicorn.conf.py", "--workers", "1"]
     environment = {"OPS_BACKUP_DIR": str(tmp_path), "OPS_ATTACHMENTS_DIR": str(tmp_path)}
-    # Made-up filters make statements that no other test sends.
+    # Made-up filters make statements that no other test sends, so they aren't recorded.
     environment[FOLDER] = ""
     start_child("web", *command, PORT=str(port), **environment)
     wait_until(lambda: answers(port, "/readyz"))
     seconds = pytestconfig.getoption("--fuzz-seconds")
-    # The same requests each time, so that it fails where something has changed; others for whoever takes their time.
+    # A fixed seed in short runs, so that a failure points to a change. Long runs use random seeds.
     seed = [f"--seed={SEED}"] if seconds <= PATIENCE else []
     ended = subprocess.run(
         [

@@ -39,7 +39,7 @@ def run(number: int, *, examples: int, steps: int) -> None:
 
 def any_seeds() -> Iterator[int]:
     while True:
-        # Others each time, also where `random` itself is seeded before each test.
+        # SystemRandom, because pytest-randomly seeds `random` before each test.
         yield random.SystemRandom().randrange(2**32)
 
 

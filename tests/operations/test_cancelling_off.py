@@ -21,7 +21,7 @@ def _without_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
         cursor.execute("ALTER TABLE jobs ALTER status DROP DEFAULT")
         cursor.execute(f"CREATE TYPE status_of_a_job AS ENUM ({labels})")
         cursor.execute("ALTER TABLE jobs ALTER status TYPE status_of_a_job USING status::text::status_of_a_job")
-    # Nothing is remembered of the column as it was, nor of this one afterwards.
+    # The values of the real column stay cached for other tests.
     monkeypatch.setattr(enums, "_shared", enums.AllowedValues())
 
 

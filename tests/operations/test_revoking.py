@@ -16,7 +16,8 @@ from jobs import gateway
 
 
 def test_a_task_is_revoked_right_after_the_workers_were_asked_what_they_know() -> None:
-    with closing(redis.Redis.from_url(settings.CELERY_BROKER_URL)) as client, client.pubsub() as workers:
+    client = redis.Redis.from_url(settings.CELERY_BROKER_URL)
+    with closing(client), closing(client.pubsub()) as workers:  # type: ignore[no-untyped-call]
         workers.psubscribe("*pidbox*")
         gateway.registered_tasks()
         gateway.revoke(["a task"])

@@ -33,7 +33,7 @@ ZONES = (
     "Antarctica/Troll",
 )
 JUST = timedelta(microseconds=1)
-# The same examples each time, however long they take.
+# Deterministic examples, without a deadline.
 STEADY = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 years = st.datetimes(datetime(2025, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC))

@@ -25,8 +25,7 @@ QUEUE = "tests.nobody"
 # Clocks and rounding; nothing may be started earlier.
 EARLY = timedelta(seconds=1)
 PULSE = "pulse"
-# How many pulses there may be between the moment at which a task is due and its run. On a machine that has much else to
-# do beat is late with everything, and so with its pulses.
+# The most pulses between the time at which a task is due and its run. A busy machine delays both.
 PULSES_IN_BETWEEN = 3
 
 Beat = Callable[..., Child]
@@ -37,7 +36,7 @@ Sent = Callable[[], "Counter[str]"]
 @pytest.fixture(autouse=True)
 def _no_other_tasks(settings: Any) -> None:
     PeriodicTask.objects.all().delete()
-    # A beat that is only slow has missed nothing.
+    # Slow isn't missed.
     settings.BEAT_GRACE_SECONDS = PATIENCE
 
 
@@ -75,7 +74,7 @@ def read(task: PeriodicTask) -> PeriodicTask:
 
 
 def expected(task: PeriodicTask) -> datetime:
-    """Return when the task is expected by its row as it is, or was if that is over."""
+    """Return the time at which the task's row says that it is due, or was due."""
     found = forecast(task, now=timezone.now())
     at = found.due_at or found.next_at
     assert at is not None
@@ -146,7 +145,7 @@ def test_beat_starts_tasks_when_they_are_expected(beating: Child, wait_until: Wa
     assert (state().status, state().missed) == ("running", ())
     beating.stop()
     found = sent()
-    # It may have been stopped after it had sent one and before it wrote that down.
+    # Beat may have stopped between sending one and writing that down.
     assert found.pop(PULSE) - PeriodicTask.objects.get(name=PULSE).total_run_count in {0, 1}
     assert found == {
         "frequent": read(frequent).total_run_count,

@@ -40,7 +40,7 @@ def let_run_out(*columns: str, seconds: float = 1, **conditions: Any) -> None:
 
 
 def put_off(*columns: str, **conditions: Any) -> None:
-    """Put moments of attempts an hour ahead: what is held for some seconds stays held, however slow the machine is."""
+    """Move times of attempts one hour ahead, so that nothing runs out on a slow machine."""
     ahead = datetime.now(UTC) + timedelta(hours=1)
     for column in columns:
         found = Dispatch.objects.filter(**conditions).exclude(**{column: None})

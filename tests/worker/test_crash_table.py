@@ -56,7 +56,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
 WaitUntil = Callable[..., Any]
 BACKFILL = "ingest.backfill_conversations"
-# Each time that the workers are asked takes seconds, also where they have answered at once.
+# Seconds. Asking the workers takes seconds each time, even if they answer at once.
 ASKING = 3 * PATIENCE
 
 
@@ -262,7 +262,7 @@ def test_what_is_accepted_with_the_broker_down_is_handed_over_after_its_return(
     try:
         with tries_at_redis() as tries:
             submitted = backfill_conversations(identity_ids=[alice.pk], actor=OPERATOR)
-        # Nobody waits for longer, also for a broker that does not even refuse.
+        # At most 2 s in total, even if the broker never answers.
         assert 0 < tries.longest <= 2
         assert submitted.broker_down
         assert "can't be reached" in submitted.message
