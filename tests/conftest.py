@@ -211,12 +211,15 @@ def _start_worker(
     return child
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark a test that starts processes."""
+    if not _STARTS_PROCESSES.isdisjoint(getattr(item, "fixturenames", ())):
+        item.add_marker("processes")
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests that start processes, and deselect those of the other variant only."""
-    for item in items:
-        if not _STARTS_PROCESSES.isdisjoint(getattr(item, "fixturenames", ())):
-            item.add_marker("processes")
+    """Deselect the tests that don't run here, and begin with the long ones."""
     chosen: list[pytest.Item] = []
     others: list[pytest.Item] = []
     for item in items:
@@ -224,7 +227,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         slow = config.getoption("--fast") and any(item.get_closest_marker(name) for name in ("processes", "browser"))
         (chosen if here and not slow else others).append(item)
     config.hook.pytest_deselected(items=others)
-    items[:] = chosen
+    # After the shuffling. One that came last would leave the other processes without work.
+    items[:] = sorted(chosen, key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.hookimpl(wrapper=True)

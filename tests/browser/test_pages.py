@@ -13,6 +13,7 @@ from tests.privacy.secrets import Vault
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.browser]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("planted", [True, False], ids=["something in every table", "nothing in any"])
 def test_every_page_meets_wcag_2_1_aa_fits_a_small_screen_and_neither_fails_nor_asks_elsewhere(
     planted: bool, browser: Browser, address: str

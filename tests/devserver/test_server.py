@@ -94,6 +94,7 @@ def ask(url: str, question: str) -> object:
     return row[0]
 
 
+@pytest.mark.long
 def test_from_an_empty_folder_to_ready_and_back_and_again(
     start_server: ServerStarter, data_dir: Path, tmp_path: Path
 ) -> None:

@@ -49,6 +49,7 @@ ODD_PAYLOADS: Final = (
 )
 
 
+@pytest.mark.long
 def test_no_answer_is_a_fault_of_the_servers_or_one_that_is_not_described(
     start_child: Callable[..., Any],
     wait_until: Callable[..., Any],

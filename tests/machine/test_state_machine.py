@@ -43,6 +43,7 @@ def any_seeds() -> Iterator[int]:
         yield random.SystemRandom().randrange(2**32)
 
 
+@pytest.mark.long
 def test_whatever_happens_to_jobs_the_invariants_hold_and_nothing_is_lost(
     settings: Any, pytestconfig: pytest.Config
 ) -> None:

@@ -241,6 +241,7 @@ def test_openmetrics_is_spoken_where_it_is_asked_for() -> None:
     assert response.content.endswith(b"# EOF\n")
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.processes
 def test_a_worker_that_dies_and_comes_back_shows(

@@ -111,6 +111,7 @@ def state() -> BeatState:
     return beat_state(entries())
 
 
+@pytest.mark.long
 def test_beat_starts_tasks_when_they_are_expected(beating: Child, wait_until: WaitUntil, sent: Sent) -> None:
     frequent = make("frequent", interval=seconds(3))
     off = make("off", interval=seconds(1), enabled=False)
@@ -154,6 +155,7 @@ def test_beat_starts_tasks_when_they_are_expected(beating: Child, wait_until: Wa
     }
 
 
+@pytest.mark.long
 def test_beat_starts_a_crontab_at_its_minute(beat: Beat, wait_until: WaitUntil, sent: Sent) -> None:
     each_minute = make("each minute", crontab=CrontabSchedule.objects.create(timezone="Asia/Kathmandu"))
     pulse = make(PULSE, interval=seconds(1))
