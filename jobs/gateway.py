@@ -4,7 +4,7 @@ Messages are published through an application without a result back end (with on
 seen to block for 19 s) and with socket time-outs of a second. Results are read by a separate application.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -260,10 +260,10 @@ def ask_workers(*, registered: bool = False, missing_from: Collection[str] = ())
     # In the order in which a task goes its way: one that moves on meanwhile is seen twice, not missed.
     waiting = waiting_in(missing_from) if missing_from else {}
     try:
-        held = [_lists(inspect.reserved()), _lists(inspect.scheduled())] if missing_from else []
-        active = _lists(inspect.active())
-        queues = _lists(inspect.active_queues()) if registered or missing_from else {}
-        tasks = _lists(inspect.registered()) if registered else {}
+        held = [_asked(inspect.reserved), _asked(inspect.scheduled)] if missing_from else []
+        active = _asked(inspect.active)
+        queues = _asked(inspect.active_queues) if registered or missing_from else {}
+        tasks = _asked(inspect.registered) if registered else {}
     except BROKER_ERRORS as error:
         raise BrokerUnreachable("The broker can't be reached.") from error
     return Workers(
@@ -348,14 +348,22 @@ def registered_tasks() -> set[str]:
         BrokerUnreachable: the broker does not answer.
     """
     try:
-        answers = _lists(_controller().control.inspect(timeout=INSPECT_TIMEOUT_SECONDS).registered())
+        answers = _asked(_controller().control.inspect(timeout=INSPECT_TIMEOUT_SECONDS).registered)
     except BROKER_ERRORS as error:
         raise BrokerUnreachable("The broker can't be reached.") from error
     return {name for found in answers.values() for name in _names(found)}
 
 
-def _lists(answers: Any) -> dict[str, list[Any]]:
-    """Return who has answered with a list: a worker that failed to answer says why instead, in an object."""
+def _asked(question: Callable[[], Any]) -> dict[str, list[Any]]:
+    """Put a question to all live workers, and return the lists that they answer with.
+
+    A worker that fails to answer says why instead, in an object; it is left out.
+    """
+    try:
+        answers = question()
+    except BROKER_ERRORS:
+        # The connection may have broken while it was in the pool, which has dropped it now.
+        answers = question()
     return {worker: answer for worker, answer in (answers or {}).items() if isinstance(answer, list)}
 
 

@@ -1,4 +1,4 @@
-"""Telling the workers not to begin a task: advisory, and never in anybody's way."""
+"""What is told to the workers and asked of them, on connections that may have broken meanwhile."""
 
 import base64
 import json
@@ -24,6 +24,16 @@ def test_a_task_is_revoked_right_after_the_workers_were_asked_what_they_know() -
         heard = [message["data"] for message in iter(lambda: workers.get_message(timeout=1.0), None)]
     told = [json.loads(base64.b64decode(json.loads(data)["body"])) for data in heard if isinstance(data, bytes)]
     assert [message["arguments"]["task_id"] for message in told if message["method"] == "revoke"] == [["a task"]]
+
+
+def test_workers_can_be_asked_after_the_broker_was_restarted(redis_server: Redis) -> None:
+    gateway.registered_tasks()
+    redis_server.stop()
+    redis_server.start()
+    assert gateway.registered_tasks() == set()
+    redis_server.stop()
+    redis_server.start()
+    assert gateway.ask_workers(registered=True).answered == frozenset()
 
 
 def test_a_connection_that_broke_in_the_pool_is_no_reason_to_wait(
