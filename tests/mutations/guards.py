@@ -86,10 +86,9 @@ CLAIM: Final = (
         keeps="A job has one open attempt at the most; the database holds it.",
         edits=(
             Edit(
-                "jobs/migrations/0001_initial.py",
-                ", models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('job',), "
-                "name='dispatch_one_open_per_job')",
-                "",
+                "jobs/migrations/0007_attempts_looked_up.py",
+                "fields=('job',), name='dispatch_one_open_per_job'",
+                "fields=('id',), name='dispatch_one_open_per_job'",
             ),
         ),
         tests=(_CLAIMING + "test_a_job_has_one_open_attempt_at_the_most",),
