@@ -101,6 +101,7 @@ def test_conversations_are_filtered_by_identity_and_counterpart(api: APIClient) 
     assert counterparts(api) == ["carola", "Dora_50%", "carol"]
     assert counterparts(api, f"?identity_id={alice.pk}") == ["Dora_50%", "carol"]
     assert counterparts(api, "?q=CAROL") == ["carola", "carol"]
+    assert counterparts(api, f"?identity_id={alice.pk}&q=carol") == ["carol"]
     assert counterparts(api, "?q=%25") == counterparts(api, "?q=_") == ["Dora_50%"]
     assert counterparts(api, "?q=&identity_id=&limit=&cursor=") == counterparts(api)
     assert counterparts(api, "?identity_id=999999") == counterparts(api, f"?identity_id={2**70}") == []
