@@ -227,7 +227,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         slow = config.getoption("--fast") and any(item.get_closest_marker(name) for name in ("processes", "browser"))
         (chosen if here and not slow else others).append(item)
     config.hook.pytest_deselected(items=others)
-    # After the shuffling. One that came last would leave the other processes without work.
+    # A long test that came last would leave the other processes without work.
     items[:] = sorted(chosen, key=lambda item: item.get_closest_marker("long") is None)
 
 

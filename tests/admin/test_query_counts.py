@@ -67,7 +67,7 @@ def rows(db: None) -> Rows:
 
 @pytest.fixture(autouse=True)
 def _kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was read for one page is still kept for the next one, however long that takes."""
+    """Freeze the caches for the whole test."""
     for module in (pulse, throughput, recent):
         monkeypatch.setattr(module, "KEPT_SECONDS", PATIENCE)
 

@@ -159,7 +159,7 @@ RARE = {"retrying": 40, "queued": 400, "cancelled": 800, "running": 1_200, "fail
 @pytest.fixture
 def ledger(transactional_db: None, variant: str, settings: Any) -> None:
     """A ledger whose rare statuses are all in its oldest part."""
-    # What is looked at here is how much is read, on a machine of any speed.
+    # The test counts what is read, on a machine of any speed.
     settings.SLOW_FILTER_TIMEOUT_SECONDS = PATIENCE
     bounds, cases = 0, ""
     for status, number in RARE.items():

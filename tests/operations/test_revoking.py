@@ -1,4 +1,4 @@
-"""What is told to the workers and asked of them, on connections that may have broken meanwhile."""
+"""Revocations and questions to the workers, on pooled connections that may have broken."""
 
 import base64
 import json
