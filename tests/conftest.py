@@ -16,11 +16,12 @@ from django.test import TransactionTestCase
 from devserver.postgres import Postgres
 from devserver.readiness import SAYS_READY
 from devserver.redis import Redis
-from jobs import operations
+from jobs import operations, pulse, throughput
 from opsconsole.cache import OptionalRedisCache
 from opsconsole.schema import enums
 from opsconsole.schema.ddl import create_tables
 from opsconsole.schema.enums import AllowedValues
+from opsconsole.verdict import recent
 from tests import database
 from tests.processes import Child
 from tests.services import BROKER, CACHE, RESULTS, services_key
@@ -29,6 +30,8 @@ from tests.waiting import PATIENCE
 from tests.waiting import wait_until as _wait_until
 
 _TEMPLATE = "core_template"
+# Columns of which the console asks which values they can hold.
+_ASKED_ABOUT = (("jobs", "status"), ("backup_runs", "kind"), ("backup_runs", "status"), ("restore_tests", "status"))
 _STARTS_PROCESSES = frozenset({"start_child", "supervisor", "world"})
 
 children_key = pytest.StashKey[list[Child]]()
@@ -84,9 +87,14 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
         database.remember()
         # Asked once for all tests: counts of queries must not depend on when somebody asked last.
         values = AllowedValues(lifetime=float("inf"))
-        values.of("jobs", "status")
+        for table, column in _ASKED_ABOUT:
+            values.of(table, column)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(enums, "_shared", values)
+        for module in (pulse, throughput, recent):
+            patch.setattr(module, "KEPT_SECONDS", PATIENCE)
+        # On a busy machine, Redis can take longer than the console waits for it, and sessions come from the database.
+        patch.setitem(settings.CACHES["default"]["OPTIONS"], "socket_timeout", PATIENCE)
         # On a busy machine, publishing can take longer than a caller of the console has to wait.
         patch.setattr(operations, "HAND_OVER_SECONDS", PATIENCE)
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda self: database.restore())

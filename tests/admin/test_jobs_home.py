@@ -9,14 +9,13 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from jobs import counts, pulse, throughput
+from jobs import counts, throughput
 from jobs.models import DONE, FAILED, QUEUED
 from tests.admin.conftest import browser_of
 from tests.admin.reading import text
 from tests.api.cast import make_attempt, make_staff
 from tests.cast import make_identity, make_job
 from tests.error_groups.rows import failed_job, fold
-from tests.waiting import PATIENCE
 
 PART = "/admin/jobs/job/home/"
 
@@ -24,9 +23,7 @@ PART = "/admin/jobs/job/home/"
 @pytest.fixture(autouse=True)
 def _nothing_kept(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     cache.delete("jobs.throughput")
-    # From here on, what is kept is kept until the end of the test, and the hour doesn't turn.
-    monkeypatch.setattr(throughput, "KEPT_SECONDS", PATIENCE)
-    monkeypatch.setattr(pulse, "KEPT_SECONDS", PATIENCE)
+    # The hour doesn't turn before the end of the test.
     now = timezone.now()
     monkeypatch.setattr(timezone, "now", lambda: now)
 

@@ -8,14 +8,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from jobs import counts, pulse, throughput
+from jobs import counts
 from jobs.error_groups.fingerprint import fingerprint
-from opsconsole.verdict import recent
 from tests.admin.syncs import attempted, counted, synced
 from tests.api.cast import insert_audit, make_attempt, make_run
 from tests.cast import NOW, make_conversation, make_credential, make_identity, make_job, make_message
 from tests.error_groups.rows import DOWN, failed_job, walk
-from tests.waiting import PATIENCE
 
 MAX_QUERIES = 12
 
@@ -63,13 +61,6 @@ def rows(db: None) -> Rows:
     rows.add(3)
     counts.refresh(max_age_seconds=0)
     return rows
-
-
-@pytest.fixture(autouse=True)
-def _kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Freeze the caches for the whole test."""
-    for module in (pulse, throughput, recent):
-        monkeypatch.setattr(module, "KEPT_SECONDS", PATIENCE)
 
 
 PAGES = [

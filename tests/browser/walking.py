@@ -22,10 +22,16 @@ _VIOLATIONS = """async (tags) => {
   const { violations } = await axe.run(document, { runOnly: tags, resultTypes: ["violations"] });
   return violations.map(({ id, nodes }) => ({ id, where: nodes.slice(0, 3).map((node) => node.html.slice(0, 200)) }));
 }"""
-# Parts have come, scripts have run, the API's docs are drawn, and no color is on its way to another.
+# Parts have come, scripts have run, and the API's docs are drawn.
 _IS_DRAWN = """() => !document.querySelector('.htmx-request') && (!window.htmx || window.Alpine)
-  && !document.getAnimations().some((animation) => animation instanceof CSSTransition)
   && (!document.getElementById('docs') || document.querySelector('#docs .opblock'))"""
+# Colors change at once. A script that follows the browser's look is told of a new one when the next frame is drawn.
+_STILL = """() => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync("*, *::before, *::after { transition: none !important }");
+  document.adoptedStyleSheets.push(sheet);
+}"""
+_NEXT_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _OVERHANG = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -71,10 +77,12 @@ def _visit(page: Page, url: str, found: Walk) -> None:
     page.emulate_media(color_scheme="light")
     page.goto(url)
     page.wait_for_function(_IS_DRAWN)
+    page.evaluate(_STILL)
     page.evaluate(AXE.read_text(encoding="utf-8"))
     violations = [{"light": each} for each in page.evaluate(_VIOLATIONS, list(RULES))]
     page.set_viewport_size(SMALL)
     page.emulate_media(color_scheme="dark")
+    page.evaluate(_NEXT_FRAMES)
     page.wait_for_function(_IS_DRAWN)
     found.overhang[url] = page.evaluate(_OVERHANG)
     violations += [{"dark, small": each} for each in page.evaluate(_VIOLATIONS, list(RULES))]
