@@ -192,11 +192,12 @@ def publish(message: TaskMessage) -> None:
                 connection=connection,
                 retry=False,
             )
-        except ResponseError as error:
-            raise BrokerUnreachable("The broker doesn't take any messages at the moment.") from error
         except EncodeError as error:
             raise Unpublishable("The job's payload can't be written as a Celery message.") from error
         except BROKER_ERRORS as error:
+            # Kombu raises an error of its own from that of the client.
+            if isinstance(error.__cause__, ResponseError):
+                raise BrokerUnreachable("The broker doesn't take any messages at the moment.") from error
             raise PublicationInDoubt("The connection to the broker broke while the task was sent.") from error
 
 

@@ -32,6 +32,7 @@ from tests.waiting import wait_until as _wait_until
 _TEMPLATE = "core_template"
 # Columns of which the console asks which values they can hold.
 _ASKED_ABOUT = (("jobs", "status"), ("backup_runs", "kind"), ("backup_runs", "status"), ("restore_tests", "status"))
+_NOT_IN_A_FAST_RUN = ("processes", "browser", "slow")
 _STARTS_PROCESSES = frozenset({"start_child", "supervisor", "world"})
 
 children_key = pytest.StashKey[list[Child]]()
@@ -93,8 +94,6 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
         patch.setattr(enums, "_shared", values)
         for module in (pulse, throughput, recent):
             patch.setattr(module, "KEPT_SECONDS", PATIENCE)
-        # On a busy machine, Redis can take longer than the console waits for it, and sessions come from the database.
-        patch.setitem(settings.CACHES["default"]["OPTIONS"], "socket_timeout", PATIENCE)
         # On a busy machine, publishing can take longer than a caller of the console has to wait.
         patch.setattr(operations, "HAND_OVER_SECONDS", PATIENCE)
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda self: database.restore())
@@ -232,7 +231,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     others: list[pytest.Item] = []
     for item in items:
         here = config.getoption("--every-variant") or runs_on(item, config.getoption("--variant"))
-        slow = config.getoption("--fast") and any(item.get_closest_marker(name) for name in ("processes", "browser"))
+        slow = config.getoption("--fast") and any(map(item.get_closest_marker, _NOT_IN_A_FAST_RUN))
         (chosen if here and not slow else others).append(item)
     config.hook.pytest_deselected(items=others)
     # A long test that came last would leave the other processes without work.

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     parser = argparse.ArgumentParser(prog="script/test", allow_abbrev=False, epilog="Other arguments go to pytest.")
     extent = parser.add_mutually_exclusive_group()
-    extent.add_argument("--fast", action="store_true", help="skip process and browser tests; plain variant only")
+    extent.add_argument("--fast", action="store_true", help="skip process, browser and slow tests; plain variant only")
     extent.add_argument("--all", action="store_true", help="every test on both variants, and more; takes hours")
     parser.add_argument("--coverage", action="store_true", help="measure the coverage of the first variant's run")
     parser.add_argument("--variant", choices=VARIANTS, help="run the tests on one variant only")

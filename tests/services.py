@@ -88,7 +88,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--machine-minutes", type=float, default=0, help="minutes of random job lifecycles, instead of the fixed ones"
     )
     parser.addoption("--fuzz-seconds", type=int, default=20, help="seconds to fuzz the API (default: 20)")
-    parser.addoption("--fast", action="store_true", help="skip the tests that start processes or a browser")
+    parser.addoption("--fast", action="store_true", help="skip tests that start processes or a browser, or are slow")
     parser.addoption("--every-variant", action="store_true", help="run every test, whatever tests/variants.py says")
 
 

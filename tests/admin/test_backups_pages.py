@@ -294,6 +294,7 @@ def test_while_it_is_under_way_list_and_page_keep_themselves_up_to_date(page: Cl
     assert f'id="restoretest-{test.pk}-state" hx-swap-oob="true"' in fresh.content.decode()
     assert "Passed" in text(fresh)
     assert page.get(f"{TESTS}{test.pk}/live/?was=running")["HX-Refresh"] == "true"
+    assert "HX-Refresh" not in page.get(f"{TESTS}{test.pk}/live/?was=passed")
     make_restore_test(make_backup())
     assert page.get(live)["HX-Refresh"] == "true"
 

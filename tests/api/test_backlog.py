@@ -22,7 +22,7 @@ KEYS = ("ingest:1", "ingest:2")
 # What one read may look at: each of those that wait a few times, and never each for each.
 LOOKED_AT = 5 * WAITING
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 def copy_attempt(attempt: Dispatch, status: str) -> None:

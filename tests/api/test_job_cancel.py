@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from jobs import cancel_rules, catalog
+from jobs import cancel_rules, catalog, gateway
 from jobs.models import Dispatch, Job
 from opsconsole.audit import AuditLog
 from tests.api.cast import is_utc, ledger_state, make_attempt, make_staff, refusal, with_token
@@ -182,6 +182,19 @@ def test_terminating_tells_the_workers_to_kill_the_process(terminating_api: APIC
         "via": "api",
         "reason": "It hangs.",
     }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_is_cancelled_also_when_telling_the_workers_fails(
+    api: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def raise_bug(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(gateway, "revoke", raise_bug)
+    job = make_job(status="queued")
+    make_attempt(job.pk)
+    assert cancelled(api, job.pk)["status"] == "cancelled"
 
 
 @pytest.mark.django_db(transaction=True)

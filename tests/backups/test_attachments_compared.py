@@ -222,6 +222,7 @@ def test_an_extended_header_that_claims_to_be_huge_is_refused_before_it_is_read(
     )
 
 
+@pytest.mark.slow
 def test_an_archive_that_unpacks_to_gigabytes_stays_out_of_memory(watcher: Reporter) -> None:
     compressor = zstandard.ZstdCompressor(write_checksum=True).compressobj()
     size = 2**30

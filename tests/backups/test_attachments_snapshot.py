@@ -155,6 +155,7 @@ def test_empty_files_are_files(attachments: Path, watcher: Reporter) -> None:
     assert verified == 3
 
 
+@pytest.mark.slow
 def test_folders_as_deep_as_paths_are_long_are_entered(attachments: Path, watcher: Reporter) -> None:
     """Deeper than a program may open by its path, and than there are descriptors."""
     folder = os.open(attachments, os.O_RDONLY)
@@ -188,6 +189,7 @@ def test_a_path_that_is_too_long_is_left_out_and_its_name_is_cut(attachments: Pa
     assert len(manifest["skipped"][0]["path"]) == 300
 
 
+@pytest.mark.slow
 def test_twenty_thousand_files_are_archived_and_told_of(attachments: Path, watcher: Reporter) -> None:
     for number in range(20_000):
         if number % 500 == 0:

@@ -30,7 +30,7 @@ from tests.backups.conftest import Watcher
 from tests.backups.programs import fake_programs
 from tests.cast import OPERATOR, make_conversation, make_identity, make_job, make_message
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
 
 @pytest.fixture

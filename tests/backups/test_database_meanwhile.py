@@ -29,7 +29,7 @@ from tests.backups.programs import fake_programs
 from tests.cast import OPERATOR, make_job
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
 
 @pytest.fixture

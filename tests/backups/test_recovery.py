@@ -16,7 +16,7 @@ from devserver.postgres import Postgres, find_programs
 from tests.cast import make_conversation, make_identity, make_message
 from tests.processes import PROJECT
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
 GUIDE = (PROJECT / "docs" / "backups.md").read_text("utf-8").split("## Setting it up")[0]
 BLOCKS = dict(zip(KINDS, re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL), strict=True))

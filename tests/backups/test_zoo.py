@@ -16,7 +16,7 @@ from opsconsole.audit import Entity, record
 from tests.backups.conftest import Watcher
 from tests.cast import OPERATOR
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
 ZOO = Path(__file__).with_name("zoo.sql")
 SETTINGS = {"DateStyle": "ISO, DMY", "TimeZone": "Asia/Tokyo", "search_path": "zoo", "IntervalStyle": "iso_8601"}

@@ -12,6 +12,7 @@ from demo.cast import MEMBERS, Behaviour
 BEGUN = datetime(2025, 3, 30, tzinfo=UTC)
 
 
+@pytest.mark.slow
 def test_the_archive_is_the_same_in_two_folders_and_written_once(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     assert write_archive(first, begun=BEGUN) == write_archive(second, begun=BEGUN)
@@ -45,6 +46,22 @@ def test_pages_are_full_newest_first_and_no_message_comes_twice(tmp_path: Path) 
         assert moments == sorted(moments, reverse=True)
         assert moments[0] < BEGUN.isoformat()
     assert len(seen) == 25 * sum(member.pages for member in MEMBERS)
+
+
+def test_of_two_that_write_an_archive_at_once_both_find_it_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.rename
+
+    def rename_too_late(draft: Path, folder: Path) -> Path:
+        monkeypatch.undo()
+        Archive(tmp_path).profile("elsewhere", "someone")
+        return rename(draft, folder)
+
+    monkeypatch.setattr(Path, "rename", rename_too_late)
+    archive = Archive(tmp_path)
+    assert archive.page("elsewhere", "someone", archive.profile("elsewhere", "someone").pages)["messages"]
+    assert not list(tmp_path.glob(".draft-*"))
 
 
 def test_an_identity_that_the_demo_does_not_know_has_an_archive_too(tmp_path: Path) -> None:
@@ -107,6 +124,7 @@ def test_an_attachment_is_a_picture_that_is_always_the_same(tmp_path: Path) -> N
     assert not list(archives[0].attachments.parent.glob(".draft-*"))
 
 
+@pytest.mark.slow
 def test_the_archive_begins_with_some_hundred_attachments(tmp_path: Path) -> None:
     write_archive(tmp_path, begun=BEGUN)
     found = sorted(Archive(tmp_path).attachments.iterdir())

@@ -59,6 +59,7 @@ def test_the_key_of_a_job_is_the_hash_of_its_compact_json() -> None:
     assert dedupe_key("ingest", "ingest.sync_delta", payload) == expected
 
 
+@pytest.mark.slow
 def test_the_sample_data_is_loaded_with_all_that_it_promises(core_database: str, variant: str) -> None:
     with psycopg.connect(core_database, autocommit=True) as connection:
         with connection.cursor() as cursor:

@@ -16,7 +16,7 @@ from hypothesis.stateful import get_state_machine_test
 
 from tests.machine.state_machine import TYPES, LifeOfJobs
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 # Always the same lives, in the same order; a slow machine gets less far in the time that they may take.
 FIRST_SEED, SEEDS, SECONDS = 20_260_131, 20, 35.0

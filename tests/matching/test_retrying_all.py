@@ -224,6 +224,7 @@ def test_the_counts_are_right_at_once() -> None:
     assert (known.of((FAILED,)), known.of((QUEUED,))) == (0, 8)
 
 
+@pytest.mark.slow
 def test_while_the_broker_is_down_they_are_queued_and_handed_over_later(redis_server: Redis) -> None:
     job_ids = [make_job("ingest.redownload_attachments", payload={"conversation_id": n}).pk for n in range(4)]
     job_id = ask_to_retry()

@@ -26,6 +26,7 @@ def test_a_task_is_revoked_right_after_the_workers_were_asked_what_they_know() -
     assert [message["arguments"]["task_id"] for message in told if message["method"] == "revoke"] == [["a task"]]
 
 
+@pytest.mark.slow
 def test_workers_can_be_asked_after_the_broker_was_restarted(redis_server: Redis) -> None:
     gateway.registered_tasks()
     redis_server.stop()

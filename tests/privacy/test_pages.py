@@ -47,6 +47,9 @@ PARAMETERS: Final = ("q", "status", "job_type", "queue_name", "identity_id", "cu
 FILTERED: Final = ("ops/", "admin/jobs", "admin/identities", "admin/opsconsole", "admin/django_celery_results")
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(autouse=True)
 def _uncollected(settings: Any) -> None:
     """Static files under their own names: nothing was collected."""

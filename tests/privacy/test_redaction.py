@@ -148,6 +148,7 @@ def grows_with_the_length_only(whole: str, eighth: str) -> bool:
     return cpu_seconds(whole) < 30 * cpu_seconds(eighth) + 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_million_characters_take_a_time_that_grows_with_their_number_only(unit: str) -> None:
     def text(length: int) -> str:
@@ -156,6 +157,7 @@ def test_a_million_characters_take_a_time_that_grows_with_their_number_only(unit
     assert grows_with_the_length_only(text(1_000_000), text(125_000))
 
 
+@pytest.mark.slow
 def test_a_document_of_a_million_characters_takes_a_time_that_grows_with_its_length_only() -> None:
     def wide(rows: int) -> str:
         return json.dumps([{"token": "x", "text": ["y"], "n": n} for n in range(rows)])

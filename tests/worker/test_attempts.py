@@ -135,6 +135,23 @@ def test_what_was_reported_last_is_kept(submit: Submit) -> None:
     assert Dispatch.objects.get().progress_current == 999
 
 
+def test_what_is_reported_while_a_report_is_written_is_written_next(
+    submit: Submit, wait_until: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = Attempt(claim(submit("tests.count", name="a")))
+    write = attempts.report
+
+    def write_meanwhile(held: Claim, *, current: int, **values: Any) -> Hold:
+        if current == 1:
+            attempt.progress(2)
+        return write(held, current=current, **values)
+
+    monkeypatch.setattr(attempts, "report", write_meanwhile)
+    with attempt.heartbeat():
+        attempt.progress(1)
+        wait_until(lambda: Dispatch.objects.get().progress_current == 2)
+
+
 class Unspeakable(Exception):
     """What can't be written as a text."""
 
