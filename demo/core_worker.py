@@ -62,6 +62,7 @@ app.conf.update(
     result_expires=24 * _HOUR,
     task_soft_time_limit=300,
     task_time_limit=600,
+    task_acks_late=True,
     worker_prefetch_multiplier=1,
     task_default_queue="celery",
     # Each bound by its own name alone: otherwise what is sent to one would arrive in all of them.

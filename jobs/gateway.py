@@ -4,11 +4,12 @@ Messages are published through an application without a result back end (with on
 seen to block for 19 s) and with socket time-outs of a second. Results are read by a separate application.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
 from celery import Celery
@@ -99,8 +100,10 @@ class Workers:
     """What the live workers answered."""
 
     active: dict[str, ActiveTask] = field(default_factory=dict)
-    # Who has answered all that was asked.
+    # The names whose workers have all answered all that was asked, and how many workers go by each name: Celery lets
+    # several be started under one.
     answered: frozenset[str] = frozenset()
+    namesakes: dict[str, int] = field(default_factory=dict)
     # Tasks that a worker was given and has not begun, and queues that were empty before: where that was asked.
     reserved: frozenset[str] = frozenset()
     empty_queues: frozenset[str] = frozenset()
@@ -257,34 +260,42 @@ def ask_workers(*, registered: bool = False, missing_from: Collection[str] = ())
     Raises:
         BrokerUnreachable: the broker does not answer.
     """
-    inspect = _controller().control.inspect(timeout=INSPECT_TIMEOUT_SECONDS)
-    # In the order in which a task goes its way: one that moves on meanwhile is seen twice, not missed.
+    commands = (
+        # In the order in which a task goes its way: one that moves on meanwhile is seen twice, not missed.
+        *(("reserved", "scheduled") if missing_from else ()),
+        "active",
+        *(("active_queues",) if registered or missing_from else ()),
+        *(("registered",) if registered else ()),
+    )
     waiting = waiting_in(missing_from) if missing_from else {}
-    try:
-        held = [_asked(inspect.reserved), _asked(inspect.scheduled)] if missing_from else []
-        active = _asked(inspect.active)
-        queues = _asked(inspect.active_queues) if registered or missing_from else {}
-        tasks = _asked(inspect.registered) if registered else {}
-    except BROKER_ERRORS as error:
-        raise BrokerUnreachable("The broker can't be reached.") from error
+    answers = {command: _ask(command) for command in commands}
+    # Of all questions the largest number: one that did not answer each of them is there all the same.
+    namesakes = Counter[str]()
+    for given in answers.values():
+        namesakes |= Counter(name for name, _ in given)
+    told = [Counter(name for name, answer in given if isinstance(answer, list)) for given in answers.values()]
+    found = {command: _by_name(given) for command, given in answers.items()}
     return Workers(
         active={
             str(task["id"]): ActiveTask(
                 task_id=str(task["id"]), worker=worker, started_at=_moment(task.get("time_start"))
             )
-            for worker, running in active.items()
+            for worker, running in found["active"].items()
             for task in running
             if isinstance(task, dict) and "id" in task
         },
         # Every question: of a worker that was too slow for one of them it isn't known what it has.
-        answered=frozenset(active).intersection(*held),
-        reserved=frozenset(task_id for answers in held for task_id in _each(answers)),
+        answered=frozenset(name for name, number in namesakes.items() if all(each[name] == number for each in told)),
+        namesakes=dict(namesakes),
+        reserved=frozenset(
+            task_id for command in ("reserved", "scheduled") for task_id in _each(found.get(command, {}))
+        ),
         empty_queues=frozenset(name for name, length in waiting.items() if not length),
         queues={
-            worker: sorted(str(queue["name"]) for queue in found if isinstance(queue, dict) and "name" in queue)
-            for worker, found in queues.items()
+            worker: sorted({str(queue["name"]) for queue in listed if isinstance(queue, dict) and "name" in queue})
+            for worker, listed in found.get("active_queues", {}).items()
         },
-        tasks={worker: sorted(_names(found)) for worker, found in tasks.items()},
+        tasks={worker: sorted(_names(listed)) for worker, listed in found.get("registered", {}).items()},
     )
 
 
@@ -348,24 +359,39 @@ def registered_tasks() -> set[str]:
     Raises:
         BrokerUnreachable: the broker does not answer.
     """
+    return {name for listed in _by_name(_ask("registered")).values() for name in _names(listed)}
+
+
+def _ask(command: str) -> list[tuple[str, Any]]:
+    """Put a question to all live workers; return the name and the answer of each that answered within a second.
+
+    Not by Celery's `inspect`, which keeps only one answer of several workers of the same name.
+
+    Raises:
+        BrokerUnreachable: the broker does not answer.
+    """
+    put = partial(_controller().control.broadcast, command, reply=True, timeout=INSPECT_TIMEOUT_SECONDS)
     try:
-        answers = _asked(_controller().control.inspect(timeout=INSPECT_TIMEOUT_SECONDS).registered)
+        try:
+            replies = put()
+        except BROKER_ERRORS:
+            # The connection may have broken while it was in the pool, which has dropped it now.
+            replies = put()
     except BROKER_ERRORS as error:
         raise BrokerUnreachable("The broker can't be reached.") from error
-    return {name for found in answers.values() for name in _names(found)}
+    return [pair for reply in replies or () if isinstance(reply, dict) for pair in reply.items()]
 
 
-def _asked(question: Callable[[], Any]) -> dict[str, list[Any]]:
-    """Put a question to all live workers, and return the lists that they answer with.
+def _by_name(given: list[tuple[str, Any]]) -> dict[str, list[Any]]:
+    """Return the lists that workers answered with, joined where several go by one name.
 
     A worker that fails to answer says why instead, in an object; it is left out.
     """
-    try:
-        answers = question()
-    except BROKER_ERRORS:
-        # The connection may have broken while it was in the pool, which has dropped it now.
-        answers = question()
-    return {worker: answer for worker, answer in (answers or {}).items() if isinstance(answer, list)}
+    found: dict[str, list[Any]] = {}
+    for name, answer in given:
+        if isinstance(answer, list):
+            found.setdefault(name, []).extend(answer)
+    return found
 
 
 def _names(found: list[Any]) -> set[str]:

@@ -30,8 +30,9 @@ LONGEST_CHECK: Final = timedelta(minutes=10)
 # A task must have been unknown for so long: it may be on its way from the queue to a worker.
 UNKNOWN_FOR: Final = timedelta(seconds=10)
 MAX_PUBLICATIONS: Final = 4
-# A worker that has told of itself within this time has to answer before anything is taken for lost.
-WORKER_ALIVE: Final = timedelta(seconds=90)
+# A worker that has told of itself within this time has to answer before anything is taken for lost. What it may have
+# taken without saying so has ended by then: the core's workers kill a task after ten minutes.
+WORKER_ALIVE: Final = timedelta(minutes=11)
 # After so long the task of a job that was cancelled is taken to be over: the core's longest may take ten minutes.
 PLACE_HELD_FOR: Final = timedelta(minutes=15)
 # A worker that writes its row itself leaves its result a moment later.
@@ -172,8 +173,13 @@ def _suspects(workers: Workers) -> Sequence[Dispatch]:
 def _listening(workers: Workers) -> set[str]:
     """Return the queues all of whose workers have answered."""
     answered = {queue for name in workers.answered for queue in workers.queues.get(name, ())}
-    silent = WorkerReport.objects.filter(seen_at__gt=Now() - WORKER_ALIVE).exclude(hostname__in=workers.answered)
-    return answered - {queue for queues in silent.values_list("queues", flat=True) for queue in queues}
+    alive = WorkerReport.objects.filter(seen_at__gt=Now() - WORKER_ALIVE).values_list("hostname", "number", "queues")
+    silent = (
+        queues
+        for name, number, queues in alive
+        if name not in workers.answered or number > workers.namesakes.get(name, 1)
+    )
+    return answered - {queue for queues in silent for queue in queues}
 
 
 def _send_again(dispatch: Dispatch, **values: Any) -> int:

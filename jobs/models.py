@@ -302,15 +302,24 @@ class StatusChange(models.Model):
 
 
 class WorkerReport(models.Model):
-    """What a live worker last said about itself; written by the sweeper, read where asking would take too long."""
+    """What a live worker last said about itself; written by the sweeper, read where asking would take too long.
 
-    hostname = models.CharField(primary_key=True, max_length=255)
+    Attributes:
+        hostname: its name, which others can have too.
+        number: which one of that name it is, from 1. Which is which nobody knows: where two of three answer, the row of
+            the third grows old.
+        seen_at: when as many last answered.
+    """
+
+    hostname = models.CharField(max_length=255)
+    number = models.PositiveIntegerField(default=1)
     queues = models.JSONField(default=list)
     tasks = models.JSONField(default=list)
     seen_at = models.DateTimeField()
 
     class Meta:
         default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["hostname", "number"], name="jobs_workerreport_once")]
 
     def __str__(self) -> str:
         return self.hostname

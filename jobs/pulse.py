@@ -149,8 +149,13 @@ def workers() -> tuple[Worker, ...]:
     """Return what the workers last told the sweeper, by name; one query."""
     return tuple(
         Worker(hostname=row.hostname, queues=tuple(map(str, row.queues)), seen_at=row.seen_at)
-        for row in WorkerReport.objects.only("hostname", "queues", "seen_at").order_by("hostname")
+        for row in WorkerReport.objects.only("hostname", "queues", "seen_at").order_by("hostname", "number")
     )
+
+
+def has_registered(task: str) -> bool:
+    """Say whether a worker has told the sweeper of late that it knows a task; one query."""
+    return WorkerReport.objects.filter(tasks__contains=[task]).exists()
 
 
 def sweeper_seen_at() -> datetime | None:

@@ -126,8 +126,9 @@ def unlisted_among_many() -> Conflict:
 def unknown_type(job_type: str) -> Refused:
     """Return what is said of a type that neither the catalog nor any live worker knows."""
     return Refused(
-        f"Nobody knows how to run a job of type {job_type[:100]}: the catalog lacks it and no live worker has "
-        f"registered a task of that name. Map it with the setting OPS_JOB_TYPES, giving its task and queue.",
+        f"Nobody knows how to run a job of type {job_type[:100]}: the catalog lacks it and no worker that "
+        f"answered has registered a task of that name. Map it with the setting OPS_JOB_TYPES, giving its task and "
+        f"queue.",
         code="unknown_job_type",
     )
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from jobs import catalog, gateway, handover, ledger, retry_rules, subjects
+from jobs import catalog, gateway, handover, ledger, pulse, retry_rules, subjects
 from jobs.catalog import JobType
 from jobs.dispatching import create_next_dispatch
 from jobs.models import FAILED, QUEUED, Job
@@ -107,6 +107,7 @@ def _unlisted_type(job: Job, *, ask_workers: bool) -> JobType:
     if not ask_workers:
         # Of many at once such a job is refused in any case: it would have to be confirmed by itself.
         raise retry_rules.unlisted_among_many()
-    if job.job_type not in gateway.registered_tasks():
+    # One that is too busy to answer has told of itself before.
+    if job.job_type not in gateway.registered_tasks() and not pulse.has_registered(job.job_type):
         raise retry_rules.unknown_type(job.job_type)
     return job_type

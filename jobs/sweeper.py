@@ -51,7 +51,9 @@ TIDY_EVERY_SECONDS: Final = 15.0
 TELL_FOR_SECONDS: Final = 0.5
 # How long after the database was away no lease ends: its holders try to renew it every few seconds.
 LEASES_HELD_FOR_SECONDS: Final = 10.0
-FORGET_WORKERS_AFTER: Final = timedelta(minutes=10)
+# Not before it is no longer waited for.
+FORGET_WORKERS_AFTER: Final = losses.WORKER_ALIVE + timedelta(minutes=1)
+MAX_NAMESAKES: Final = 100
 # How often, and how long, the result of an attempt that ended before its task is looked for.
 LATE_CHECK_EVERY: Final = timedelta(seconds=5)
 RESULTS_EXPIRE_AFTER: Final = timedelta(days=1)
@@ -282,12 +284,19 @@ def note_workers(workers: Workers) -> None:
         WorkerReport.objects.bulk_create(
             [
                 # By the database's clock, as everything that is compared with it.
-                WorkerReport(hostname=name[:255], queues=workers.queues.get(name, []), tasks=tasks, seen_at=Now())
+                WorkerReport(
+                    hostname=name[:255],
+                    number=number,
+                    queues=workers.queues.get(name, []),
+                    tasks=tasks,
+                    seen_at=Now(),
+                )
                 # In one order, or two sweepers that were answered in different ones could wait for each other.
                 for name, tasks in sorted(workers.tasks.items())
+                for number in range(1, min(workers.namesakes.get(name, 1), MAX_NAMESAKES) + 1)
             ],
             update_conflicts=True,
-            unique_fields=["hostname"],
+            unique_fields=["hostname", "number"],
             update_fields=["queues", "tasks", "seen_at"],
         )
         WorkerReport.objects.filter(seen_at__lt=Now() - FORGET_WORKERS_AFTER).delete()

@@ -108,7 +108,7 @@ def _queues(context: dict[str, Any], online: Sequence[Worker]) -> list[Queue]:
     return [
         Queue(
             name=redact_name(name),
-            workers=[redact_name(worker.hostname) for worker in online if name in worker.queues],
+            workers=sorted({redact_name(worker.hostname) for worker in online if name in worker.queues}),
             messages=messages.get(name),
             jobs=due[name].jobs if name in due else 0,
             oldest_at=due[name].oldest_at if name in due else None,

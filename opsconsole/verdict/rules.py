@@ -1,5 +1,6 @@
 """The rules of the verdict: each looks at one part of the facts, and yields what there is to say of it."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -71,10 +72,21 @@ def workers(facts: Facts) -> Iterable[Reason]:
             part="workers",
             what=f"{count(len(gone), 'worker')} {'has' if len(gone) == 1 else 'have'} not answered since "
             f"{_at(seen_at, facts.as_of)}: {names}.",
-            todo="See whether it should run; one that was stopped on purpose is forgotten after ten minutes.",
+            todo="See whether it should run; one that was stopped on purpose is forgotten after twelve minutes.",
             severity="warning",
             page=MACHINERY,
             since=seen_at,
+        )
+
+    shared = Counter(worker.hostname for worker in facts.online)
+    if several := sorted(name for name, number in shared.items() if number > 1):
+        yield Reason(
+            code="workers_share_name",
+            part="workers",
+            what=f"Several workers go by the same name: {_some([redact_name(name) for name in several])}.",
+            todo="Start each with a name of its own (celery worker --hostname); Celery can't tell them apart.",
+            severity="warning",
+            page=MACHINERY,
         )
 
 

@@ -49,8 +49,11 @@ class World:
 
     def core_worker(self) -> Child:
         """Return the core's worker, with one process for tasks; started if there is none."""
-        queues = "ingest,messages,maintenance,celery"
-        return self._keep("core", lambda: self._worker("core", "demo.core_worker", queues))
+        return self._keep("core", self.another_core_worker)
+
+    def another_core_worker(self, *, hostname: str | None = None) -> Child:
+        """Start a worker of the core, which is not kept; `hostname` is its Celery name, one of its own by default."""
+        return self._worker("core", "demo.core_worker", "ingest,messages,maintenance,celery", hostname=hostname)
 
     def another_own_worker(self, *, concurrency: int = 1, **environment: str) -> Child:
         """Start a worker of the console, which is not kept."""
@@ -102,9 +105,18 @@ class World:
             self._kept[name] = start()
         return self._kept[name]
 
-    def _worker(self, name: str, app: str, queues: str, *, concurrency: int = 1, **environment: str) -> Child:
+    def _worker(
+        self,
+        name: str,
+        app: str,
+        queues: str,
+        *,
+        concurrency: int = 1,
+        hostname: str | None = None,
+        **environment: str,
+    ) -> Child:
         argv = ["-m", "celery", "--quiet", "--app", app, "worker", "--queues", queues, "--loglevel", "INFO"]
-        argv += ["--hostname", f"{name}-{uuid4().hex[:8]}@%h", "--concurrency", str(concurrency)]
+        argv += ["--hostname", hostname or f"{name}-{uuid4().hex[:8]}@%h", "--concurrency", str(concurrency)]
         child = self.start(name, *argv, "--without-gossip", "--without-mingle", **environment)
         child.wait_for(SAYS_READY[name])
         return child
