@@ -50,8 +50,10 @@ class Child:
 
     @property
     def output(self) -> str:
-        """What it has printed so far."""
-        return self.log.read_text(encoding="utf-8", errors="replace")
+        """What it has printed so far: of a running one only whole lines."""
+        running = self.running
+        text = self.log.read_text(encoding="utf-8", errors="replace")
+        return text[: text.rfind("\n") + 1] if running else text
 
     def wait_for(self, pattern: str | re.Pattern[str], *, timeout: float = PATIENCE) -> None:
         """Wait until it has printed something; fails at once when it ends before."""
