@@ -80,7 +80,7 @@ _lost_key = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --variant and --machine-minutes."""
+    """Add the options of the tests."""
     parser.addoption(
         "--variant", choices=("plain", "native"), default="plain", help="variant of the core's tables (default: plain)"
     )

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 def copy_attempt(attempt: Dispatch, status: str) -> None:
     """Give each job of a status that has none an attempt like this one, by turns of either key."""
     own = ("id", "job_id", "task_id", "serial_key")
-    others = [field.column for field in Dispatch._meta.concrete_fields if field.column not in own]
+    others = [field.column for field in Dispatch._meta.concrete_fields if field.column and field.column not in own]
     copies = ", ".join(f"copied.{column}" for column in others)
     with connection.cursor() as cursor:
         cursor.execute(

@@ -28,7 +28,7 @@ def report(name: str, *, number: int = 1, queue: str = "ingest", minutes_ago: fl
 
 def answer(*names: str, queue: str = "ingest", **values: Any) -> Workers:
     """All of these say that they have nothing, and the queue is empty."""
-    given = {"answered": frozenset(names), "queues": {name: [queue] for name in names}, "namesakes": {}}
+    given: dict[str, Any] = {"answered": frozenset(names), "queues": {name: [queue] for name in names}, "namesakes": {}}
     return Workers(**{**given, "empty_queues": frozenset({"ingest"}), **values})
 
 
@@ -88,10 +88,10 @@ def test_a_silent_worker_of_another_queue_has_nothing_to_do_with_it(dispatch: Di
 def test_a_task_that_one_of_two_of_a_name_has_is_not_lost(dispatch: Dispatch, known: str) -> None:
     task_id = str(dispatch.task_id)
     has: dict[str, Any] = {
-        "active": {"active": {task_id: ActiveTask(task_id=task_id, worker="w", started_at=None)}},
-        "reserved": {"reserved": frozenset({task_id})},
-    }[known]
-    assert not is_taken_for_lost(answer("w", namesakes={"w": 2}, **has))
+        "active": {task_id: ActiveTask(task_id=task_id, worker="w", started_at=None)},
+        "reserved": frozenset({task_id}),
+    }
+    assert not is_taken_for_lost(answer("w", namesakes={"w": 2}, **{known: has[known]}))
 
 
 # --- what the workers' replies mean -------------------------------------------------------------------------------
