@@ -25,7 +25,7 @@ RUN_STATES: Final = ("pending", "success", "failure")
 
 
 class Progress(Shape):
-    """How far a job or a run has come."""
+    """How far a job or a run has come; null while that is not known, which is not 0."""
 
     current = number()
     total = number(required=False)

@@ -1,5 +1,10 @@
-"""How far a job has come: reported by its task, or observed from what has arrived in the database."""
+"""How far a job has come: reported by its task, or observed from what has arrived in the database.
 
+Unknown is not 0. The core commits once, at the end of a task, so until then 0 is observed whatever the task has done:
+such a job has no progress yet. A reported 0 is a 0.
+"""
+
+from collections.abc import Iterable
 from typing import Any, Final, Literal
 
 from django.db.models.functions import Now
@@ -31,33 +36,60 @@ def report(dispatch: Dispatch, meta: Any) -> bool:
 
 
 def observe(dispatch: Dispatch, payload: Any) -> None:
-    """Count what has arrived for the job's subject since it was dispatched, for a task that says nothing."""
+    """Count what has arrived for the job's subject since it was dispatched, for a task that says nothing.
+
+    Nothing is kept where nothing has arrived: that says nothing about the task.
+    """
     if dispatch.conversations_watermark is None or dispatch.messages_watermark is None:
         return
     since = Watermarks(conversations=dispatch.conversations_watermark, messages=dispatch.messages_watermark)
     arrived = subjects.registered().arrived(payload, since)
-    if arrived is not None:
+    if arrived is not None and arrived.messages:
         _write(dispatch, arrived.messages, None, "messages", OBSERVED)
 
 
 def observe_all(dispatches: list[Dispatch]) -> None:
-    """Observe the progress of attempts whose tasks report none; a query each, and one for their payloads."""
-    payloads = dict(Job.objects.filter(pk__in=[d.job_id for d in dispatches]).values_list("pk", "payload_json"))
-    for dispatch in dispatches:
+    """Observe the progress of attempts whose tasks report none; a query each, and one for their payloads.
+
+    What a task has reported stays, also where its last report can't be read any more.
+    """
+    silent = [dispatch for dispatch in dispatches if dispatch.progress_source != REPORTED]
+    if not silent:
+        return
+    payloads = dict(Job.objects.filter(pk__in=[d.job_id for d in silent]).values_list("pk", "payload_json"))
+    for dispatch in silent:
         observe(dispatch, payloads.get(dispatch.job_id))
 
 
-def at_the_end(dispatch: Dispatch, outcome: str) -> dict[str, Any]:
-    """Return the progress columns of an attempt that has ended: a task that is done has done all that it counted."""
-    if outcome == Outcome.DONE and dispatch.progress_source == REPORTED and dispatch.progress_total:
-        return {"progress_current": dispatch.progress_total, "progress_at": Now()}
-    return {}
+def at_the_end(dispatch: Dispatch, outcome: str, result: Any) -> dict[str, Any]:
+    """Return the progress columns of an attempt that has ended well: its task's own numbers count.
+
+    Args:
+        dispatch: the attempt, as it was before its end.
+        outcome: how it ended, one of jobs.models.Outcome.
+        result: what its task returned, any JSON value.
+    """
+    if dispatch.progress_source == REPORTED:
+        # A task that is done has done all that it counted.
+        if outcome == Outcome.DONE and dispatch.progress_total:
+            return {"progress_current": dispatch.progress_total, "progress_at": Now()}
+        return {}
+    synced = _whole(result.get("messages_synced")) if isinstance(result, dict) else None
+    if outcome not in (Outcome.DONE, Outcome.PARTIAL) or synced is None:
+        return {}
+    return {
+        "progress_current": synced,
+        "progress_total": synced,
+        "progress_unit": "messages",
+        "progress_source": REPORTED,
+        "progress_at": Now(),
+    }
 
 
 def as_json(row: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the `progress` of an answer from a dispatch's columns, or None when nothing is known."""
+    """Return the `progress` of an answer from a dispatch's columns, or None when it is not known."""
     current, total = row["progress_current"], row["progress_total"]
-    if current is None:
+    if current is None or (not current and row["progress_source"] == OBSERVED):
         return None
     progress: dict[str, Any] = {
         "current": current,
@@ -65,22 +97,22 @@ def as_json(row: dict[str, Any]) -> dict[str, Any] | None:
         "source": row["progress_source"],
         "updated_at": row["progress_at"],
     }
-    if total:
-        progress |= {"total": total, "percent": percent(current, total)}
+    if total is not None:
+        progress |= _of_total(current, total)
     return progress
 
 
-def percent(current: int, total: int) -> int:
-    """Return how many per cent are done, never more than 100."""
-    return min(100, current * 100 // total) if total > 0 else 0
+def total_of(parts: Iterable[dict[str, Any] | None]) -> dict[str, Any] | None:
+    """Return the summed progress of several jobs, or None when it is not known.
 
+    It is not known where no job's is, or where they count different things: files and bytes have no sum. There is a
+    total only where every job's is known.
 
-def total_of(parts: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the summed progress of several jobs; a total only where every one of them knows its own.
-
-    None where they count different things: files and bytes have no sum.
+    Args:
+        parts: the progress of each job as `as_json` returns it; None for a job whose progress is not known.
     """
-    known = [part for part in parts if part]
+    every = list(parts)
+    known = [part for part in every if part is not None]
     if len({part["unit"] for part in known}) != 1:
         return None
     current = sum(part["current"] for part in known)
@@ -90,22 +122,30 @@ def total_of(parts: list[dict[str, Any]]) -> dict[str, Any] | None:
         "source": REPORTED if all(part["source"] == REPORTED for part in known) else OBSERVED,
         "updated_at": max(part["updated_at"] for part in known),
     }
-    if len(known) == len(parts) and all("total" in part for part in known):
-        total = sum(part["total"] for part in known)
-        summed |= {"total": total, "percent": percent(current, total)}
+    if len(known) == len(every) and all("total" in part for part in known):
+        # A job that has gone beyond its own total must not hide what is left of another one.
+        done = sum(min(part["current"], part["total"]) for part in known)
+        summed |= _of_total(done, sum(part["total"] for part in known))
     return summed
+
+
+def _of_total(current: int, total: int) -> dict[str, int]:
+    """Return the total, and the share of it that is done; of 0 there is no share."""
+    return {"total": total, "percent": min(100, current * 100 // total)} if total > 0 else {"total": total}
 
 
 def _write(
     dispatch: Dispatch, current: int, total: int | None, unit: str, source: Literal["reported", "observed"]
 ) -> None:
-    Dispatch.objects.filter(pk=dispatch.pk, ended_at=None).update(
-        progress_current=current,
-        progress_total=total,
-        progress_unit=redact_text(unit)[:MAX_UNIT_LENGTH],
-        progress_source=source,
-        progress_at=Now(),
-    )
+    """Keep how far an attempt has come, unless that is what is kept already."""
+    found = {
+        "progress_current": current,
+        "progress_total": total,
+        "progress_unit": redact_text(unit)[:MAX_UNIT_LENGTH],
+        "progress_source": source,
+    }
+    if any(getattr(dispatch, name) != value for name, value in found.items()):
+        Dispatch.objects.filter(pk=dispatch.pk, ended_at=None).update(**found, progress_at=Now())
 
 
 def _whole(value: Any) -> int | None:

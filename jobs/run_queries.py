@@ -140,14 +140,8 @@ def state(rows: Sequence[Row]) -> str:
 
 
 def summed_progress(rows: Sequence[Row]) -> dict[str, Any] | None:
-    """Return the progress of all of a run's jobs together, or None when none of them tells any."""
-    parts = [progress.as_json(row) for row in rows]
-    summed = progress.total_of([part for part in parts if part])
-    if summed is not None and not all(parts):
-        # A job that has told nothing yet makes the whole unknown.
-        summed.pop("total", None)
-        summed.pop("percent", None)
-    return summed
+    """Return the progress of all of a run's jobs together, or None when it is not known."""
+    return progress.total_of(progress.as_json(row) for row in rows)
 
 
 def result(rows: Sequence[Row]) -> dict[str, Any] | None:

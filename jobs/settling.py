@@ -89,7 +89,7 @@ def settle(dispatch: Dispatch, state: TaskState) -> bool:
             holds_place=False,
             check_at=None,
             unknown_since=None,
-            **progress.at_the_end(dispatch, outcome),
+            **progress.at_the_end(dispatch, outcome, state.result),
         )
         failpoints.reach("settle.before_commit")
         if not settled:

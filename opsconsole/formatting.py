@@ -130,7 +130,7 @@ def bar(progress: Mapping[str, Any] | None, *, label: str = "Progress", ended: b
     """Return progress as a bar with its numbers in words; a bar without an end where the total isn't known.
 
     Args:
-        progress: `current`, `unit` and, where it is known, `total` and `percent`; None when nothing is known yet.
+        progress: `current`, `unit` and, where it is known, `total` and `percent`; None when it is not known.
         label: what it is the progress of.
         ended: it goes no further; a bar without an end is full then.
     """
@@ -157,9 +157,9 @@ def bar(progress: Mapping[str, Any] | None, *, label: str = "Progress", ended: b
 
 
 def progress_words(progress: Mapping[str, Any] | None, *, ended: bool = False) -> str:
-    """Return progress in words: “1,204 of 3,000 messages (40 %)”, or “1,204 messages so far”."""
+    """Return progress in words: “1,204 of 3,000 messages (40 %)”, “1,204 messages so far” or “not known yet”."""
     if progress is None:
-        return "nothing" if ended else "nothing yet"
+        return "not known" if ended else "not known yet"
     unit = progress.get("unit") or ""
     # Bytes as sizes, which bring their unit along.
     write, after = (size, "") if unit == "bytes" else (number, f" {unit}")

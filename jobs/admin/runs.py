@@ -183,7 +183,7 @@ def run_context(run: Run, rows: Sequence[Row]) -> dict[str, Any]:
 
 def by_jobs(progress: dict[str, Any] | None, rows: Sequence[Row]) -> dict[str, Any] | None:
     """Return the progress of a run of several jobs by how many have ended, where what they bring has no known total."""
-    if len(rows) < 2 or (progress and "total" in progress):
+    if len(rows) < 2 or (progress and "percent" in progress):
         return None
     ended = sum(row["status"] not in ACTIVE_STATUSES for row in rows)
     return {"current": ended, "total": len(rows), "percent": 100 * ended // len(rows), "unit": "jobs ended"}

@@ -81,7 +81,9 @@ def test_a_bar_says_in_words_what_it_shows() -> None:
     assert 'aria-valuenow="25"' in known
     assert "500 of 2,000 messages (25 %)" in known
     assert "aria-valuenow" not in formatting.bar({"current": 5, "unit": "messages"})
-    assert "nothing yet" in formatting.bar(None)
+    unknown = formatting.bar(None)
+    assert "not known yet" in unknown
+    assert "aria-valuenow" not in unknown
     assert "<b>" not in formatting.bar({"current": 5, "unit": "<b>"}, label="<b>")
 
 
@@ -101,7 +103,9 @@ def test_doors_read_as_words() -> None:
         ({"current": 1_204, "unit": "messages"}, "1,204 messages so far"),
         ({"current": 1_536, "total": 3_072, "percent": 50, "unit": "bytes"}, "1.5 KiB of 3.0 KiB (50 %)"),
         ({"current": 1_536, "unit": "bytes"}, "1.5 KiB so far"),
-        (None, "nothing yet"),
+        ({"current": 0, "total": 3_000, "percent": 0, "unit": "messages"}, "0 of 3,000 messages (0 %)"),
+        ({"current": 0, "total": 0, "unit": "files"}, "0 files so far"),
+        (None, "not known yet"),
     ],
 )
 def test_progress_is_told_in_words_and_bytes_as_sizes(progress: dict[str, object] | None, words: str) -> None:

@@ -1,5 +1,6 @@
 """Runs: the list, and the page that keeps itself up to date until all of its jobs have ended."""
 
+import re
 import uuid
 from typing import Any
 
@@ -54,6 +55,32 @@ def test_without_a_total_the_bar_counts_the_jobs_that_have_ended(page: Client) -
     words = text(shown(page, run.pk))
     assert "1 of 2 jobs ended (50 %)" in words
     assert "500 messages so far" in words
+
+
+@pytest.mark.parametrize("page_of", ["run/{run}/change/", "run/{run}/live/", "run/", "job/{job}/change/", "job/"])
+def test_progress_that_is_not_known_is_said_to_be_so_and_never_0(page: Client, page_of: str) -> None:
+    # Nothing has arrived yet: the core commits at the end.
+    job = running_job(0, None)
+    words = text(page.get("/admin/jobs/" + page_of.format(run=make_run(job.pk).pk, job=job.pk)))
+    if page_of != "job/":
+        assert "not known yet" in words
+    assert not re.search(r"\b0 messages|\(0 %\)", words)
+
+
+@pytest.mark.parametrize("page_of", ["run/{run}/change/", "run/", "job/{job}/change/", "job/"])
+def test_a_0_that_was_reported_is_shown(page: Client, page_of: str) -> None:
+    job = running_job(0, 3000)
+    words = text(page.get("/admin/jobs/" + page_of.format(run=make_run(job.pk).pk, job=job.pk)))
+    assert "0 of 3,000 messages (0 %)" in words
+    assert "not known" not in words
+
+
+def test_a_run_with_a_job_whose_progress_is_not_known_counts_the_jobs_that_have_ended(page: Client) -> None:
+    run = make_run(running_job(500, 2000).pk, running_job(0, None).pk)
+    words = text(shown(page, run.pk))
+    assert "0 of 2 jobs ended (0 %)" in words
+    assert "500 messages so far" in words
+    assert "left" not in words.split("500 messages so far")[1].split("this page")[0]
 
 
 def test_it_stops_asking_when_all_has_ended_and_shows_the_result(page: Client) -> None:

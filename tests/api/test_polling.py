@@ -133,6 +133,61 @@ def test_progress_is_summed_and_its_total_known_when_every_job_knows_its_own(api
     assert (progress["current"], progress["total"], progress["percent"]) == (50, 200, 25)
 
 
+Part = tuple[str, int, int | None] | None
+HALF: Part = ("reported", 50, 100)
+UNKNOWN: Part = ("observed", 0, None)
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        # No job's progress is known.
+        ([None], None),
+        ([UNKNOWN], None),
+        ([UNKNOWN, UNKNOWN], None),
+        ([None, UNKNOWN], None),
+        # A job whose progress is not known takes the total away, and counts as nothing.
+        ([HALF, UNKNOWN], (50, None, None)),
+        ([HALF, None], (50, None, None)),
+        ([UNKNOWN, ("observed", 7, None)], (7, None, None)),
+        ([HALF, HALF, UNKNOWN, None], (100, None, None)),
+        # A reported 0 is a 0.
+        ([("reported", 0, None)], (0, None, None)),
+        ([("reported", 0, 100)], (0, 100, 0)),
+        ([("reported", 0, 0)], (0, 0, None)),
+        ([HALF, ("reported", 0, 100)], (50, 200, 25)),
+        ([HALF, ("reported", 0, 0)], (50, 100, 50)),
+        ([UNKNOWN, ("reported", 0, 100)], (0, None, None)),
+        # So is more than nothing, whoever says so.
+        ([("observed", 7, None)], (7, None, None)),
+        ([HALF, ("observed", 7, None)], (57, None, None)),
+        ([("reported", 300, 100)], (300, 100, 100)),
+        ([("reported", 300, 100), ("reported", 0, 100)], (300, 200, 50)),
+    ],
+    ids=str,
+)
+def test_progress_that_is_not_known_is_null_and_never_0(
+    api: APIClient, parts: list[Part], expected: tuple[int, int | None, int | None] | None
+) -> None:
+    jobs = [make_job("ingest.backfill_conversations", status="running") for _ in parts]
+    for job, part in zip(jobs, parts, strict=True):
+        source, current, total = part or (None, None, None)
+        values = {"progress_source": source, "progress_current": current, "progress_total": total}
+        make_attempt(job.pk, started_at=NOW, progress_unit="messages", progress_at=NOW, **values)
+    run = make_run(*(job.pk for job in jobs))
+
+    progress = polled(api, run.pk)["progress"]
+    assert (progress and (progress["current"], progress.get("total"), progress.get("percent"))) == expected
+    assert [run["progress"] for run in api.get("/ops/runs").json()["runs"]] == [progress]
+    one = api.get(f"/ops/runs/{run.pk}").json()
+    assert one["progress"] == progress
+    is_known = [part not in (None, UNKNOWN) for part in parts]
+    assert [job["progress"] is not None for job in one["jobs"]] == is_known
+    listed = api.get("/ops/jobs?ordering=id").json()["jobs"]
+    assert [job["progress"] is not None for job in listed] == is_known
+    assert [api.get(f"/ops/jobs/{job.pk}").json()["progress"] is not None for job in jobs] == is_known
+
+
 def test_a_job_that_the_core_has_deleted_is_named_and_no_success(api: APIClient) -> None:
     gone = make_job(status="done")
     run = make_run(gone.pk, ended(result=RESULT).pk)

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 from django.db import DataError, connection
+from django.test.utils import CaptureQueriesContext
 
+from identities.models import Identity, Message
 from identities.operations import backfill_conversations
 from jobs import catalog, losses, operations, progress, settling, sweeper
 from jobs.gateway import ActiveTask, TaskState, Workers
@@ -213,7 +215,6 @@ def test_progress_is_observed_from_what_has_arrived_when_the_task_says_nothing(d
     active = ActiveTask(task_id=str(dispatch.task_id), worker="core@host", started_at=None)
     sweeper.note_workers(Workers(active={str(dispatch.task_id): active}))
     identity_id = only_job().payload_json["identity_id"]
-    from identities.models import Identity
 
     conversation = make_conversation(Identity.objects.get(pk=identity_id))
     make_message(conversation)
@@ -223,6 +224,112 @@ def test_progress_is_observed_from_what_has_arrived_when_the_task_says_nothing(d
     settle(dispatch)
 
     assert (dispatch.progress_current, dispatch.progress_source) == (2, "observed")
+
+
+def begin(dispatch: Dispatch) -> None:
+    """Have a worker say that it runs the attempt's task."""
+    active = ActiveTask(task_id=str(dispatch.task_id), worker="core@host", started_at=None)
+    sweeper.note_workers(Workers(active={str(dispatch.task_id): active}))
+    dispatch.refresh_from_db()
+
+
+def progress_of(dispatch: Dispatch) -> tuple[Any, ...]:
+    dispatch.refresh_from_db()
+    return dispatch.progress_current, dispatch.progress_total, dispatch.progress_source
+
+
+def arrive(identity_name: str = "Alice", messages: int = 1) -> None:
+    """Have messages of an identity arrive in the core's tables."""
+    conversation = make_conversation(Identity.objects.get(display_name=identity_name))
+    for _ in range(messages):
+        make_message(conversation)
+
+
+def test_nothing_is_known_of_a_task_that_says_nothing_and_has_not_committed(dispatch: Dispatch) -> None:
+    begin(dispatch)
+    settle(dispatch)
+    assert progress_of(dispatch) == (None, None, None)
+
+
+@pytest.mark.parametrize("told", [None, {"current": 0, "total": 40}, {"current": 3, "unit": "messages"}], ids=str)
+def test_progress_is_written_once_and_again_only_when_it_has_changed(
+    dispatch: Dispatch, leave_result: Leave, told: dict[str, int] | None
+) -> None:
+    begin(dispatch)
+    if told is None:
+        arrive()
+    else:
+        leave_result(dispatch, told, state="PROGRESS")
+    settle(dispatch)
+    assert dispatch.progress_at is not None
+
+    with CaptureQueriesContext(connection) as queries:
+        sweeper.settle_ended()
+    assert [query["sql"] for query in queries if query["sql"].startswith("UPDATE")] == []
+
+    if told is None:
+        arrive()
+    else:
+        leave_result(dispatch, told | {"current": 9}, state="PROGRESS")
+    at, before = dispatch.progress_at, dispatch.progress_current
+    settle(dispatch)
+    assert dispatch.progress_current != before
+    assert dispatch.progress_at > at
+
+
+def test_what_a_task_has_reported_is_not_replaced_by_what_is_observed(dispatch: Dispatch, leave_result: Leave) -> None:
+    leave_result(dispatch, {"current": 50, "total": 200}, state="PROGRESS")
+    settle(dispatch)
+    leave_result(dispatch, None, state="STARTED")
+    arrive()
+    settle(dispatch)
+    assert progress_of(dispatch) == (50, 200, "reported")
+
+
+def test_what_has_arrived_has_arrived_also_when_it_is_deleted_meanwhile(dispatch: Dispatch) -> None:
+    begin(dispatch)
+    arrive(messages=3)
+    settle(dispatch)
+    Message.objects.all().delete()
+    settle(dispatch)
+    assert progress_of(dispatch) == (3, None, "observed")
+
+
+@pytest.mark.parametrize(
+    ("before", "result", "expected"),
+    [
+        ("nothing", GOOD, (7, 7, "reported")),
+        ("arrived", GOOD, (7, 7, "reported")),
+        ("arrived", {**GOOD, "errors": ["An image could not be had."]}, (7, 7, "reported")),
+        ("nothing", {**GOOD, "messages_synced": 0}, (0, 0, "reported")),
+        ("arrived", {**GOOD, "messages_synced": 0}, (0, 0, "reported")),
+        ("reported", GOOD, (200, 200, "reported")),
+        # They say nothing of messages, or nothing that could be counted.
+        ("nothing", {"status": "skipped", "reason": "It is paused."}, (None, None, None)),
+        ("nothing", {**GOOD, "messages_synced": "many"}, (None, None, None)),
+        ("nothing", {**GOOD, "messages_synced": True}, (None, None, None)),
+        ("nothing", {**GOOD, "messages_synced": 10**30}, (None, None, None)),
+        ("nothing", None, (None, None, None)),
+        ("arrived", {"status": "success"}, (2, None, "observed")),
+        # What failed has not done what it says.
+        ("nothing", {**GOOD, "errors": ["Failed to fetch page 3"]}, (None, None, None)),
+        ("arrived", {"status": "error", "error": "no such identity", "messages_synced": 9}, (2, None, "observed")),
+    ],
+    ids=str,
+)
+def test_at_the_end_the_tasks_own_numbers_count(
+    dispatch: Dispatch, leave_result: Leave, before: str, result: Any, expected: tuple[Any, ...]
+) -> None:
+    begin(dispatch)
+    if before == "arrived":
+        arrive(messages=2)
+    elif before == "reported":
+        leave_result(dispatch, {"current": 50, "total": 200}, state="PROGRESS")
+    settle(dispatch)
+    leave_result(dispatch, result)
+    settle(dispatch)
+    assert dispatch.ended_at is not None
+    assert progress_of(dispatch) == expected
 
 
 def test_the_next_ingest_job_of_an_identity_is_handed_over_when_the_one_before_has_ended(leave_result: Leave) -> None:
