@@ -1,6 +1,23 @@
 """The backups application."""
 
+from importlib import import_module
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate
+
+
+def make_missing_tables(using: str, **kwargs: Any) -> None:
+    """Create the tables of backups that the core lacks, also where it had them when the console was migrated first.
+
+    Args:
+        using: the alias of the database.
+        kwargs: what else Django tells every receiver.
+    """
+    migration = import_module("backups.migrations.0003_tables_of_our_own")
+    with connections[using].schema_editor() as editor:
+        migration.create_missing_tables(None, editor)
 
 
 class BackupsConfig(AppConfig):
@@ -16,6 +33,7 @@ class BackupsConfig(AppConfig):
         from jobs.background import BackgroundStep
         from jobs.schedules import shipped as schedules
 
+        post_migrate.connect(make_missing_tables, sender=self, dispatch_uid="backups.make_missing_tables")
         schedules.register(shipped.ship_backups)
         ended.register(recorded.note_ended)
         jobs_made.register(made.backups_of)

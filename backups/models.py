@@ -1,4 +1,7 @@
-"""Backups and restore tests, as the core's tables have them. Mapped, never migrated."""
+"""Backups and restore tests, as the core's tables have them, or the console's own where the core has none.
+
+The models are not managed: a migration makes the tables that are missing, and nothing ever alters them.
+"""
 
 from django.db import models
 

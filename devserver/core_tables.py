@@ -9,7 +9,7 @@ import psycopg
 from devserver.choices import Choices
 from devserver.data_folder import DataFolder
 from devserver.errors import StartError
-from opsconsole.schema.ddl import TABLES, create_tables, missing_tables
+from opsconsole.schema.ddl import NOT_IN_EVERY_CORE, TABLES, create_tables, missing_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class CoreTables:
     Attributes:
         ours: Created by us, now or at an earlier start; the data in them is a demonstration.
         empty: There are no identities, so nothing has been loaded yet.
-        missing: Tables that a core's database should have and this one hasn't.
+        missing: Tables that a core's database should have and this one hasn't, those excepted that the console makes.
     """
 
     ours: bool
@@ -48,6 +48,7 @@ def prepare_core_tables(url: str, choices: Choices, folder: DataFolder) -> CoreT
                     _remember(url, folder)
                 create_tables(cursor, choices.variant)
                 missing = []
+            missing = [table for table in missing if table not in NOT_IN_EVERY_CORE]
             ours = own_server or _is_remembered(url, folder)
             empty = ours and not missing and _has_no_identities(cursor)
     except psycopg.Error as error:

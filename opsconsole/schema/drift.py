@@ -14,6 +14,7 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from opsconsole.schema.core_table import CoreTable, Severity, Values, Writes
+from opsconsole.schema.ddl import NOT_IN_EVERY_CORE
 from opsconsole.schema.families import family_of_field, is_of_family
 from opsconsole.schema.findings import Finding, Kind
 from opsconsole.schema.introspection import Column, Table, read_tables
@@ -57,16 +58,10 @@ def _of_model(model: Model, table: Table | None) -> Iterator[Finding]:
     needs: CoreTable | None = getattr(model, "core_table", None)
     needed_for = needs.needed_for if needs else str(model._meta.verbose_name_plural)
     if table is None:
-        yield Finding(
-            kind=Kind.MISSING_TABLE,
-            severity="error",
-            table=name,
-            found=None,
-            expected="a table or a view",
-            sentence=f"The schema {settings.CORE_SCHEMA} has no table {name}.",
-            consequence=f"It is needed for {needed_for}, which fail until it is there.",
-        )
+        yield _missing_table(name, needed_for)
         return
+    if len(table.schemas) > 1:
+        yield _several_tables(name, table)
     writes = needs.writes if needs else None
     for field in model._meta.concrete_fields:
         column_name = _column_of(field)
@@ -80,6 +75,42 @@ def _of_model(model: Model, table: Table | None) -> Iterator[Finding]:
             yield from _of_values(name, column_name, values, column.allowed_values)
     if writes:
         yield from _of_writes(name, table, writes)
+
+
+# --- tables -------------------------------------------------------------------------------------------------------
+
+
+def _missing_table(name: str, needed_for: str) -> Finding:
+    made_by_console = name in NOT_IN_EVERY_CORE
+    consequence = f"It is needed for {needed_for}, which fail until it is there."
+    if made_by_console:
+        consequence += f" `manage.py migrate` creates it in the schema {settings.DATABASE_SCHEMA}."
+    return Finding(
+        kind=Kind.MISSING_TABLE,
+        # The core lacks nothing then.
+        severity="warning" if made_by_console else "error",
+        table=name,
+        found=None,
+        expected="a table or a view",
+        sentence=f"The schema {settings.CORE_SCHEMA} has no table {name}.",
+        consequence=consequence,
+    )
+
+
+def _several_tables(name: str, table: Table) -> Finding:
+    used, *others = (f"{schema}.{name}" for schema in table.schemas)
+    consequence = f"Rows of {' and '.join(others)} are not seen."
+    if name in NOT_IN_EVERY_CORE and table.schemas[0] == settings.DATABASE_SCHEMA:
+        consequence += " docs/schema.md says how to carry the console's rows over."
+    return Finding(
+        kind=Kind.SEVERAL_TABLES,
+        severity="warning",
+        table=name,
+        found=", ".join((used, *others)),
+        expected="one table",
+        sentence=f"There are {len(table.schemas)} tables {name}; the console uses {used}.",
+        consequence=consequence,
+    )
 
 
 # --- columns ------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ class Kind(Enum):
     MISSING_VALUE = 110
     UNKNOWN_VALUES = 111
     UNIQUENESS_UNKNOWN = 112
+    SEVERAL_TABLES = 113
 
     @property
     def code(self) -> str:

@@ -14,6 +14,12 @@ _VIEWS: Final = {"v": "a view", "m": "a materialized view"}
 # neither NOT NULL nor unique, whatever the table behind it says. For a column of a domain, the type behind it counts.
 _QUERY: Final = """
 SELECT wanted.name, c.relkind::text,
+       ARRAY(SELECT path.schema::text  -- in the order in which they are looked through
+               FROM unnest(current_schemas(false)) WITH ORDINALITY AS path (schema, place)
+               JOIN pg_namespace n ON n.nspname = path.schema
+               JOIN pg_class k ON k.relnamespace = n.oid AND k.relname = c.relname
+                    AND k.relkind IN ('r', 'p', 'v', 'm', 'f')
+              ORDER BY path.place),
        CASE c.relkind WHEN 'v' THEN pg_relation_is_updatable(c.oid, true) WHEN 'm' THEN 0 END,
        EXISTS (SELECT FROM pg_trigger g  -- a row trigger (1) before (2) an insert (4)
                 WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 7 = 7),
@@ -73,6 +79,7 @@ class Table:
     """A table, view or foreign table as it really is.
 
     Attributes:
+        schemas: those on the search path that have a table of this name; the first one's is used.
         view: what kind of view it is, or empty for a table.
         takes_inserts: whether rows can be inserted.
         takes_updates: whether rows can be changed.
@@ -80,6 +87,7 @@ class Table:
         columns: by name.
     """
 
+    schemas: list[str]
     view: str
     takes_inserts: bool
     takes_updates: bool
@@ -101,10 +109,11 @@ def read_tables(
         cursor.execute(_QUERY, {"tables": sorted(set(tables)), "column": column})
         rows = cursor.fetchall()
     found: dict[str, Table] = {}
-    for name, kind, updatable, has_insert_trigger, *of_column in rows:
+    for name, kind, schemas, updatable, has_insert_trigger, *of_column in rows:
         table = found.setdefault(
             name,
             Table(
+                schemas=schemas,
                 view=_VIEWS.get(kind, ""),
                 takes_inserts=updatable is None or bool(updatable & _INSERTABLE),
                 takes_updates=updatable is None or bool(updatable & _UPDATABLE),

@@ -112,6 +112,16 @@ def test_the_sample_data_is_loaded_with_all_that_it_promises(core_database: str,
         ) == rows("SELECT max(id) FROM audit_log")
 
 
+@pytest.mark.slow
+def test_it_is_loaded_also_where_the_core_has_no_tables_of_backups(core_database: str, variant: str) -> None:
+    with psycopg.connect(core_database, autocommit=True) as connection, connection.cursor() as cursor:
+        create_tables(cursor, variant)
+        cursor.execute("DROP TABLE restore_tests, backup_runs")
+        sample_data.load(connection, variant=variant, now=NOW)
+        cursor.execute("SELECT count(*) FROM jobs WHERE job_type = 'maintenance.restore_test_local'")
+        assert cursor.fetchone() > (0,)  # type: ignore[operator]
+
+
 def test_the_command_loads_once(core_database: str, variant: str, capsys: pytest.CaptureFixture[str]) -> None:
     with psycopg.connect(core_database) as connection, connection.cursor() as cursor:
         create_tables(cursor, variant)

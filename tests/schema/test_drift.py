@@ -9,8 +9,9 @@ from django.test.utils import CaptureQueriesContext, isolate_apps
 from jobs import ledger
 from jobs.models import STATUSES, Job
 from opsconsole.audit import AuditLog, Entity, record
+from opsconsole.core_sessions import NEEDED_FOR
 from opsconsole.schema.core_table import CoreTable
-from opsconsole.schema.ddl import create_tables
+from opsconsole.schema.ddl import NOT_IN_EVERY_CORE, create_tables
 from opsconsole.schema.drift import find_drift, unmanaged_models
 from opsconsole.schema.families import family_of_field
 from opsconsole.schema.findings import Finding, Kind
@@ -145,11 +146,101 @@ def test_the_tables_are_those_that_the_search_path_finds(variant: str) -> None:
 
 
 def test_a_missing_table_is_an_error_that_says_what_it_is_needed_for() -> None:
-    sql("DROP TABLE restore_tests")
+    sql("DROP TABLE sessions")
     finding = the_finding()
     assert (finding.kind, finding.severity) == (Kind.MISSING_TABLE, "error")
-    assert finding.sentence == "The schema public has no table restore_tests."
-    assert finding.consequence == "It is needed for restore tests, which fail until it is there."
+    assert finding.sentence == "The schema public has no table sessions."
+    assert finding.consequence == f"It is needed for {NEEDED_FOR}, which fail until it is there."
+
+
+@pytest.mark.parametrize("table", NOT_IN_EVERY_CORE)
+def test_a_missing_table_that_the_console_makes_itself_is_a_warning_that_says_how(table: str) -> None:
+    sql(f"DROP TABLE {table} CASCADE")
+    finding = the_finding()
+    assert (finding.kind, finding.severity) == (Kind.MISSING_TABLE, "warning")
+    assert finding.sentence == f"The schema public has no table {table}."
+    assert finding.consequence.endswith(
+        "which fail until it is there. `manage.py migrate` creates it in the schema opsconsole."
+    )
+
+
+@pytest.mark.parametrize(
+    ("statements", "table", "found"),
+    [
+        (["CREATE TABLE opsconsole.restore_tests (LIKE public.restore_tests)"], "restore_tests", "opsconsole, public"),
+        (["CREATE TABLE opsconsole.backup_runs (LIKE public.backup_runs)"], "backup_runs", "opsconsole, public"),
+        (["CREATE VIEW opsconsole.backup_runs AS TABLE public.backup_runs"], "backup_runs", "opsconsole, public"),
+        (
+            [
+                "CREATE SCHEMA third",
+                "CREATE TABLE third.restore_tests ()",
+                "SET LOCAL search_path TO opsconsole, public, third",
+            ],
+            "restore_tests",
+            "public, third",
+        ),
+        (
+            [
+                "CREATE SCHEMA third",
+                "CREATE TABLE third.restore_tests ()",
+                "CREATE TABLE opsconsole.restore_tests (LIKE public.restore_tests)",
+                "SET LOCAL search_path TO opsconsole, public, third",
+            ],
+            "restore_tests",
+            "opsconsole, public, third",
+        ),
+        # Not only those of backups.
+        (["CREATE TABLE opsconsole.sessions (LIKE public.sessions)"], "sessions", "opsconsole, public"),
+        (["CREATE TABLE opsconsole.providers (LIKE public.providers)"], "providers", "opsconsole, public"),
+        (["CREATE VIEW opsconsole.identities AS TABLE public.identities"], "identities", "opsconsole, public"),
+        (["CREATE MATERIALIZED VIEW opsconsole.sessions AS TABLE public.sessions"], "sessions", "opsconsole, public"),
+        (
+            [
+                'CREATE SCHEMA "Odd one"',
+                'CREATE TABLE "Odd one".providers ()',
+                'SET LOCAL search_path TO opsconsole, public, "Odd one"',
+            ],
+            "providers",
+            "public, Odd one",
+        ),
+    ],
+    ids=str,
+)
+def test_where_several_tables_have_the_name_it_is_said_which_one_is_used(
+    statements: list[str], table: str, found: str
+) -> None:
+    sql(*statements)
+    [finding] = [finding for finding in find_drift() if finding.kind is Kind.SEVERAL_TABLES]
+    used, *others = (f"{schema}.{table}" for schema in found.split(", "))
+    assert (finding.severity, finding.table, finding.found) == ("warning", table, ", ".join((used, *others)))
+    assert finding.sentence == f"There are {1 + len(others)} tables {table}; the console uses {used}."
+    assert finding.consequence.startswith(f"Rows of {' and '.join(others)} are not seen.")
+    of_backups = table in NOT_IN_EVERY_CORE and found.startswith("opsconsole")
+    assert ("docs/schema.md" in finding.consequence) == of_backups
+    # As PostgreSQL sees it.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relnamespace::regnamespace::text || '.' || relname FROM pg_class WHERE oid = %s::regclass", [table]
+        )
+        assert cursor.fetchone() == (used,)
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["CREATE SCHEMA elsewhere", "CREATE TABLE elsewhere.backup_runs ()"],
+        [
+            "CREATE SCHEMA elsewhere",
+            "CREATE SEQUENCE elsewhere.jobs",
+            "SET LOCAL search_path TO opsconsole, public, elsewhere",
+        ],
+        ['CREATE TABLE opsconsole."Jobs" ()'],
+    ],
+    ids=str,
+)
+def test_what_no_statement_can_mean_is_no_second_table(statements: list[str]) -> None:
+    sql(*statements)
+    assert find_drift() == []
 
 
 def test_without_any_table_each_is_named_still_with_one_query() -> None:
