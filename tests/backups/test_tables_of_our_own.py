@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, Final
 
+import psycopg
 import pytest
 from django.core.checks import Tags, run_checks
 from django.core.management import call_command
@@ -34,6 +35,7 @@ from tests.privacy.secrets import Vault
 from tests.privacy.test_pages import SHOWS_NOTHING
 from tests.privacy.walking import routes
 from tests.processes import PROJECT
+from tests.schema.test_checks import manage
 from tests.sync_history.rows import attempt
 
 __all__ = ["_uncollected"]
@@ -242,6 +244,26 @@ def test_a_backup_is_made_restored_and_passes(own_tables: None, folder: BackupFo
     assert run.manifest_json["newest_row_at"] == f"{run.started_at:%Y-%m-%dT%H:%M:%SZ}"
     [newest] = [check for check in test.checks_json if check["check_name"] == "newest_row"]
     assert newest["passed"] is True
+
+
+@pytest.mark.processes
+def test_a_database_as_the_core_has_it_today_is_migrated_backed_up_and_tested_by_the_commands(
+    core_database: str, variant: str, folder: BackupFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPS_BACKUP_DIR", str(folder.path))
+    with psycopg.connect(core_database) as server, server.cursor() as cursor:
+        create_tables(cursor, variant)
+        cursor.execute(DROPPED)
+    checked = manage("check_schema", database=core_database)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert checked.stdout.count("`manage.py migrate` creates it in the schema opsconsole. (opsconsole.W101)") == 2
+    for command in ("migrate", "database_backup", "restore_test"):
+        done = manage(command, database=core_database)
+        assert done.returncode == 0, done.stderr
+    assert manage("check_schema", database=core_database).stdout == "Nothing differs.\n"
+    with psycopg.connect(core_database) as server:
+        assert server.execute("SELECT status FROM opsconsole.restore_tests").fetchall() == [("passed",)]
+        assert server.execute("SELECT to_regclass('public.restore_tests')").fetchone() == (None,)
 
 
 def test_the_sweeper_records_what_the_core_has_made_and_ends_what_died_without_an_error(
