@@ -225,30 +225,14 @@ def test_a_late_result_that_makes_no_sense_is_kept_and_frees_the_place(
 # --- what workers answer ------------------------------------------------------------------------------------------
 
 
-class Inspect:
-    """What workers answer to each question: lists from one, and something else from the other."""
-
-    def __init__(self, good: ActiveTask, odd: Any) -> None:
-        self._good = {"id": good.task_id, "time_start": now().timestamp()}
-        self._odd = odd
-
-    def _answer(self, good: list[Any]) -> Any:
-        return {"good@host": good, "odd@host": self._odd}
-
-    def active(self) -> Any:
-        return self._answer([self._good])
-
-    def reserved(self) -> Any:
-        return self._answer([])
-
-    def scheduled(self) -> Any:
-        return self._answer([])
-
-    def active_queues(self) -> Any:
-        return self._answer([{"name": "ingest"}])
-
-    def registered(self) -> Any:
-        return self._answer(["ingest.sync_delta [rate_limit=5]"])
+def replies(command: str, running: ActiveTask, odd: Any) -> list[dict[str, Any]]:
+    """Return what two workers answer to a question: a list from one, and something else from the other."""
+    good: dict[str, list[Any]] = {
+        "active": [{"id": running.task_id, "time_start": now().timestamp()}],
+        "active_queues": [{"name": "ingest"}],
+        "registered": ["ingest.sync_delta [rate_limit=5]"],
+    }
+    return [{"good@host": good.get(command, [])}, {"odd@host": odd}]
 
 
 @pytest.mark.parametrize(
@@ -258,7 +242,7 @@ def test_what_one_worker_answers_in_its_own_way_does_not_hide_what_the_others_ru
     pair: tuple[Dispatch, Dispatch], monkeypatch: pytest.MonkeyPatch, odd: Any
 ) -> None:
     task = ActiveTask(task_id=str(pair[0].task_id), worker="good@host", started_at=None)
-    monkeypatch.setattr(gateway._controller().control, "inspect", lambda **_: Inspect(task, odd))
+    monkeypatch.setattr(gateway._controller().control, "broadcast", lambda command, **_: replies(command, task, odd))
 
     workers = gateway.ask_workers(registered=True, missing_from=["ingest"])
     sweeper.note_workers(workers)
