@@ -1,7 +1,6 @@
 """Messages that got lost, or only seem to be: what is sent again, what fails, and what is left alone."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -123,31 +122,6 @@ def test_a_message_that_no_worker_ever_takes_is_sent_ever_more_rarely(submit: Su
         pauses.append(round((due - datetime.now(UTC)) / handover.CHECK_AFTER))
 
     assert pauses == [2, 4, 8, 16]
-
-
-@pytest.mark.parametrize("unanswered", ["reserved", "scheduled", "active"])
-def test_a_worker_that_has_not_answered_every_question_has_not_answered(
-    monkeypatch: pytest.MonkeyPatch, unanswered: str
-) -> None:
-    class Inspect:
-        def _answer(self, question: str, answer: Any) -> Any:
-            return {"a": answer} if question == unanswered else {"a": answer, "b": answer}
-
-        def reserved(self) -> Any:
-            return self._answer("reserved", [])
-
-        def scheduled(self) -> Any:
-            return self._answer("scheduled", [])
-
-        def active(self) -> Any:
-            return self._answer("active", [])
-
-        def active_queues(self) -> Any:
-            return self._answer("active_queues", [{"name": own_tasks.QUEUE}])
-
-    monkeypatch.setattr(gateway._controller().control, "inspect", lambda **_: Inspect())
-
-    assert gateway.ask_workers(missing_from=[own_tasks.QUEUE]).answered == {"a"}
 
 
 def test_a_core_task_that_its_worker_lost_is_noticed_also_while_others_wait_in_the_queue() -> None:
