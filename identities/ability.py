@@ -31,7 +31,7 @@ def obstacles(identity_ids: Collection[int]) -> dict[int, Obstacle]:
     provider's application, unless it has synced before.
     """
     own = ProviderCredential.objects.filter(identity_id=OuterRef("pk"))
-    of_provider = ProviderCredential.objects.filter(identity_id=None, provider_id=OuterRef("provider_id"))
+    of_provider = ProviderCredential.objects.filter(identity=None, provider_id=OuterRef("provider_id"))
     # Until its messages have been counted, that it has conversations says that it has synced.
     conversations = Conversation.objects.filter(identity_id=OuterRef("pk"))
     has_synced = (

@@ -40,8 +40,8 @@ class IdentitySubjects(Subjects):
             .values("identity_id")
             .values(at=Max(Coalesce("rotated_at", "created_at")))
         )
-        found = ability.with_provider_off(Identity.objects.filter(pk__in=set(identities.values())))
-        rows = found.annotate(connected_at=Subquery(renewed)).values_list(
+        concerned = ability.with_provider_off(Identity.objects.filter(pk__in=set(identities.values())))
+        rows = concerned.annotate(connected_at=Subquery(renewed)).values_list(
             "pk",
             "display_name",
             "is_active",

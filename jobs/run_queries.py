@@ -67,7 +67,13 @@ def find(run_id: str) -> Run:
     if run is None:
         raise NotFound("There is no run with this id.", code="run_not_found")
     redact_names(vars(run), _RUN_NAMES)
+    run.left_out, run.conversations = _listed(run.left_out), _listed(run.conversations)
     return run
+
+
+def _listed(kept: Any) -> list[dict[str, Any]]:
+    """Return what a run keeps as a list, without what is private; nothing for what it can't have written."""
+    return [redact(one) for one in kept if isinstance(one, dict)] if isinstance(kept, list) else []
 
 
 def page(

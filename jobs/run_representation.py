@@ -65,13 +65,13 @@ def summary(run: Run, rows: list[Row]) -> dict[str, Any]:
 
 
 def run_as_json(run: Run) -> dict[str, Any]:
-    """Return a run with its jobs and what they returned; three queries."""
+    """Return a run, as `run_queries.find` returns it, with its jobs and what they returned; three queries."""
     rows = run_queries.members([run.pk], stuck=True)[run.pk]
     return summary(run, rows) | {
         "result": run_queries.result(rows),
         "jobs": members_as_json(rows),
-        "left_out": run.left_out or [],
-        "conversations": run.conversations or [],
+        "left_out": run.left_out,
+        "conversations": run.conversations,
     }
 
 

@@ -146,7 +146,7 @@ def run_context(run: Run, rows: Sequence[Row]) -> dict[str, Any]:
     """Return what the page of a run shows; five queries at most.
 
     Args:
-        run: the run.
+        run: the run, as `run_queries.find` returns it.
         rows: its jobs, read with which are stuck.
     """
     shown = summary(run, list(rows))

@@ -50,7 +50,8 @@ def with_application() -> Identity:
 
 
 def has_synced() -> Identity:
-    return synced(bob := bare()) and bob
+    synced(bob := bare())
+    return bob
 
 
 def has_synced_in_part() -> Identity:
