@@ -27,6 +27,7 @@ from jobs.receipts import (
     Retried,
     SetFailed,
     Submitted,
+    left_out_kept,
     left_out_words,
 )
 from opsconsole import failpoints
@@ -97,7 +98,7 @@ def submit_run(
         job_ids = tuple(sorted(found))
         already_active = tuple(job_id for job_id in job_ids if found[job_id].joined)
         conversations = _covered(requests, [by_key[work.dedupe_key].job_id for work in works], found)
-        run.left_out = [one.as_json() for one in left_out] or None
+        run.left_out = left_out_kept(left_out) or None
         run.conversations = [one.as_json() for one in conversations] or None
         run.save(force_insert=True)
         dispatch_ids = create_dispatches(
@@ -114,8 +115,8 @@ def submit_run(
             reason=reason,
             request=request,
             response={"run_id": str(run.pk), "jobs": list(job_ids), "already_active": list(already_active)}
-            | ({"left_out": [one.as_json() for one in left_out]} if left_out else {})
-            | ({"conversations": [one.as_json() for one in conversations]} if conversations else {}),
+            | ({"left_out": run.left_out} if left_out else {})
+            | ({"conversations": run.conversations} if conversations else {}),
         )
         after_commit.hand_over(dispatch_ids)
         failpoints.reach("submit.before_commit")

@@ -18,8 +18,10 @@ CANCELLING = "Cancelling: its task has been asked to end, which takes until its 
 NOT_REVOKED = "The broker can't be reached, so no worker was told; what it has not begun yet it may still begin."
 
 
-# So many of those that were left out are named in a message; the answer and the run's page name all.
+# So many of those that were left out are named in a message, and so many are kept with a run and in the audit log: a
+# schedule may leave out the same thousand every few minutes. The answer to whoever asked names all.
 LEFT_OUT_NAMED: Final = 3
+LEFT_OUT_KEPT: Final = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,14 @@ def left_out_words(left_out: Sequence[LeftOut]) -> str:
     if more := len(left_out) - len(words):
         words.append(f"And {more:,} more.")
     return " ".join(words)
+
+
+def left_out_kept(left_out: Sequence[LeftOut]) -> list[dict[str, Any]]:
+    """Return what is kept of those that were left out: the first ones, and how many more there were."""
+    kept = [one.as_json() for one in left_out[:LEFT_OUT_KEPT]]
+    if more := len(left_out) - len(kept):
+        kept.append(LeftOut(identity_id=None, code="more", reason=f"And {more:,} more.").as_json())
+    return kept
 
 
 @dataclass(frozen=True, kw_only=True)

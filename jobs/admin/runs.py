@@ -164,11 +164,9 @@ def run_context(run: Run, rows: Sequence[Row]) -> dict[str, Any]:
     result = run_queries.result(rows)
     many = matching_part(rows)
     ended = shown["status"] != PENDING
-    left_out = run.left_out or []
     return {
         "run": shown,
-        "left_out": left_out[:JOBS_SHOWN],
-        "left_out_more": max(len(left_out) - JOBS_SHOWN, 0),
+        "left_out": run.left_out,
         "covered": covered_by_job(run),
         "look": of_run(shown["status"], shown["by_status"], shown["cancelling"]),
         "ended": ended,

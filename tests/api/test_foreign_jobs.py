@@ -16,9 +16,13 @@ from backups.folder import BackupFolder
 from identities.models import Identity, Provider
 from jobs import catalog, foreign, ledger
 from jobs.filters import JobFilter
+from jobs.ledger_task import AttemptFailed
 from jobs.matching.operations import retry_matching
 from jobs.models import Dispatch, Job, Run, RunJob, WorkerReport
 from jobs.schedules import entry_tasks
+from jobs.tasks import housekeeping
+from notices import noticing
+from notices.models import Notice
 from opsconsole.audit import AuditLog
 from opsconsole.errors import Conflict
 from tests.admin.reading import messages
@@ -336,3 +340,28 @@ def test_the_number_of_queries_does_not_grow_with_the_rows_in_the_way(api: APICl
         numbers.append(len([each for each in captured if "dedupe_key" not in each["sql"]]))
     # The first answer also learns what the others know.
     assert numbers[1] == numbers[2]
+
+
+def test_an_own_task_that_arrives_without_a_job(db: None) -> None:
+    job = foreign_job(catalog.HOUSEKEEPING, queue="opsconsole")
+    with pytest.raises(AttemptFailed, match=f"Job {job.pk} does the same work"):
+        housekeeping.apply(throw=True)
+    entry = AuditLog.objects.get()
+    assert (entry.action_type, entry.result, entry.response_json) == (
+        "housekeeping.trigger",
+        "error",
+        {"code": BLOCKED},
+    )
+    assert not Run.objects.exists()
+
+
+def test_a_webhook_that_is_due_does_not_hold_up_the_others(db: None, settings: Any) -> None:
+    settings.WEBHOOK_URL = "https://hooks.example.org/"
+    long_ago = ago(minutes=5)
+    notices = [Notice.objects.create(body={}, created_at=long_ago + timedelta(seconds=n)) for n in range(2)]
+    foreign_job(catalog.TELL_VERDICT, {"notice_id": str(notices[0].pk)}, queue="opsconsole")
+    noticing.look()
+    assert list(Notice.objects.order_by("created_at").values_list("job_id", flat=True)) == [
+        None,
+        Job.objects.latest("pk").pk,
+    ]

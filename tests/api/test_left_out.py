@@ -211,6 +211,27 @@ def test_of_many_that_were_left_out_the_message_names_a_few(api: APIClient) -> N
     assert "Eve" not in body["message"]
 
 
+@pytest.mark.parametrize(("number", "kept"), [(100, 100), (101, 101), (130, 101)])
+def test_of_very_many_that_were_left_out_a_run_keeps_a_hundred_and_how_many_more(
+    api: APIClient, uncollected: None, number: int, kept: int
+) -> None:
+    make_identity("Alice")
+    make_provider("mastodon")
+    for n in range(number):
+        make_identity(f"Bob {n}", provider_id="mastodon")
+    switch_off()
+    body = accepted(api.post(DOORS[0]))
+    assert len(body["left_out"]) == number
+    found = api.get(f"/ops/runs/{body['job_id']}").json()["left_out"]
+    assert (len(found), found[:100]) == (kept, body["left_out"][:100])
+    if number > 100:
+        more = {"identity_id": None, "code": "more", "reason": f"And {number - 100} more.", "job_id": None}
+        assert found[-1] == more
+    response = AuditLog.objects.get().response_json
+    assert response is not None
+    assert response["left_out"] == found
+
+
 # --- the other doors ----------------------------------------------------------------------------------------------
 
 
