@@ -154,7 +154,10 @@ class LeftOutOfRun(Shape):
     """Something that was asked for together with others and was not started."""
 
     identity_id = maybe_number("The identity that it concerns.")
-    code = text("Such as `provider_switched_off`, `credential_missing` or `blocked_by_foreign_job`.")
+    code = text(
+        "`provider_switched_off`, `credential_missing` or `blocked_by_foreign_job`; of a run also `more`, which stands "
+        "for all others."
+    )
     reason = text("Why, and what to do.")
     job_id = maybe_number("The job that stands in the way.")
 
