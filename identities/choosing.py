@@ -1,9 +1,12 @@
 """Which identities and conversations an operation may be about: those that exist and are not switched off."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from identities.ability import obstacles
 from identities.models import Conversation, Identity
+from jobs.receipts import LeftOut, left_out_words
 from opsconsole.audit import Entity
 from opsconsole.errors import Conflict, NotFound, Refused
 from opsconsole.row_ids import row_id
@@ -11,6 +14,69 @@ from opsconsole.row_ids import row_id
 MAX_CONVERSATIONS: Final = 100
 # As many as a run has jobs.
 MAX_IDENTITIES: Final = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """Whom an operation is about.
+
+    Attributes:
+        identities: for whom something is started, at least one.
+        left_out: who was asked for as one of all and can't work, and why.
+    """
+
+    identities: list[Identity]
+    left_out: tuple[LeftOut, ...] = ()
+
+
+def choose(identity_ids: Sequence[int] | None, *, of_all: bool = False) -> Chosen:
+    """Return the identities that are named, whether they can work or not; all active ones that can when none are.
+
+    Args:
+        identity_ids: the identities; None for all active ones.
+        of_all: those that are named were picked from all active ones; say who of the others can't work.
+
+    Raises:
+        NotFound: one of them does not exist or is inactive.
+        Conflict: there is no active identity at all, none that can work, or there are more than MAX_IDENTITIES.
+        Refused: the list is empty or too long.
+    """
+    if identity_ids is None:
+        return those_that_can(active_identities(None))
+    if not of_all:
+        return Chosen(identities=active_identities(identity_ids))
+    everyone = active_identities(None)
+    left_out = tuple(one for one in _left_out(everyone) if one.identity_id not in identity_ids)
+    if not identity_ids and len(left_out) == len(everyone):
+        raise _nobody(left_out)
+    return Chosen(identities=active_identities(identity_ids), left_out=left_out)
+
+
+def those_that_can(identities: Sequence[Identity]) -> Chosen:
+    """Return those of the identities that can work, with who can't and why; one query.
+
+    Raises:
+        Conflict: none of them can.
+    """
+    left_out = _left_out(identities)
+    unable = {one.identity_id for one in left_out}
+    able = [identity for identity in identities if identity.pk not in unable]
+    if not able:
+        raise _nobody(left_out)
+    return Chosen(identities=able, left_out=left_out)
+
+
+def _left_out(identities: Sequence[Identity]) -> tuple[LeftOut, ...]:
+    found = obstacles([identity.pk for identity in identities])
+    return tuple(LeftOut(identity_id=pk, code=why.code, reason=why.reason) for pk, why in sorted(found.items()))
+
+
+def _nobody(left_out: Sequence[LeftOut]) -> Conflict:
+    return Conflict(
+        f"No active identity can sync. {left_out_words(left_out)}",
+        code="no_identity_can_sync",
+        left_out=[one.as_json() for one in left_out],
+    )
 
 
 def active_identities(identity_ids: Sequence[int] | None) -> list[Identity]:

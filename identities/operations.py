@@ -1,11 +1,20 @@
 """What people can ask for an identity or its conversations; each becomes a run of jobs in the ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
 
-from identities.choosing import active_identities, entity_of, live_conversations, names_of
+from identities.choosing import (
+    Chosen,
+    active_identities,
+    choose,
+    entity_of,
+    live_conversations,
+    names_of,
+    those_that_can,
+)
 from identities.models import Conversation, Identity
 from identities.sync_schedules import with_own_schedule
 from jobs import catalog
@@ -24,34 +33,43 @@ SYNC: Final = "sync.trigger"
 REDOWNLOAD: Final = "redownload_attachments.trigger"
 
 
-def backfill_conversations(*, identity_ids: Sequence[int] | None = None, actor: Actor, reason: str = "") -> Submitted:
+def backfill_conversations(
+    *, identity_ids: Sequence[int] | None = None, of_all: bool = False, actor: Actor, reason: str = ""
+) -> Submitted:
     """Import the full history of identities: one job for each.
 
     Args:
-        identity_ids: the identities; None for all active ones.
+        identity_ids: the identities, whether they can work or not; None for all active ones that can.
+        of_all: those that are named were picked from all active ones; say who of the others can't work.
         actor: who asks, and through what.
         reason: what the person gave as the reason.
 
     Raises:
         NotFound: one of them does not exist or is inactive.
-        Conflict: there is no active identity at all.
+        Conflict: there is no active identity at all, or none that can work; or rows that the console doesn't run do
+            the same work (`job_id` is in its details).
     """
-    return _trigger(BACKFILL, catalog.BACKFILL_CONVERSATIONS, "Backfill", identity_ids, actor=actor, reason=reason)
+    work = _Work(action=BACKFILL, job_type=catalog.BACKFILL_CONVERSATIONS, verb="Backfill")
+    return _trigger(work, identity_ids, lambda: choose(identity_ids, of_all=of_all), actor=actor, reason=reason)
 
 
-def sync_identities(*, identity_ids: Sequence[int] | None = None, actor: Actor, reason: str = "") -> Submitted:
+def sync_identities(
+    *, identity_ids: Sequence[int] | None = None, of_all: bool = False, actor: Actor, reason: str = ""
+) -> Submitted:
     """Fetch what is new for identities: one job for each.
 
     Args:
-        identity_ids: the identities; None for all active ones.
+        identity_ids: the identities, whether they can work or not; None for all active ones that can.
+        of_all: those that are named were picked from all active ones; say who of the others can't work.
         actor: who asks, and through what.
         reason: what the person gave as the reason.
 
     Raises:
         NotFound: one of them does not exist or is inactive.
-        Conflict: there is no active identity at all.
+        Conflict: there is no active identity at all, or none that can work; or rows that the console doesn't run do
+            the same work (`job_id` is in its details).
     """
-    return _trigger(SYNC, catalog.SYNC, "Sync", identity_ids, actor=actor, reason=reason)
+    return _trigger(_SYNC, identity_ids, lambda: choose(identity_ids, of_all=of_all), actor=actor, reason=reason)
 
 
 def sync_on_schedule(
@@ -64,7 +82,8 @@ def sync_on_schedule(
 ) -> Submitted | None:
     """Sync whom a schedule is about: one identity; or all active ones, of a provider where it names one.
 
-    A general schedule leaves out the identities that have one of their own, also where that is off.
+    A general schedule leaves out the identities that have one of their own, also where that is off, and those that
+    can't work.
 
     Args:
         provider_id: only identities of this provider.
@@ -78,6 +97,7 @@ def sync_on_schedule(
 
     Raises:
         Refused: the arguments are of a kind that names nobody.
+        Conflict: as `sync_identities`.
     """
     request = {"provider_id": provider_id, "identity_id": identity_id, "default": default}
     try:
@@ -89,7 +109,9 @@ def sync_on_schedule(
     if not found:
         logger.info("sync.nobody", **request)
         return None
-    return sync_identities(identity_ids=found, actor=actor, reason=reason)
+    if identity_id is not None:
+        return sync_identities(identity_ids=found, actor=actor, reason=reason)
+    return _trigger(_SYNC, found, lambda: those_that_can(active_identities(found)), actor=actor, reason=reason)
 
 
 def _scheduled(provider_id: Any, identity_id: Any, *, default: Any) -> list[int]:
@@ -109,7 +131,7 @@ def _scheduled(provider_id: Any, identity_id: Any, *, default: Any) -> list[int]
 
 
 def backfill_messages(*, conversation_ids: Sequence[int], actor: Actor, reason: str = "") -> Submitted:
-    """Import the messages of conversations: one job for each.
+    """Import the messages of conversations: one job for each, or for each identity whose task fetches all of it.
 
     Args:
         conversation_ids: 1 to MAX_CONVERSATIONS conversations.
@@ -119,6 +141,7 @@ def backfill_messages(*, conversation_ids: Sequence[int], actor: Actor, reason: 
     Raises:
         NotFound: one of them does not exist, was deleted, or its identity is gone or inactive.
         Refused: none or too many are named.
+        Conflict: rows that the console doesn't run do the same work (`job_id` is in its details).
     """
     request: dict[str, Any] = {"conversation_ids": list(conversation_ids)}
     try:
@@ -129,7 +152,7 @@ def backfill_messages(*, conversation_ids: Sequence[int], actor: Actor, reason: 
         )
         raise
     first = conversations[0]
-    return submit_run(
+    return _submit(
         operation=BACKFILL,
         title=f"Backfill messages of {_people(len(conversations), first)}",
         requests=[
@@ -140,6 +163,7 @@ def backfill_messages(*, conversation_ids: Sequence[int], actor: Actor, reason: 
                     "conversation_id": conversation.pk,
                     "identity_id": conversation.identity_id,
                 },
+                conversation_id=conversation.pk,
             )
             for conversation in conversations
         ],
@@ -169,6 +193,7 @@ def redownload_attachments(
     Raises:
         NotFound: the conversation does not exist, was deleted, or its identity is gone or inactive.
         Refused: the limit is out of its range.
+        Conflict: a row that the console doesn't run does the same work (`job_id` is in its details).
     """
     request: dict[str, Any] = {"conversation_id": conversation_id, "limit": limit}
     conversation = None
@@ -192,7 +217,7 @@ def redownload_attachments(
             provider_id=conversation.provider_id,
             identity_id=conversation.identity_id,
         )
-    return submit_run(
+    return _submit(
         operation=REDOWNLOAD,
         title="Fetch missing attachments again"
         + (f" with {conversation.counterpart_account.external_username}" if conversation else ""),
@@ -204,30 +229,64 @@ def redownload_attachments(
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """What is started for identities: the audit log's action, the type of the jobs, and the run's first word."""
+
+    action: str
+    job_type: str
+    verb: str
+
+
+_SYNC: Final = _Work(action=SYNC, job_type=catalog.SYNC, verb="Sync")
+
+
 def _trigger(
-    action: str, job_type: str, verb: str, identity_ids: Sequence[int] | None, *, actor: Actor, reason: str
+    work: _Work, identity_ids: Sequence[int] | None, chosen: Callable[[], Chosen], *, actor: Actor, reason: str
 ) -> Submitted:
-    """Submit one job of a type for each of the identities, as one run."""
+    """Submit one job of a type for each of the identities, as one run.
+
+    Args:
+        work: what is started.
+        identity_ids: who was asked for, for the audit log.
+        chosen: returns for whom it is started.
+        actor: who asks, and through what.
+        reason: what the person gave as the reason.
+    """
     request: dict[str, Any] = {"identity_ids": list(identity_ids) if identity_ids is not None else None}
     only = identity_ids[0] if identity_ids and len(identity_ids) == 1 else None
     entity = Entity(type="identity", id=row_id(only))
     try:
-        identities = active_identities(identity_ids)
+        found = chosen()
     except OpsError as refusal:
-        record_refusal(refusal, actor=actor, action=action, entity=entity, reason=reason, request=request)
+        record_refusal(refusal, actor=actor, action=work.action, entity=entity, reason=reason, request=request)
         raise
-    return submit_run(
-        operation=action,
-        title=f"{verb} {names_of(identities)}",
+    return _submit(
+        operation=work.action,
+        title=f"{work.verb} {names_of(found.identities)}",
         requests=[
-            JobRequest(job_type=job_type, payload={"provider_id": identity.provider_id, "identity_id": identity.pk})
-            for identity in identities
+            JobRequest(
+                job_type=work.job_type, payload={"provider_id": identity.provider_id, "identity_id": identity.pk}
+            )
+            for identity in found.identities
         ],
         actor=actor,
-        entity=entity_of(identities),
+        entity=entity_of(found.identities),
         reason=reason,
         request=request,
+        left_out=found.left_out,
     )
+
+
+def _submit(
+    *, operation: str, actor: Actor, entity: Entity, reason: str, request: dict[str, Any], **more: Any
+) -> Submitted:
+    about: dict[str, Any] = {"actor": actor, "entity": entity, "reason": reason, "request": request}
+    try:
+        return submit_run(operation=operation, **about, **more)
+    except OpsError as refusal:
+        record_refusal(refusal, action=operation, **about)
+        raise
 
 
 def _people(count: int, first: Conversation) -> str:

@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import Max, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
+from identities import ability
 from identities.models import Conversation, Identity, Message, ProviderCredential
 from jobs.subjects import Arrived, SendState, Subject, Subjects, Watermarks, identity_id_of
 from opsconsole.row_ids import row_id
@@ -39,12 +40,25 @@ class IdentitySubjects(Subjects):
             .values("identity_id")
             .values(at=Max(Coalesce("rotated_at", "created_at")))
         )
-        rows = Identity.objects.filter(pk__in=set(identities.values())).annotate(connected_at=Subquery(renewed))
+        concerned = ability.with_provider_off(Identity.objects.filter(pk__in=set(identities.values())))
+        rows = concerned.annotate(connected_at=Subquery(renewed)).values_list(
+            "pk",
+            "display_name",
+            "is_active",
+            "provider_id",
+            "provider_off",
+            "connected_at",
+            "last_sync__rejected_at",
+            "last_sync__success_at",
+        )
         known = {
-            pk: Subject(id=pk, display_name=name, is_active=is_active, disconnected=_disconnected(name, *since))
-            for pk, name, is_active, *since in rows.values_list(
-                "pk", "display_name", "is_active", "connected_at", "last_sync__rejected_at", "last_sync__success_at"
+            pk: Subject(
+                id=pk,
+                display_name=name,
+                is_active=is_active,
+                disconnected=ability.provider_off(name, provider_id) if is_off else _disconnected(name, *since),
             )
+            for pk, name, is_active, provider_id, is_off, *since in rows
         }
         return {job_id: known[identity] for job_id, identity in identities.items() if identity in known}
 

@@ -71,6 +71,8 @@ def accepted(submitted: Submitted) -> Response:
             "already_active": list(submitted.already_active),
             # Nothing is known of jobs that were joined: somebody else hands them over.
             "handed_over": submitted.handed_over == len(new) if new else None,
+            "left_out": [one.as_json() for one in submitted.left_out],
+            "conversations": [one.as_json() for one in submitted.conversations],
         },
         status=status.HTTP_202_ACCEPTED,
     )

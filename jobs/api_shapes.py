@@ -150,6 +150,25 @@ class JobEnded(JobRetried):
     warning = maybe_text("What it doesn't stop.")
 
 
+class LeftOutOfRun(Shape):
+    """Something that was asked for together with others and was not started."""
+
+    identity_id = maybe_number("The identity that it concerns.")
+    code = text(
+        "`provider_switched_off`, `credential_missing` or `blocked_by_foreign_job`; of a run also `more`, which stands "
+        "for all others."
+    )
+    reason = text("Why, and what to do.")
+    job_id = maybe_number("The job that stands in the way.")
+
+
+class CoveredConversation(Shape):
+    """A conversation that was chosen, and the job that fetches its messages."""
+
+    conversation_id = number()
+    covered_by = maybe_number("The job's id; null where the conversation was left out.")
+
+
 class Accepted(Shape):
     """Something was started."""
 
@@ -159,6 +178,8 @@ class Accepted(Shape):
     jobs = numbers("The ids of its jobs.")
     already_active = numbers("Those of them that were active already, and were joined.")
     handed_over = flag("Whether Celery has them; null where all were joined.", allow_null=True)
+    left_out = LeftOutOfRun(many=True)
+    conversations = CoveredConversation(many=True)
 
 
 class Polling(Shape):
@@ -171,6 +192,7 @@ class Polling(Shape):
     )
     progress = Progress(allow_null=True)
     jobs = numbers()
+    stuck = numbers("Those of them that are stuck: nothing runs them, or not any more.")
 
 
 class RunSummary(Shape):
@@ -222,6 +244,8 @@ class Run(RunSummary):
 
     result = mapping(allow_null=True)
     jobs = RunJob(many=True)
+    left_out = LeftOutOfRun(many=True)
+    conversations = CoveredConversation(many=True)
 
 
 class RefusedJob(Shape):

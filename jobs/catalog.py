@@ -39,6 +39,8 @@ PERMANENT_ERROR = re.compile(r"\b(?:401|403)\b|invalid_grant|\brevoked\b", re.IG
 
 TWO_HOURS = 2 * 60 * 60
 
+IDENTITY = "identity"
+
 
 @dataclass(frozen=True, kw_only=True)
 class JobType:
@@ -59,6 +61,8 @@ class JobType:
         serial_group: of the types of one group, only one job of an identity is handed over at a time.
         not_cancellable: why a job of this type can't be cancelled, or empty.
         syncs_identity: it fetches what is new for an identity, so that its success is a sync of it.
+        covers: `identity` where its task fetches the whole identity, whatever conversation it is given: one job then
+            does what several would. Empty where its task does only what its payload names.
     """
 
     name: str
@@ -75,6 +79,7 @@ class JobType:
     serial_group: str = ""
     not_cancellable: str = ""
     syncs_identity: bool = False
+    covers: str = ""
 
     @property
     def title(self) -> str:
@@ -128,6 +133,7 @@ _SHIPPED: tuple[JobType, ...] = (
         task="ingest.backfill_messages",
         arguments=("provider_id", "conversation_id", "identity_id"),
         syncs_identity=True,
+        covers=IDENTITY,
         **_INGEST,
     ),
     JobType(
@@ -262,6 +268,10 @@ def _catalog() -> Mapping[str, JobType]:
         values: dict[str, Any] = {
             key: tuple(value) if key == "arguments" and value is not None else value for key, value in given.items()
         }
+        if values.get("covers", "") not in ("", IDENTITY):
+            raise ImproperlyConfigured(
+                f"JOB_TYPES[{name!r}] has the unknown `covers` {values['covers']!r}; it must be {IDENTITY!r} or empty."
+            )
         if name in types:
             types[name] = replace(types[name], **values)
         elif {"task", "queue"} <= set(values):

@@ -24,7 +24,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from jobs import attempts, catalog, operations
 from jobs.attempts import Claim, Hold
 from opsconsole import failpoints
-from opsconsole.audit import Actor, Entity
+from opsconsole.audit import Actor, Entity, record_refusal
 from opsconsole.errors import Busy, OpsError, Unavailable
 from opsconsole.redaction import redact_text
 
@@ -247,16 +247,24 @@ class LedgerTask(Task[..., Any]):
                 else f"The catalog has no job type whose task is {self.name}; map one with the setting OPS_JOB_TYPES."
             )
         scheduled = "periodic_task_name" in vars(self.request)
-        # Tried again while the database is away: the same work is joined, not doubled.
-        submitted = _written(
-            lambda: operations.submit_run(
-                operation=f"{job_type.name.rpartition('.')[2]}.trigger",
-                title=job_type.title,
-                requests=[operations.JobRequest(job_type=job_type.name, payload=kwargs)],
-                actor=Actor.system("beat" if scheduled else "task"),
-                entity=Entity(type="job"),
+        operation = f"{job_type.name.rpartition('.')[2]}.trigger"
+        about: dict[str, Any] = {
+            "actor": Actor.system("beat" if scheduled else "task"),
+            "entity": Entity(type="job"),
+        }
+        try:
+            # Tried again while the database is away: the same work is joined, not doubled.
+            submitted = _written(
+                lambda: operations.submit_run(
+                    operation=operation,
+                    title=job_type.title,
+                    requests=[operations.JobRequest(job_type=job_type.name, payload=kwargs)],
+                    **about,
+                )
             )
-        )
+        except OpsError as refusal:
+            record_refusal(refusal, action=operation, request=kwargs, **about)
+            raise AttemptFailed(refusal.message) from None
         return {"run_id": str(submitted.run_id), "jobs": list(submitted.job_ids)}
 
 

@@ -104,6 +104,10 @@ class Run(models.Model):
     requested_by = models.CharField(max_length=150)
     via = models.CharField(max_length=16)
     created_at = models.DateTimeField(db_index=True)
+    # Whom it left out and why, and which job covers which of the conversations that were chosen: about a hundred of
+    # each at the most, written once; see jobs/receipts.py. No list reads them.
+    left_out = models.JSONField(null=True)
+    conversations = models.JSONField(null=True)
 
     class Meta:
         default_permissions = ("view",)

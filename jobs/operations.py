@@ -6,19 +6,30 @@ log what was done, or why it was refused.
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import transaction
 from django.db.models.functions import Now
 
-from jobs import bulk, cancelling, catalog, handover, ledger, retry_rules, retrying
+from jobs import bulk, cancelling, catalog, covering, foreign, handover, ledger, retry_rules, retrying, subjects
 from jobs.cancelling import Revocation
 from jobs.catalog import JobType
 from jobs.dispatching import create_dispatches
 from jobs.models import Run, RunJob
-from jobs.receipts import BulkCancelled, BulkRetried, Cancelled, Retried, SetFailed, Submitted
+from jobs.receipts import (
+    BulkCancelled,
+    BulkRetried,
+    Cancelled,
+    Covered,
+    LeftOut,
+    Retried,
+    SetFailed,
+    Submitted,
+    left_out_kept,
+    left_out_words,
+)
 from opsconsole import failpoints
 from opsconsole.audit import Actor, Entity, record
 from opsconsole.errors import Conflict, OpsError, Refused
@@ -37,6 +48,8 @@ class JobRequest:
 
     job_type: str
     payload: dict[str, Any]
+    # The conversation that was chosen, where the run is to say which job covers it.
+    conversation_id: int | None = None
 
 
 def submit_run(
@@ -48,8 +61,11 @@ def submit_run(
     entity: Entity,
     reason: str = "",
     request: dict[str, Any] | None = None,
+    left_out: Sequence[LeftOut] = (),
 ) -> Submitted:
     """Submit the jobs that one click asked for, as one run; work that is active already is joined, not doubled.
+
+    What an active row stands in the way of that the console doesn't run is left out.
 
     Args:
         operation: what was asked for, such as `backfill.trigger`; the audit log's action.
@@ -59,6 +75,10 @@ def submit_run(
         entity: what it is about, for the audit log.
         reason: what the person gave as the reason.
         request: what was asked for, for the audit log.
+        left_out: whom the caller has left out already, and why.
+
+    Raises:
+        Conflict: such rows stand in the way of all of it (`job_id` is in its details). The caller writes that down.
     """
     if not 0 < len(requests) <= MAX_JOBS_PER_RUN:
         raise ValueError(f"A run has 1 to {MAX_JOBS_PER_RUN} jobs, not {len(requests)}.")
@@ -66,17 +86,27 @@ def submit_run(
     with actor.acting(), transaction.atomic():
         run = Run(operation=operation, title=title[:200], requested_by=actor.name, via=actor.via)
         run.created_at = Now()
+        works = [_work(wanted) for wanted in requests]
+        by_key = covering.insert(works)
+        found = {job.job_id: job for job in by_key.values()}
+        joined = foreign.look_at([job.job_id for job in found.values() if job.joined])
+        blocked = [_blocked(found.pop(job_id), why) for job_id, why in joined.blocking.items()]
+        left_out = (*left_out, *blocked)
+        if not found:
+            raise _nothing_left(left_out, joined.blocking)
+        new = {job.job_id: job.work for job in found.values() if not job.joined}
+        job_ids = tuple(sorted(found))
+        already_active = tuple(job_id for job_id in job_ids if found[job_id].joined)
+        conversations = _covered(requests, [by_key[work.dedupe_key].job_id for work in works], found)
+        run.left_out = left_out_kept(left_out) or None
+        run.conversations = [one.as_json() for one in conversations] or None
         run.save(force_insert=True)
-        found = ledger.insert(_work(wanted) for wanted in requests)
-        new = {job.job_id: job.work for job in found if not job.joined}
-        job_ids = tuple(sorted(job.job_id for job in found))
-        already_active = tuple(sorted(job.job_id for job in found if job.joined))
         dispatch_ids = create_dispatches(
             {job_id: work.payload for job_id, work in new.items()},
             types={job_id: _known(work.job_type) for job_id, work in new.items()},
             actor=actor,
         )
-        RunJob.objects.bulk_create(RunJob(run=run, job_id=job.job_id, joined=job.joined) for job in found)
+        RunJob.objects.bulk_create(RunJob(run=run, job_id=pk, joined=found[pk].joined) for pk in job_ids)
         record(
             actor=actor,
             action=operation,
@@ -84,7 +114,9 @@ def submit_run(
             about=[("run", str(run.pk)), *(("job", job_id) for job_id in job_ids)],
             reason=reason,
             request=request,
-            response={"run_id": str(run.pk), "jobs": list(job_ids), "already_active": list(already_active)},
+            response={"run_id": str(run.pk), "jobs": list(job_ids), "already_active": list(already_active)}
+            | ({"left_out": run.left_out} if left_out else {})
+            | ({"conversations": run.conversations} if conversations else {}),
         )
         after_commit.hand_over(dispatch_ids)
         failpoints.reach("submit.before_commit")
@@ -92,6 +124,9 @@ def submit_run(
         run_id=run.pk,
         job_ids=job_ids,
         already_active=already_active,
+        stuck=joined.stuck,
+        left_out=left_out,
+        conversations=conversations,
         after_commit=after_commit,
     )
 
@@ -280,6 +315,33 @@ def _work(wanted: JobRequest) -> ledger.Work:
     job_type = _known(wanted.job_type)
     return ledger.Work(
         job_type=job_type.name, queue=job_type.queue, payload=wanted.payload, max_attempts=job_type.max_attempts
+    )
+
+
+def _blocked(job: ledger.Inserted, why: Conflict) -> LeftOut:
+    identity_id = subjects.identity_id_of(job.work.payload)
+    return LeftOut(identity_id=identity_id, code=why.code, reason=why.message, job_id=job.job_id)
+
+
+def _nothing_left(left_out: Sequence[LeftOut], blocking: Mapping[int, Conflict]) -> Conflict:
+    """Return what is said where rows that the console doesn't run stand in the way of all that is left."""
+    first = next(iter(blocking.values()))
+    if len(left_out) == 1:
+        return first
+    return Conflict(
+        f"Nothing was started. {left_out_words(left_out)}",
+        code=first.code,
+        **first.details,
+        left_out=[one.as_json() for one in left_out],
+    )
+
+
+def _covered(requests: Sequence[JobRequest], job_ids: Sequence[int], found: Collection[int]) -> tuple[Covered, ...]:
+    """Return the conversations that were chosen, each with the job that stands for its request, if that was found."""
+    return tuple(
+        Covered(conversation_id=wanted.conversation_id, covered_by=job_id if job_id in found else None)
+        for wanted, job_id in zip(requests, job_ids, strict=True)
+        if wanted.conversation_id is not None
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.utils import timezone
 
-from jobs import catalog, ledger, retry_rules
+from jobs import catalog, foreign, ledger, retry_rules
 from jobs.models import WorkerReport
 from jobs.retry_rules import Candidate
 from jobs.subjects import Subject
@@ -82,7 +82,7 @@ class Workers:
 def preflights(
     failed: Sequence[Failed], concerns: Mapping[int, Subject], *, among_many: bool = False
 ) -> dict[int, Preflight]:
-    """Return what stands in the way of retrying failed jobs, by id; three queries at most, however many.
+    """Return what stands in the way of retrying failed jobs, by id; four queries at most, however many.
 
     Args:
         failed: the jobs.
@@ -145,7 +145,12 @@ def _names(lists: Iterable[Any]) -> Iterable[str]:
 def _identical(candidates: Sequence[Candidate]) -> dict[int, OpsError]:
     keys = {one.job_id: ledger.dedupe_key(one.queue, one.job_type.name, one.payload) for one in candidates}
     holders = ledger.active_holders(list(keys.values())) if keys else {}
-    return {job_id: retry_rules.identical(holders[key]) for job_id, key in keys.items() if key in holders}
+    blocking = foreign.look_at(holders.values()).blocking
+    return {
+        job_id: blocking.get(holders[key]) or retry_rules.identical(holders[key])
+        for job_id, key in keys.items()
+        if key in holders
+    }
 
 
 def _disconnected(candidate: Candidate, subject: Subject | None) -> str:

@@ -5,8 +5,9 @@ it was handed over.
 """
 
 import uuid
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Protocol
 
 from jobs.handover import AfterCommit
 from opsconsole.formatting import count
@@ -17,14 +18,82 @@ CANCELLING = "Cancelling: its task has been asked to end, which takes until its 
 NOT_REVOKED = "The broker can't be reached, so no worker was told; what it has not begun yet it may still begin."
 
 
+# So many of those that were left out are named in a message, and so many are kept with a run and in the audit log: a
+# schedule may leave out the same thousand every few minutes. The answer to whoever asked names all.
+LEFT_OUT_NAMED: Final = 3
+LEFT_OUT_KEPT: Final = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """Something that was asked for together with others and was not started, and why.
+
+    Attributes:
+        identity_id: whom it concerns, where it concerns an identity.
+        code: what a program can tell the reason by.
+        reason: why, in a sentence or two.
+        job_id: the job that stands in the way, where one does.
+    """
+
+    identity_id: int | None
+    code: str
+    reason: str
+    job_id: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as answers and runs have it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Covered:
+    """A conversation that was chosen, and the job that covers it; None where none does."""
+
+    conversation_id: int
+    covered_by: int | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as answers and runs have it."""
+        return asdict(self)
+
+
+def left_out_words(left_out: Sequence[LeftOut]) -> str:
+    """Return the reasons of those that were left out, the first ones, in sentences."""
+    words = [one.reason for one in left_out[:LEFT_OUT_NAMED]]
+    if more := len(left_out) - len(words):
+        words.append(f"And {more:,} more.")
+    return " ".join(words)
+
+
+def left_out_kept(left_out: Sequence[LeftOut]) -> list[dict[str, Any]]:
+    """Return what is kept of those that were left out: the first ones, and how many more there were."""
+    kept = [one.as_json() for one in left_out[:LEFT_OUT_KEPT]]
+    if more := len(left_out) - len(kept):
+        kept.append(LeftOut(identity_id=None, code="more", reason=f"And {more:,} more.").as_json())
+    return kept
+
+
 @dataclass(frozen=True, kw_only=True)
 class Submitted:
-    """What came of a click: the run, its jobs, and which of them were active already."""
+    """What came of a click.
+
+    Attributes:
+        run_id: the run.
+        job_ids: its jobs.
+        already_active: those of them that were active already, and were joined.
+        stuck: those of these that are stuck.
+        left_out: what was not started, and why.
+        conversations: the conversations that were chosen, each with the job that covers it.
+        after_commit: what became of handing them over.
+    """
 
     run_id: uuid.UUID
     job_ids: tuple[int, ...]
     already_active: tuple[int, ...]
     after_commit: AfterCommit
+    stuck: tuple[int, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    conversations: tuple[Covered, ...] = ()
 
     @property
     def broker_down(self) -> bool:
@@ -49,9 +118,21 @@ class Submitted:
                 if joined == 1
                 else f"{joined} identical jobs were active already and were joined."
             )
+        parts += [f"Job {job_id}, which was joined, is stuck; its page says why." for job_id in self.stuck[:1]]
+        covered = sum(one.covered_by is not None for one in self.conversations)
+        if covered > len(self.job_ids):
+            each = "it fetches its" if len(self.job_ids) == 1 else "each of them fetches its"
+            parts.append(f"{covered} conversations are covered: {each} whole identity.")
+        if self.left_out:
+            parts.append(f"Skipped: {left_out_words(self.left_out)}")
         if self.broker_down:
             parts.append(NOT_HANDED_OVER)
         return " ".join(parts)
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether there is more to say than that it was started."""
+        return self.broker_down or bool(self.left_out) or bool(self.stuck)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from opsconsole.audit import Entity
 from opsconsole.errors import Conflict, OpsError, Refused
 
 AMBIGUOUS: Final = "AMBIGUOUS:"
+IDENTICAL: Final = "identical_job_active"
 NO_OBJECT: Final = "Its payload is no JSON object, so its task would get none of its arguments."
 SEND_TYPES: Final = frozenset({catalog.SEND_MESSAGE, "send_manual"})
 
@@ -110,7 +111,7 @@ def identical(holder: int | None) -> Conflict:
     """
     return Conflict(
         f"An identical job is active already: job {holder}." if holder else "An identical job was active just now.",
-        code="identical_job_active",
+        code=IDENTICAL,
         job_id=holder,
     )
 

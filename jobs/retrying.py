@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from jobs import catalog, gateway, handover, ledger, pulse, retry_rules, subjects
+from jobs import catalog, foreign, gateway, handover, ledger, pulse, retry_rules, subjects
 from jobs.catalog import JobType
 from jobs.dispatching import create_next_dispatch
 from jobs.models import FAILED, QUEUED, Job
@@ -91,13 +91,13 @@ def _check_conditions(job: Job, job_type: JobType, *, confirm: bool) -> None:
 def _requeue(job_id: int, key: str) -> None:
     holder = ledger.active_holder(key)
     if holder is not None and holder != job_id:
-        raise retry_rules.identical(holder)
+        raise foreign.in_the_way(holder)
     try:
         with transaction.atomic():
             won = ledger.transition(job_id, allowed=(FAILED,), to=QUEUED, attempts=0, last_error=None, dedupe_key=key)
     except IntegrityError as error:
         # The unique key has decided a race against a job that was submitted meanwhile.
-        raise retry_rules.identical(ledger.active_holder(key)) from error
+        raise foreign.in_the_way(ledger.active_holder(key)) from error
     if won is None:
         raise Conflict("This job is no longer failed; someone else may have retried it.", code="not_failed")
 

@@ -36,8 +36,8 @@ _MEMBERS: Final = """
            COALESCE(jobs.status::text, '{gone}') AS status, jobs.attempts, jobs.max_attempts, jobs.next_run_at,
            jobs.updated_at, left(jobs.last_error, {error_length}) AS last_error, jobs.payload_json::text AS payload,
            {stuck_cause} AS stuck_cause,
-           d.id AS dispatch_id, d.published_at, d.publish_error, d.started_at, d.ended_at, d.outcome, d.in_core,
-           d.lease_until, d.unknown_since,
+           d.id AS dispatch_id, d.published_at, d.publish_error, d.started_at, d.ended_at, d.next_attempt_at, d.outcome,
+           d.in_core, d.lease_until, d.unknown_since,
            CASE WHEN d.ended_at IS NULL THEN d.cancel_requested_at END AS cancel_requested_at,
            d.result::text AS result, d.progress_current, d.progress_total, d.progress_unit, d.progress_source,
            d.progress_at,
@@ -67,7 +67,13 @@ def find(run_id: str) -> Run:
     if run is None:
         raise NotFound("There is no run with this id.", code="run_not_found")
     redact_names(vars(run), _RUN_NAMES)
+    run.left_out, run.conversations = _listed(run.left_out), _listed(run.conversations)
     return run
+
+
+def _listed(kept: Any) -> list[dict[str, Any]]:
+    """Return what a run keeps as a list, without what is private; nothing for what it can't have written."""
+    return [redact(one) for one in kept if isinstance(one, dict)] if isinstance(kept, list) else []
 
 
 def page(
@@ -89,7 +95,7 @@ def page(
             Q(**{f"created_at__{side}": beyond.created_at})
             | Q(**{"created_at": beyond.created_at, f"pk__{side}": beyond.pk})
         )
-    found = list(runs[: limit + 1])
+    found = list(runs.defer("left_out", "conversations")[: limit + 1])
     more = len(found) > limit
     found = found[:limit]
     for run in found:
@@ -112,8 +118,9 @@ def members(run_ids: Sequence[uuid.UUID], *, stuck: bool = False) -> dict[uuid.U
 
 
 def jobs(job_ids: Sequence[int]) -> list[Row]:
-    """Return jobs with their newest attempt, as `members` does, whatever run they belong to; one query."""
-    return _rows("SELECT NULL::uuid AS run_id, false AS joined, unnest(%s::bigint[]) AS job_id", [list(job_ids)])
+    """Return jobs as `members` does, with which are stuck, whatever run they belong to; one query."""
+    source = "SELECT NULL::uuid AS run_id, false AS joined, unnest(%s::bigint[]) AS job_id"
+    return _rows(source, [list(job_ids)], stuck=True)
 
 
 def _rows(source: str, params: list[Any], *, stuck: bool = False) -> list[Row]:

@@ -65,9 +65,14 @@ def summary(run: Run, rows: list[Row]) -> dict[str, Any]:
 
 
 def run_as_json(run: Run) -> dict[str, Any]:
-    """Return a run with its jobs and what they returned; three queries."""
+    """Return a run, as `run_queries.find` returns it, with its jobs and what they returned; three queries."""
     rows = run_queries.members([run.pk], stuck=True)[run.pk]
-    return summary(run, rows) | {"result": run_queries.result(rows), "jobs": members_as_json(rows)}
+    return summary(run, rows) | {
+        "result": run_queries.result(rows),
+        "jobs": members_as_json(rows),
+        "left_out": run.left_out,
+        "conversations": run.conversations,
+    }
 
 
 def members_as_json(rows: list[Row]) -> list[dict[str, Any]]:
@@ -110,13 +115,18 @@ def polling_as_json(identifier: str) -> dict[str, Any]:
         run = run_queries.find(identifier)
     except NotFound:
         return _task_as_json(identifier)
-    rows = run_queries.members([run.pk])[run.pk]
+    return _polled(str(run.pk), run_queries.members([run.pk], stuck=True)[run.pk])
+
+
+def _polled(identifier: str, rows: list[Row]) -> dict[str, Any]:
     return {
-        "job_id": str(run.pk),
+        "job_id": identifier,
         "status": run_queries.state(rows),
         "result": run_queries.result(rows),
         "progress": run_queries.summed_progress(rows),
         "jobs": [row["id"] for row in rows],
+        # What nothing runs would be waited for in vain.
+        "stuck": [row["id"] for row in rows if row["stuck_cause"] is not None],
     }
 
 
@@ -128,11 +138,18 @@ def _task_as_json(identifier: str) -> dict[str, Any]:
         raise missing from None
     dispatch = Dispatch.objects.filter(task_id=task_id).values("job_id").first()
     if dispatch is not None:
-        return _job_of_task(task_id, dispatch["job_id"])
+        return _polled(task_id, run_queries.jobs([dispatch["job_id"]]))
     state = _task_state(task_id)
     if state is None:
         raise missing
-    answer: dict[str, Any] = {"job_id": task_id, "status": "pending", "result": None, "progress": None, "jobs": []}
+    answer: dict[str, Any] = {
+        "job_id": task_id,
+        "status": "pending",
+        "result": None,
+        "progress": None,
+        "jobs": [],
+        "stuck": [],
+    }
     if state.is_ended:
         state = replace(state, result=redact(state.result))
         verdict = judge(state)
@@ -142,17 +159,6 @@ def _task_as_json(identifier: str) -> dict[str, Any]:
             result = result | {"error": redact_text(verdict.error or "")}
         answer |= {"status": "failure" if verdict.is_failure else "success", "result": result}
     return answer
-
-
-def _job_of_task(task_id: str, job_id: int) -> dict[str, Any]:
-    rows = run_queries.jobs([job_id])
-    return {
-        "job_id": task_id,
-        "status": run_queries.state(rows),
-        "result": run_queries.result(rows),
-        "progress": run_queries.summed_progress(rows),
-        "jobs": [job_id],
-    }
 
 
 def _task_state(task_id: str) -> gateway.TaskState | None:

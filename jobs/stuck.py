@@ -47,6 +47,8 @@ IS_BEHIND: Final = """
      OR EXISTS (SELECT FROM jobs_dispatch o
                  WHERE o.serial_key = {own}.serial_key AND o.holds_place AND o.id <> {own}.id))
 """
+# The same as `is_run_here`: the console runs the active job that this is the newest attempt of.
+IS_RUN_HERE: Final = "({own}.id IS NOT NULL AND ({own}.ended_at IS NULL OR {own}.next_attempt_at IS NOT NULL))"
 _IS_OPEN: Final = "{own}.id IS NOT NULL AND {own}.ended_at IS NULL"
 # The most telling one first.
 _CONDITIONS: Final = {
@@ -69,6 +71,15 @@ _CONDITIONS: Final = {
          AND NOT ({is_open} AND {own}.published_at IS NULL AND {is_behind}))
     """,
 }
+
+
+def is_run_here(row: Mapping[str, Any]) -> bool:
+    """Say whether the console runs an active job: it has an open attempt, or a next one that is due.
+
+    Args:
+        row: the job with its newest attempt, as `queries` reads it.
+    """
+    return row["dispatch_id"] is not None and (row["ended_at"] is None or row["next_attempt_at"] is not None)
 
 
 def stuck_condition() -> tuple[Any, ...]:
@@ -148,7 +159,7 @@ def _due_at(row: Mapping[str, Any]) -> datetime:
 
 def _missing(row: Mapping[str, Any]) -> str:
     """Return what seems to be missing for a job that waits."""
-    if row["dispatch_id"] is None:
+    if not is_run_here(row):
         return "Another application queued it: see whether its worker runs."
     if row["ended_at"] is not None:
         return "Its next attempt is to be made by a sweeper: see whether one runs."

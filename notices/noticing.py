@@ -47,7 +47,11 @@ def look() -> None:
             # In a thread of its own: the receiver may take its time, and jobs wait to be handed over.
             threading.Thread(target=_send, args=[notice_id], daemon=True).start()
     for notice in _left():
-        try_later(notice)
+        try:
+            try_later(notice)
+        except OpsError as refusal:
+            # A row that the console doesn't run does the same work; the others must not wait for it.
+            logger.warning("notice.not_queued", notice=str(notice), error=refusal.message)
 
 
 def note(verdict: Verdict) -> UUID | None:

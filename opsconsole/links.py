@@ -8,6 +8,7 @@ _PAGES: Final = {
     "job": "admin:jobs_job_change",
     "run": "admin:jobs_run_change",
     "identity": "admin:identities_identity_change",
+    "conversation": "admin:identities_conversation_change",
     "backup": "admin:backups_backuprun_change",
     "restore_test": "admin:backups_restoretest_change",
     "periodictask": "admin:django_celery_beat_periodictask_change",

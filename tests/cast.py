@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 
-from identities.models import Conversation, ExternalAccount, Identity, Message, Provider, ProviderCredential
+from identities.models import Conversation, ExternalAccount, Identity, Message, Provider
 from jobs import ledger
 from jobs.models import ENDED_STATUSES, FAILED, Job
 from opsconsole.audit import Actor
@@ -19,10 +19,12 @@ _serial = count(1)
 
 
 def make_provider(provider_id: str = "reddit") -> Provider:
-    """Return the provider, made if it is missing."""
-    provider, _ = Provider.objects.get_or_create(
+    """Return the provider, made if it is missing, with a credential of its application: its identities can work."""
+    provider, is_new = Provider.objects.get_or_create(
         provider_id=provider_id, defaults={"display_name": provider_id.title(), "enabled": True, "created_at": NOW}
     )
+    if is_new:
+        _insert_credential(provider_id, None, "app_client_secret", "s3cr3t")
     return provider
 
 
@@ -42,14 +44,18 @@ def make_identity(name: str = "", *, provider_id: str = "reddit", **values: Any)
 
 def make_credential(identity: Identity, credential_type: str = "oauth_tokens", *, secret: str = "s3cr3t") -> int:
     """Insert a credential, with the secret that no model maps; returns its id."""
+    return _insert_credential(identity.provider_id, identity.pk, credential_type, secret)
+
+
+def _insert_credential(provider_id: str, identity_id: int | None, credential_type: str, secret: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO provider_credentials (provider_id, identity_id, credential_type, secret_encrypted,"
             " created_at) VALUES (%s, %s, %s, %s, %s) RETURNING id",
-            [identity.provider_id, identity.pk, credential_type, secret, NOW],
+            [provider_id, identity_id, credential_type, secret, NOW],
         )
         (pk,) = cursor.fetchone()
-    return int(ProviderCredential.objects.get(pk=pk).pk)
+    return int(pk)
 
 
 def make_conversation(identity: Identity, counterpart: str = "", **values: Any) -> Conversation:

@@ -133,29 +133,21 @@ class Starts(PagesAdmin[BackupRun]):
             try:
                 started.append(trigger_restore_test(backup_run_id=pk, **values))
             except OpsError as error:
-                self._tell_refused(request, error)
+                tell(request, error)
         return self._watched(request, started) if started else HttpResponseRedirect(self.url("changelist"))
 
     def _refused(self, request: HttpRequest, error: OpsError, *, back: str) -> HttpResponse:
-        self._tell_refused(request, error)
+        tell(request, error)
         return HttpResponseRedirect(self.url(back) if error.code == "invalid_kind" else self.url("changelist"))
-
-    def _tell_refused(self, request: HttpRequest, error: OpsError) -> None:
-        """Show a refusal, with a link to the job that is at it already."""
-        job = page_of("job", error.details.get("job_id")) if request.user.has_perm("jobs.view_job") else None
-        if job is None:
-            tell(request, error)
-        else:
-            tell_done(request, error.message, url=job, link="Watch it", warn=True)
 
     def _watched(self, request: HttpRequest, started: Sequence[Submitted]) -> HttpResponse:
         """Go to the run that was started, or back to the list where there are several of them, or none may be seen."""
-        down = any(submitted.broker_down for submitted in started)
+        warn = any(submitted.needs_attention for submitted in started)
         if len(started) > 1:
             text = f"{count(len(started), 'restore test')} queued; they run one after the other."
-            tell_done(request, text, warn=down)
+            tell_done(request, text, warn=warn)
             return HttpResponseRedirect(self.url("changelist"))
         (submitted,) = started
-        tell_done(request, submitted.message, warn=down)
+        tell_done(request, submitted.message, warn=warn)
         run = page_of("run", submitted.run_id) if request.user.has_perm("jobs.view_run") else None
         return HttpResponseRedirect(run or self.url("changelist"))

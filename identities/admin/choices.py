@@ -5,6 +5,7 @@ from typing import Any, Final
 from django.http import HttpRequest
 
 from identities import queries, status
+from identities.ability import obstacles
 from identities.admin.starting import ids_in
 from identities.models import Identity
 from identities.status import ActiveJobs
@@ -31,21 +32,26 @@ names.register_identities(identity_choices)
 
 
 def to_pick_from(request: HttpRequest) -> dict[str, Any]:
-    """Return all identities with what runs for each; those that the address names come first, and are ticked."""
+    """Return all identities with what runs for each; those that the address names come first, and are ticked.
+
+    Where it names all, those that can't work are not.
+    """
     found = queries.identities()
     chosen = ids_in(request.GET.getlist("identity"))
     everybody = "all" in request.GET
     ids = [identity.pk for identity in found]
     credentials = queries.credential_states(ids)
+    unable = obstacles(ids)
     active = status.active_jobs(ids, of_each=JOBS_SHOWN)
     rows: list[dict[str, Any]] = [
         {
             "identity": identity,
-            "chosen": identity.is_active and (everybody or identity.pk in chosen),
+            "chosen": identity.is_active and (identity.pk in chosen or (everybody and identity.pk not in unable)),
+            "obstacle": unable.get(identity.pk),
             "credential_missing": credentials[identity.pk].status == "missing",
             "active": [job | {"look": of_job(job)} for job in active.get(identity.pk, ActiveJobs()).first],
         }
         for identity in found
     ]
     rows.sort(key=lambda row: (not row["chosen"], not row["identity"].is_active))
-    return {"rows": rows, "chosen_count": sum(bool(row["chosen"]) for row in rows)}
+    return {"rows": rows, "chosen_count": sum(bool(row["chosen"]) for row in rows), "of_all": everybody}

@@ -17,6 +17,7 @@ from identities.admin.starting import ids_in, start
 from identities.choosing import MAX_CONVERSATIONS
 from identities.models import Conversation
 from identities.status import active_jobs
+from jobs import catalog
 from jobs.admin.looks import of_job
 from opsconsole import formatting, names
 from opsconsole.admin.base import View, actor_of, reason_in, tell
@@ -161,12 +162,14 @@ class ConversationAdmin(ListAdmin[Conversation]):
             )
             return start(request, operation, back=back, home=self.url("changelist"))
         rows = list(queries.conversations().filter(pk__in=chosen))
+        job_type = catalog.find(catalog.BACKFILL_MESSAGES)
         active = active_jobs(sorted({row.identity_id for row in rows}))
         context = {
             "rows": rows,
             "gone": len(chosen) - len(rows),
             "inactive": sorted({row.identity.display_name for row in rows if not row.identity.is_active}),
             "active": [job | {"look": of_job(job)} for jobs in active.values() for job in jobs.first][:10],
+            "covers_identity": job_type is not None and job_type.covers == catalog.IDENTITY,
             "back_url": self.url("changelist"),
         }
         return self.page(request, "identities/backfill_messages.html", context, title="Backfill messages")

@@ -201,8 +201,8 @@ class IdentityAdmin(ListAdmin[Identity]):
         if request.method == "POST":
             chosen = ids_in(request.POST.getlist("identity"))
             stay = "stay" in request.GET
-            back = self.url("sync", query=_named(chosen))
-            return self._sync(request, chosen, back=self.url("changelist") if stay else back, stay=stay)
+            back = self.url("changelist") if stay else self.url("sync", query=_asked(request, chosen))
+            return self._sync(request, chosen, back=back, stay=stay)
         return self._form(request, "identities/sync.html", title="Sync identities")
 
     def backfill_view(self, request: HttpRequest) -> HttpResponse:
@@ -210,10 +210,11 @@ class IdentityAdmin(ListAdmin[Identity]):
         self.demand(request, "backfill")
         if request.method == "POST":
             chosen = ids_in(request.POST.getlist("identity"))
-            back = self.url("backfill", query=_named(chosen))
+            back = self.url("backfill", query=_asked(request, chosen))
             operation = partial(
                 operations.backfill_conversations,
                 identity_ids=chosen,
+                of_all="all" in request.POST,
                 actor=actor_of(request),
                 reason=reason_in(request),
             )
@@ -281,7 +282,11 @@ class IdentityAdmin(ListAdmin[Identity]):
 
     def _sync(self, request: HttpRequest, chosen: list[int], *, back: str, stay: bool) -> HttpResponse:
         operation = partial(
-            operations.sync_identities, identity_ids=chosen, actor=actor_of(request), reason=reason_in(request)
+            operations.sync_identities,
+            identity_ids=chosen,
+            of_all="all" in request.POST,
+            actor=actor_of(request),
+            reason=reason_in(request),
         )
         return start(request, operation, back=back, home=self.url("changelist"), stay=stay)
 
@@ -289,6 +294,11 @@ class IdentityAdmin(ListAdmin[Identity]):
         """Show the form that asks whom to start something for."""
         context = to_pick_from(request) | {"back_url": self.url("changelist")}
         return self.page(request, template, context, title=title)
+
+
+def _asked(request: HttpRequest, identity_ids: Sequence[int]) -> str:
+    """Return the query that shows a form again as it was submitted."""
+    return "all=1" if "all" in request.POST else _named(identity_ids)
 
 
 def _named(identity_ids: Sequence[int]) -> str:

@@ -45,7 +45,7 @@ def start(
         return HttpResponseRedirect(back)
     run = page_of("run", submitted.run_id) if request.user.has_perm("jobs.view_run") else None
     if run and stay:
-        tell_done(request, submitted.message, url=run, link="Watch it", warn=submitted.broker_down)
+        tell_done(request, submitted.message, url=run, link="Watch it", warn=submitted.needs_attention)
         return HttpResponseRedirect(back)
-    tell_done(request, submitted.message, warn=submitted.broker_down)
+    tell_done(request, submitted.message, warn=submitted.needs_attention)
     return HttpResponseRedirect(run or home)

@@ -72,7 +72,7 @@ def live_context(row: Row) -> dict[str, Any]:
         "running": row["status"] == RUNNING,
         "running_since": row["started_at"] or row["updated_at"],
         "handing_over": handing_over(job, row["publish_error"]) if active else "",
-        "by_others": active and row["dispatch_id"] is None,
+        "by_others": active and not stuck.is_run_here(row),
         "via": row["via"],
         # As long as this stays the same, only the numbers move.
         "stage": (

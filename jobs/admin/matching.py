@@ -80,7 +80,7 @@ class MatchingPages(Base):
             except OpsError as refusal:
                 problem, status = refusal.message, refusal.status
             else:
-                tell_done(request, submitted.message, warn=submitted.broker_down)
+                tell_done(request, submitted.message, warn=submitted.needs_attention)
                 if request.user.has_perm("jobs.view_run"):
                     return HttpResponseRedirect(reverse("admin:jobs_run_change", args=[submitted.run_id]))
                 return HttpResponseRedirect(self.url("changelist", query=form.query()))

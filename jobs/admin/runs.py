@@ -136,6 +136,7 @@ class RunAdmin(RunEnding, ListAdmin[Run]):
         stage = "-".join(name for name, url in urls.items() if url) or "-"
         context = run_context(run, rows) | urls | {"stage": stage, "live_url": self.url("live", run.pk)}
         found = made.made_by({job["id"]: job["job_type"] for job in context["jobs"]})
+        context["may_see_conversations"] = request.user.has_perm("identities.view_conversation")
         for job in context["jobs"]:
             job["made"] = [each for each in found.get(job["id"], ()) if request.user.has_perm(each.permission)]
         return context
@@ -145,7 +146,7 @@ def run_context(run: Run, rows: Sequence[Row]) -> dict[str, Any]:
     """Return what the page of a run shows; five queries at most.
 
     Args:
-        run: the run.
+        run: the run, as `run_queries.find` returns it.
         rows: its jobs, read with which are stuck.
     """
     shown = summary(run, list(rows))
@@ -165,6 +166,8 @@ def run_context(run: Run, rows: Sequence[Row]) -> dict[str, Any]:
     ended = shown["status"] != PENDING
     return {
         "run": shown,
+        "left_out": run.left_out,
+        "covered": covered_by_job(run),
         "look": of_run(shown["status"], shown["by_status"], shown["cancelling"]),
         "ended": ended,
         "jobs": jobs,
@@ -179,6 +182,14 @@ def run_context(run: Run, rows: Sequence[Row]) -> dict[str, Any]:
         "by_jobs": None if ended else by_jobs(shown["progress"], rows),
         "time_left": None if ended else time_left(shown["progress"], rows),
     }
+
+
+def covered_by_job(run: Run) -> dict[int | None, list[int]]:
+    """Return which of the conversations that were chosen each job covers, by the job's id; None for none."""
+    found: dict[int | None, list[int]] = {}
+    for each in run.conversations or []:
+        found.setdefault(each["covered_by"], []).append(each["conversation_id"])
+    return found
 
 
 def by_jobs(progress: dict[str, Any] | None, rows: Sequence[Row]) -> dict[str, Any] | None:

@@ -202,7 +202,7 @@ class PeriodicTaskAdmin(ScheduleColumns, AuditedScheduleAdmin, PagesAdmin[Any], 
         except OpsError as error:
             tell(request, error, about=entry.name)
             return HttpResponseRedirect(back)
-        tell_done(request, submitted.message, warn=submitted.broker_down)
+        tell_done(request, submitted.message, warn=submitted.needs_attention)
         run = page_of("run", submitted.run_id) if request.user.has_perm("jobs.view_run") else None
         return HttpResponseRedirect(run or back)
 

@@ -93,15 +93,21 @@ def _submit(verb: Verb, seen: Seen, *, reason: str, actor: Actor, canary: int = 
             raise Refused(REASON_NEEDED, code="reason_required")
         chosen = selection(verb, seen.job_filter, up_to_id=seen.up_to_id)
         matched = _checked(chosen, seen.expected)
+        # A second click while it is under way finds the same work, and joins it.
+        payload = request | {"filter": filter_as_json(chosen.job_filter)}
+        return _submit_checked(verb, seen, payload, matched=matched, reason=reason, actor=actor, canary=canary)
     except OpsError as refusal:
         about: dict[str, Any] = {"actor": actor, "action": operation, "entity": Entity(type="job"), "reason": reason}
         record_refusal(refusal, **about, request=request | {"expected": seen.expected})
         raise
-    # A second click while it is under way finds the same work, and joins it.
-    payload = request | {"filter": filter_as_json(chosen.job_filter)}
+
+
+def _submit_checked(
+    verb: Verb, seen: Seen, payload: dict[str, Any], *, matched: int, reason: str, actor: Actor, canary: int
+) -> Submitted:
     with transaction.atomic():
         submitted = operations.submit_run(
-            operation=operation,
+            operation=f"job.{verb}_matching",
             title=f"{verb.capitalize()} {count(matched, 'job')} that match{'es' if matched == 1 else ''} a filter",
             requests=[JobRequest(job_type=_TYPES[verb], payload=payload)],
             actor=actor,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from jobs import catalog, queries
+from jobs import catalog, foreign, queries, retry_rules
 from jobs.filters import JobFilter
 from jobs.matching import assessing
 from jobs.matching.selection import MAX_MATCHED, RETRY, Selection, Verb, newest_id, selection
@@ -20,6 +20,11 @@ CHUNK: Final = 1_000
 SAMPLE: Final = 10
 REASONS: Final = 20
 IDENTITIES: Final = 20
+# A refusal that names another job would be a reason of its own for each.
+_IN_GENERAL: Final = {
+    retry_rules.IDENTICAL: "An identical job is active already.",
+    foreign.BLOCKED: "A job that was queued outside this console does the same work.",
+}
 # Of an error, what a line of the sample shows.
 ERROR_LENGTH: Final = 200
 
@@ -100,8 +105,7 @@ def preview(verb: Verb, job_filter: JobFilter, *, up_to_id: int | None = None) -
         refusals = assessing.refusals(verb, rows, concerns)
         for row in rows:
             if refusal := refusals.get(row["id"]):
-                # One that names another job would be a reason of its own for each.
-                sentence = "An identical job is active already." if "job_id" in refusal.details else refusal.message
+                sentence = _IN_GENERAL.get(refusal.code, refusal.message)
                 reasons[refusal.code, sentence] += 1
                 continue
             number += 1

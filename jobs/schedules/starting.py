@@ -159,11 +159,15 @@ def _payload(job_type: JobType, positional: Sequence[Any], arguments: Mapping[st
 
 
 def _submit(job_type: JobType, payload: dict[str, Any], *, actor: Actor, reason: str) -> Submitted:
-    return submit_run(
-        operation=f"{job_type.name.rpartition('.')[2]}.trigger",
-        title=job_type.title,
-        requests=[JobRequest(job_type=job_type.name, payload=payload)],
-        actor=actor,
-        entity=Entity(type="job"),
-        reason=reason,
-    )
+    operation = f"{job_type.name.rpartition('.')[2]}.trigger"
+    about: dict[str, Any] = {"actor": actor, "entity": Entity(type="job"), "reason": reason}
+    try:
+        return submit_run(
+            operation=operation,
+            title=job_type.title,
+            requests=[JobRequest(job_type=job_type.name, payload=payload)],
+            **about,
+        )
+    except OpsError as refusal:
+        record_refusal(refusal, action=operation, request=payload, **about)
+        raise

@@ -11,9 +11,11 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from opsconsole.audit import MAX_REASON_LENGTH, Actor
 from opsconsole.errors import Conflict, NotFound, OpsError
+from opsconsole.links import page_of
 from opsconsole.row_ids import row_id
 
 if TYPE_CHECKING:
@@ -46,17 +48,20 @@ def tell(request: HttpRequest, error: OpsError, *, about: str = "") -> None:
         about: what it was about, such as “Job 12”.
     """
     level = messages.WARNING if isinstance(error, Conflict) else messages.ERROR
-    messages.add_message(request, level, f"{about}: {error.message}" if about else error.message)
+    text = f"{about}: {error.message}" if about else error.message
+    job_id = error.details.get("job_id")
+    url = page_of("job", job_id) if request.user.has_perm("jobs.view_job") else None
+    messages.add_message(request, level, _with_link(text, url, f"Open job {job_id}") if url else text)
 
 
 def tell_done(request: HttpRequest, text: str, *, url: str = "", link: str = "", warn: bool = False) -> None:
     """Show what was done, with a link to what came of it."""
-    message = (
-        format_html('{} <a class="oc-message-link" href="{}">{}</a>', text, url, link)
-        if url
-        else format_html("{}", text)
-    )
+    message = _with_link(text, url, link) if url else format_html("{}", text)
     messages.add_message(request, messages.WARNING if warn else messages.SUCCESS, message)
+
+
+def _with_link(text: str, url: str, link: str) -> SafeString:
+    return format_html('{} <a class="oc-message-link" href="{}">{}</a>', text, url, link)
 
 
 class PagesAdmin(ModelAdmin[M]):

@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import PeriodicTask
 
+from identities.models import Provider, ProviderCredential
 from jobs.models import Job, Run
 from opsconsole.audit import AuditLog
 from tests.admin.conftest import browser_of
@@ -324,3 +325,39 @@ def test_the_live_part_takes_few_queries_and_no_more_for_more_identities(page: C
     few = asked()
     add(20)
     assert asked() <= few <= MAX_LIVE_QUERIES
+
+
+@pytest.mark.parametrize(("url", "verb"), [(SYNC, "Sync"), (f"{LIST}backfill/", "Backfill")])
+def test_the_form_for_all_ticks_nobody_who_can_not_work_and_the_run_says_who_was_skipped(
+    page: Client, url: str, verb: str
+) -> None:
+    alice, bob = make_identity("Alice"), make_identity("Bob", provider_id="mastodon")
+    ProviderCredential.objects.filter(provider_id="mastodon").delete()
+    shown = page.get(f"{url}?all=1")
+    assert [row["identity"].pk for row in shown.context["rows"] if row["chosen"]] == [alice.pk]
+    assert "Bob has no credential and has never synced. Connect the account first. Skipped unless" in text(shown)
+    assert f"{verb} 1 identity" in text(shown)
+
+    response = page.post(url, {"identity": alice.pk, "all": "1"}, follow=True)
+    reason = "Bob has no credential and has never synced. Connect the account first."
+    assert messages(response) == [f"1 job queued. Skipped: {reason}"]
+    assert f"Skipped {reason}" in text(response)
+    page.post(url, {"identity": [alice.pk, bob.pk], "all": "1"}, follow=True)
+    assert Job.objects.count() == 2
+    assert Run.objects.latest("created_at").left_out is None
+
+
+def test_the_form_for_all_says_why_where_nobody_can_work(page: Client) -> None:
+    make_identity("Bob")
+    Provider.objects.update(enabled=False)
+    response = page.post(SYNC, {"all": "1"}, follow=True)
+    sentence = "No active identity can sync. Bob can't sync: its provider reddit is switched off."
+    assert messages(response) == [sentence]
+    assert response.redirect_chain == [(f"{SYNC}?all=1", 302)]
+
+
+def test_nothing_ticked_of_all_starts_nothing(page: Client) -> None:
+    make_identity("Alice")
+    response = page.post(SYNC, {"all": "1"}, follow=True)
+    assert messages(response) == ["Name at least one identity."]
+    assert not Run.objects.exists()

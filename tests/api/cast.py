@@ -65,7 +65,16 @@ def accepted(response: Any) -> dict[str, Any]:
     """Check that an answer is the 202 of what started a run, and return it."""
     assert response.status_code == 202, response.content[:500]
     body: dict[str, Any] = response.json()
-    assert set(body) == {"job_id", "status", "message", "jobs", "already_active", "handed_over"}
+    assert set(body) == {
+        "job_id",
+        "status",
+        "message",
+        "jobs",
+        "already_active",
+        "handed_over",
+        "left_out",
+        "conversations",
+    }
     assert body["status"] == "queued"
     assert str(uuid.UUID(body["job_id"])) == body["job_id"]
     assert body["message"]

@@ -143,9 +143,10 @@ def test_the_messages_of_a_conversation_are_backfilled(api: APIClient) -> None:
 
 
 def test_up_to_a_hundred_conversations_are_backfilled_at_once_each_one_time(api: APIClient) -> None:
-    identity = make_identity()
-    pks = [make_conversation(identity).pk for _ in range(3)]
-    assert len(accepted(api.post(MESSAGES, {"conversation_ids": [*pks, pks[0]]}))["jobs"]) == 3
+    pks = [make_conversation(make_identity()).pk for _ in range(3)]
+    body = accepted(api.post(MESSAGES, {"conversation_ids": [*pks, pks[0]]}))
+    assert len(body["jobs"]) == 3
+    assert [one["conversation_id"] for one in body["conversations"]] == pks
 
 
 @pytest.mark.parametrize(

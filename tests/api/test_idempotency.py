@@ -15,7 +15,7 @@ from jobs.models import Job, Run
 from opsconsole.audit import AuditLog
 from opsconsole.idempotency import LIFETIME, IdempotencyKey, clear_expired
 from opsconsole.permissions import OPERATORS
-from tests.api.cast import accepted, insert_job, make_staff, refusal, with_token
+from tests.api.cast import accepted, insert_job, make_attempt, make_staff, refusal, with_token
 from tests.api.keyed import BACKFILL, KEY, repeated, send, started
 from tests.cast import make_conversation, make_identity, make_job
 
@@ -219,6 +219,7 @@ def test_a_refusal_is_repeated_though_the_reason_is_gone_and_written_down_once(a
 def test_a_refused_retry_is_repeated_with_all_that_it_says(api: APIClient) -> None:
     payload = {"n": 1}
     active, failed = make_job(status="running", payload=payload), make_job(payload=payload)
+    make_attempt(active.pk)
     first = send(api, f"/ops/jobs/{failed.pk}/retry")
     assert str(active.pk) in refusal(first, 409, "identical_job_active")
     assert first.json()["job_id"] == active.pk

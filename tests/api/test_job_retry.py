@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 from jobs import gateway, ledger
 from jobs.models import Dispatch, Job, WorkerReport
 from opsconsole.audit import AuditLog
-from tests.api.cast import insert_job, insert_message, ledger_state, refusal
+from tests.api.cast import insert_job, insert_message, ledger_state, make_attempt, refusal
 from tests.api.test_jobs_list import JOB_KEYS
 from tests.cast import NOW, make_conversation, make_identity, make_job, make_message
 
@@ -83,6 +83,7 @@ def test_a_second_retry_is_a_conflict(api: APIClient) -> None:
 def test_an_identical_active_job_is_a_conflict_that_names_it(api: APIClient) -> None:
     payload = {"n": 1}
     active, failed = make_job(status="running", payload=payload), make_job(payload=payload)
+    make_attempt(active.pk)
     response = retry(api, failed.pk)
     assert str(active.pk) in refusal(response, 409, "identical_job_active")
     assert response.json()["job_id"] == active.pk

@@ -34,7 +34,7 @@ def polled(api: APIClient, job_id: Any) -> dict[str, Any]:
     response = api.get(f"/ops/backfill/{job_id}")
     assert response.status_code == 200, response.content
     body: dict[str, Any] = response.json()
-    assert set(body) == {"job_id", "status", "result", "progress", "jobs"}
+    assert set(body) == {"job_id", "status", "result", "progress", "jobs", "stuck"}
     assert body["job_id"] == str(job_id)
     return body
 

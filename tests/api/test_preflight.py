@@ -8,6 +8,7 @@ from rest_framework.test import APIClient
 
 from identities.models import Identity, LastSync
 from jobs.models import QUEUED, WorkerReport
+from tests.api.cast import make_attempt
 from tests.cast import NOW, make_credential, make_identity, make_job
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +38,7 @@ def test_where_nothing_stands_in_the_way_nothing_is_said(api: APIClient, alice: 
 
 def test_an_identical_job_that_is_active_stands_in_the_way(api: APIClient, alice: Identity) -> None:
     active = make_job(status=QUEUED, payload={"identity_id": alice.pk})
+    make_attempt(active.pk)
     job = make_job(payload={"identity_id": alice.pk})
     found = can(api, job.pk)
     assert (found["retry"], found["reason"]) == (False, f"An identical job is active already: job {active.pk}.")

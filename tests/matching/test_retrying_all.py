@@ -14,7 +14,7 @@ from jobs.matching import batches, carrying_out
 from jobs.models import CANCELLED, DONE, FAILED, QUEUED, BulkChange, Dispatch, Job
 from opsconsole.audit import AuditLog
 from opsconsole.errors import OpsError
-from tests.api.cast import insert_job
+from tests.api.cast import insert_job, make_attempt
 from tests.cast import OPERATOR, make_identity, make_job
 from tests.matching.doing import ask_to_retry, attempt_at, carry_out, connected, failed_jobs
 from tests.waiting import PATIENCE, wait_until
@@ -76,6 +76,7 @@ def test_what_must_not_run_again_is_left_as_it_was_with_the_reason() -> None:
     (good,) = failed_jobs(1, alice)
     twin = make_job(payload={"identity_id": alice.pk, "n": 0}).pk
     active = make_job(status=QUEUED, payload={"identity_id": alice.pk, "same": 1})
+    make_attempt(active.pk)
     same = make_job(payload={"identity_id": alice.pk, "same": 1}).pk
     disconnected = make_job(payload={"identity_id": cut_off.pk}).pk
     unknown = make_job("custom.thing").pk

@@ -59,6 +59,24 @@ LEDGER: Final = (
         tests=(_SUBMITTING + "test_a_key_that_an_ended_job_still_holds_is_freed",),
     ),
     Guard(
+        name="rows that others wrote",
+        keeps="An active row that the console doesn't run is not joined: it might be waited for in vain.",
+        edits=(Edit("jobs/foreign.py", "elif status != RUNNING or is_stuck:", "elif False:"),),
+        tests=("tests/api/test_foreign_jobs.py::test_messages_of_one_conversation",),
+    ),
+    Guard(
+        name="one job for an identity",
+        keeps="Of a type whose task fetches a whole identity, those who ask at once for different parts get one job.",
+        edits=(
+            Edit(
+                "jobs/covering.py",
+                "SELECT pg_advisory_xact_lock(hashtextextended(cover, 0)) FROM unnest(%s::text[]) AS cover",
+                "SELECT cover FROM unnest(%s::text[]) AS cover",
+            ),
+        ),
+        tests=("tests/api/test_covering.py::test_many_who_ask_at_once_for_different_conversations_get_one_job",),
+    ),
+    Guard(
         name="conditional update",
         keeps="A transition changes a job only if it has one of the statuses that it starts from.",
         edits=(
@@ -637,7 +655,8 @@ OPERATIONS: Final = (
         edits=(
             Edit(
                 "identities/operations.py",
-                "record_refusal(refusal, actor=actor, action=action, entity=entity, reason=reason, request=request)",
+                "record_refusal(refusal, actor=actor, action=work.action, entity=entity, reason=reason, "
+                "request=request)",
                 "pass",
             ),
         ),

@@ -12,6 +12,7 @@ from jobs import gateway, operations
 from jobs.models import CANCELLED, DONE, FAILED, QUEUED, RETRYING, RUNNING, Dispatch, Job
 from opsconsole.audit import AuditLog
 from opsconsole.errors import Conflict, NotFound, OpsError, Refused, Unavailable
+from tests.api.cast import make_attempt
 from tests.cast import NOW, OPERATOR, make_conversation, make_identity, make_job, make_message
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -70,11 +71,12 @@ def test_a_job_that_ended_otherwise_is_refused(status: str) -> None:
 def test_an_identical_active_job_stands_in_the_way() -> None:
     job = make_job(payload={"same": 1})
     active = make_job(status=QUEUED, payload={"same": 1})
+    make_attempt(active.pk)
     with pytest.raises(Conflict, match=str(active.pk)) as refusal:
         operations.retry_job(job.pk, actor=OPERATOR)
     assert refusal.value.code == "identical_job_active"
     assert Job.objects.get(pk=job.pk).status == FAILED
-    assert not Dispatch.objects.exists()
+    assert Dispatch.objects.get().job_id == active.pk
 
 
 def test_an_identical_job_that_has_ended_but_holds_the_key_does_not_stand_in_the_way() -> None:

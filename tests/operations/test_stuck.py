@@ -79,7 +79,8 @@ def test_a_core_job_that_no_worker_knows() -> None:
         ({"published_at": None}, "handed over by a sweeper"),
         ({"published_at": None, "publish_error": "refused"}, "The broker can't be reached"),
         ({"published_at": "long ago"}, "see whether a worker listens on the queue ingest"),
-        ({"ended_at": "long ago"}, "Its next attempt is to be made by a sweeper"),
+        ({"ended_at": "long ago", "next_attempt_at": "long ago"}, "Its next attempt is to be made by a sweeper"),
+        ({"ended_at": "long ago"}, "Another application queued it"),
     ],
 )
 def test_a_job_that_is_due_and_that_nobody_takes(attempt: dict[str, Any] | None, advice: str) -> None:

@@ -139,9 +139,9 @@ def test_a_submit_that_is_rolled_back_leaves_nothing_and_publishes_nothing(monke
 
 def test_only_one_ingest_job_of_an_identity_is_handed_over_and_the_others_wait() -> None:
     alice, bob = make_identity("Alice"), make_identity("Bob")
-    conversations = [make_conversation(alice) for _ in range(3)]
-
-    operations.backfill_messages(conversation_ids=[c.pk for c in conversations], actor=OPERATOR)
+    operations.sync_identities(identity_ids=[alice.pk], actor=OPERATOR)
+    operations.backfill_messages(conversation_ids=[make_conversation(alice).pk], actor=OPERATOR)
+    operations.redownload_attachments(conversation_id=make_conversation(alice).pk, actor=OPERATOR)
     operations.backfill_conversations(identity_ids=[alice.pk], actor=OPERATOR)
     operations.backfill_conversations(identity_ids=[bob.pk], actor=OPERATOR)
 
