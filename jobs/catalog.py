@@ -6,7 +6,6 @@ The only module that names the core's tasks. An installation adds types, or maps
 shipped, or the default for a new type; a new one needs `task` and `queue`.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache
@@ -33,9 +32,6 @@ RESTORE_TEST = "opsconsole.restore_test"
 CORE_DATABASE_BACKUP = "maintenance.mysql_dump_local"
 CORE_ATTACHMENTS_SNAPSHOT = "maintenance.attachments_snapshot_local"
 CORE_RESTORE_TEST = "maintenance.restore_test_local"
-
-# What no retry can mend: the provider does not let us in any more.
-PERMANENT_ERROR = re.compile(r"\b(?:401|403)\b|invalid_grant|\brevoked\b", re.IGNORECASE)
 
 TWO_HOURS = 2 * 60 * 60
 
