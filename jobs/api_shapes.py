@@ -115,6 +115,8 @@ class Attempt(Shape):
 class JobDetails(Job):
     """A job with its attempts and its whole error."""
 
+    type_title = text("What its type is called.")
+    type_facts = texts("What is known about its type, and what isn't: repeatable, arguments, whom it concerns.")
     attempts_history = Attempt(many=True)
     traceback = maybe_text()
     result = anything()

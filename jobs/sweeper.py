@@ -208,7 +208,7 @@ def settle_ended() -> int:
                 elif not _has_told(dispatch, state) and dispatch.started_at is not None:
                     silent.append(dispatch)
     # What runs past any time limit is not watched any more: counting what has arrived since costs more each time.
-    oldest = timezone.now() - timedelta(seconds=catalog.TWO_HOURS)
+    oldest = timezone.now() - timedelta(seconds=catalog.longest_core_limit())
     if watched := [dispatch for dispatch in silent if dispatch.started_at and dispatch.started_at > oldest]:
         progress.observe_all(watched)
     return settled
