@@ -68,6 +68,7 @@ def test_all_of_them_can_be_retried_together(api: APIClient) -> None:
     assert (preview["will_retry"], preview["left_out"]) == (len(TASKS), [])
 
 
+@pytest.mark.django_db(transaction=True)
 def test_ingest_jobs_of_one_identity_are_handed_over_one_at_a_time_whatever_their_type(api: APIClient) -> None:
     alice = make_identity()
     for task in ("ingest.fetch_profile", "ingest.analyze_lead_profile", "ingest.sync_delta"):
