@@ -52,7 +52,7 @@ def judge(state: TaskState) -> Verdict:
             permanent=True,
         )
     if state.state != "SUCCESS":
-        return _failed(_exception_text(state))
+        return _failed(exception_text(state))
     result = state.result
     if not isinstance(result, dict):
         return Verdict(outcome=Outcome.DONE)
@@ -152,7 +152,8 @@ def _failed(error: str) -> Verdict:
     )
 
 
-def _exception_text(state: TaskState) -> str:
+def exception_text(state: TaskState) -> str:
+    """Return the exception of a task that failed, or that is to be tried again, as a text."""
     result = state.result
     if isinstance(result, dict) and "exc_type" in result:
         message = result.get("exc_message")

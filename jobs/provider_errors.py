@@ -111,15 +111,12 @@ _TURNED_AWAY: Final = re.compile(
     re.IGNORECASE,
 )
 _ASKED_TOO_OFTEN: Final = re.compile(
-    _status("429", "too many requests|rate")
-    + r"|\btoo many requests\b|\bdoing that too much\b|\brate[ _-]?limited\b"
+    _status("429", "too many requests|rate") + r"|\btoo many requests\b|\bdoing that too much\b|\brate[ _-]?limited\b"
     r"|\brate[ _-]?limit\b(?=[^\n]{0,40}\b(?:exceeded|reached|hit|exhausted)\b)|\bRATELIMIT:",
     re.IGNORECASE,
 )
 # What the server of a picture says is not about the credential.
-_MEDIA: Final = re.compile(
-    r"\b(?:images?|attachments?|thumbnails?|avatars?|media|videos?|pictures?)\b", re.IGNORECASE
-)
+_MEDIA: Final = re.compile(r"\b(?:images?|attachments?|thumbnails?|avatars?|media|videos?|pictures?)\b", re.IGNORECASE)
 _MEDIA_ADDRESS: Final = re.compile(
     r"https?://(?:i|img|images?|media|cdn\w*|static|preview|thumbs?|v)\."
     r"|https?://\S{1,2000}\.(?:jpe?g|png|gif|webp|avif|heic|svg|mp4|webm|mov)\b",

@@ -56,7 +56,7 @@ _ROWS: Final = """
            jobs.next_run_at, jobs.created_at, jobs.updated_at, jobs.payload_json::text AS payload,
            {stuck_cause} AS stuck_cause,
            d.id AS dispatch_id, d.task_id, d.requested_by, d.via, d.requested_at, d.published_at, d.publish_error,
-           d.started_at, d.ended_at, d.worker, d.outcome, d.in_core, d.lease_until, d.unknown_since,
+           d.started_at, d.retrying_since, d.ended_at, d.worker, d.outcome, d.in_core, d.lease_until, d.unknown_since,
            CASE WHEN d.ended_at IS NULL THEN d.cancel_requested_at END AS cancel_requested_at,
            d.progress_current, d.progress_total, d.progress_unit, d.progress_source, d.progress_at,
            m.run_id,

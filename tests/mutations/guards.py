@@ -405,9 +405,7 @@ LOST_MESSAGES: Final = (
     Guard(
         name="taken and not begun",
         keeps="What a worker has taken and not begun isn't lost.",
-        edits=(
-            Edit("jobs/losses.py", "set(workers.active) | (workers.reserved or frozenset())", "set(workers.active)"),
-        ),
+        edits=(Edit("jobs/losses.py", "set(workers.active) | workers.reserved", "set(workers.active)"),),
         tests=(_LOST + "test_what_may_run_only_once_is_not_lost_while_a_busy_worker_has_its_message",),
     ),
 )
@@ -482,8 +480,8 @@ SETTLING: Final = (
         edits=(
             Edit(
                 "jobs/settling.py",
-                "was not this attempt's to make.\n            transaction.set_rollback(True)",
-                "was not this attempt's to make.\n            pass",
+                "if started and not writes_row:",
+                "if not writes_row:",
             ),
         ),
         tests=(_SETTLING + "test_a_start_that_is_noticed_after_the_end_changes_nothing",),

@@ -152,9 +152,7 @@ def test_one_of_two_alike_that_is_on_is_enough() -> None:
         ("scout.run_all_watches", "Core: run all watches"),
     ],
 )
-def test_one_whose_type_no_schedule_may_start_is_not_made_and_is_named(
-    settings: Any, job_type: str, name: str
-) -> None:
+def test_one_whose_type_no_schedule_may_start_is_not_made_and_is_named(settings: Any, job_type: str, name: str) -> None:
     settings.JOB_TYPES = {job_type: {"at_most_once": True}}
     out = run()
     assert f"Nothing here starts: {name}." in out

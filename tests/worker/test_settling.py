@@ -125,9 +125,7 @@ def test_what_no_retry_can_mend_fails_at_once(dispatch: Dispatch, leave_result: 
         "received 429 HTTP response",
     ],
 )
-def test_what_only_has_the_number_of_a_refusal_is_retried(
-    dispatch: Dispatch, leave_result: Leave, error: str
-) -> None:
+def test_what_only_has_the_number_of_a_refusal_is_retried(dispatch: Dispatch, leave_result: Leave, error: str) -> None:
     leave_result(dispatch, {**GOOD, "messages_synced": 0, "errors": [error]})
     settle(dispatch)
     assert only_job().status == RETRYING

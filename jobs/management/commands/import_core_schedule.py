@@ -38,7 +38,9 @@ class Command(OperationCommand):
             self.stdout.write("Nothing to do: all of the core's entries are there.")
         if imported.left:
             self.stdout.write(f"Nothing here starts: {', '.join(imported.left)}.")
-            self.stdout.write("Keep the core's own beat running, or nobody does. Entries that are on here run twice then.")
+            self.stdout.write(
+                "Keep the core's own beat running, or nobody does. Entries that are on here run twice then."
+            )
             self.stdout.write("Once all of the core's entries are on here, stop the core's own beat.")
         elif dry_run:
             self.stdout.write("The core's own beat can be stopped then.")
