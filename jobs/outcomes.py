@@ -1,8 +1,8 @@
 """What a core task's result means for its job. Pure rules, by the core's own conventions.
 
 The core returns `{"status": "success", …, "errors": […]}` also when it could fetch nothing at all, and
-`{"status": "error"}` as a successful Celery result; so the state of the Celery task alone says little. A redownload says
-“success” too where nothing could be downloaded.
+`{"status": "error"}` as a successful Celery result; so the state of the Celery task alone says little. A redownload
+says “success” too where nothing could be downloaded.
 """
 
 import re
@@ -65,8 +65,10 @@ def judge(state: TaskState) -> Verdict:
     if not_downloaded := _whole(result.get("download_failed")):
         there = _whole(result.get("attachments_created")) + _whole(result.get("already_exists"))
         return _judge_downloads(not_downloaded, there, errors)
-    if not errors:
-        return Verdict(outcome=Outcome.DONE)
+    return _judge_errors(result, errors) if errors else Verdict(outcome=Outcome.DONE)
+
+
+def _judge_errors(result: dict[str, Any], errors: list[str]) -> Verdict:
     text = "\n".join(errors)
     nothing_came = "messages_synced" in result and not result.get("messages_synced")
     if nothing_came or any(_is_fetch_error(error) for error in errors):

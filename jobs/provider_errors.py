@@ -29,13 +29,17 @@ def _status(codes: str, reasons: str) -> str:
     code = rf"\b(?:{codes})\b"
     reason = rf"\s*[:,(–—-]?\s*\(?(?:{reasons}|client error|server error|https?\b|error\b|response\b|status\b)"
     ends = rf"(?:{_END}|(?={reason}))"
+    named = rf"(?:\s+(?:is|was|of))?[\s:=(\[\"']{{0,4}}{code}{_NO_COUNT}"
+    peer = r"server|provider|api|reddit|mastodon|host|endpoint|upstream|proxy|instance|service|receiver"
+    says = r"returned|answered|replied|responded|returns|answers|responds|said|says"
+    fails = r"failed to|unable to|could not|couldn't|cannot|can't"
+    asks = r"fetch|refresh|authenticate|connect|request|sync|log ?in|reach|call|read"
     return "|".join(
         (
             # HTTP 401 · HTTP/1.1" 401 · HTTP Error 401 · status code: 403 · 'status': 401 · error code 401
-            rf"\bhttps?(?:/\d(?:\.\d)?)?[\"']?(?:[ _-]?(?:status|response|error|code))*(?:\s+(?:is|was|of))?"
-            rf"[\s:=(\[\"']{{0,4}}{code}{_NO_COUNT}",
-            rf"(?<!exit )\bstatus(?:[ _-]?code)?[\"']?(?:\s+(?:is|was|of))?[\s:=(\[\"']{{0,4}}{code}{_NO_COUNT}",
-            rf"\b(?:response|error)[ _-]?code[\"']?(?:\s+(?:is|was|of))?[\s:=(\[\"']{{0,4}}{code}{_NO_COUNT}",
+            rf"\bhttps?(?:/\d(?:\.\d)?)?[\"']?(?:[ _-]?(?:status|response|error|code))*{named}",
+            rf"(?<!exit )\bstatus(?:[ _-]?code)?[\"']?{named}",
+            rf"\b(?:response|error)[ _-]?code[\"']?{named}",
             rf"[\"']code[\"']\s*:\s*[\"']?{code}{_NO_COUNT}",
             # <Response [401]> · unexpected response: 403
             rf"\bresponse\s*[:\[(]?\s*{code}{_NO_COUNT}{ends}",
@@ -46,43 +50,40 @@ def _status(codes: str, reasons: str) -> str:
             # a 401 from the provider
             rf"\b(?:an?|the)\s+{code}(?:{ends}|(?=\s+(?:from|by|when|while)\b))",
             # the API returned 403 · the server answered with 401
-            r"\b(?:server|provider|api|reddit|mastodon|host|endpoint|upstream|proxy|instance|service|receiver)\b"
-            rf"[^\n]{{0,40}}?\b(?:returned|answered|replied|responded|returns|answers|responds|said|says)\b"
-            rf"(?:\s+with|\s+an?|:){{0,2}}\s+{code}{ends}",
+            rf"\b(?:{peer})\b[^\n]{{0,40}}?\b(?:{says})\b(?:\s+with|\s+an?|:){{0,2}}\s+{code}{ends}",
             # GET /api/me: 401
             rf"\b(?:GET|POST|PUT|PATCH|DELETE|HEAD)\s+\S{{1,2000}}\s*(?:->|→|=>|:)?\s+{code}{ends}",
             # Failed to fetch page 7: 401
-            r"\b(?:failed to|unable to|could not|couldn't|cannot|can't)\s+"
-            rf"(?:fetch|refresh|authenticate|connect|request|sync|log ?in|reach|call|read)\b[^\n:]{{0,80}}:\s*{code}{ends}",
+            rf"\b(?:{fails})\s+(?:{asks})\b[^\n:]{{0,80}}:\s*{code}{ends}",
             # request failed with 401
             rf"\bfailed with\s+{code}{ends}",
         )
     )
 
 
-_TOKEN: Final = r"(?<![a-z])(?:token|credentials?|grant|authori[sz]ation|consent|api[ _-]?key)"
+_GRANTED: Final = r"(?<![a-z])(?:token|credentials?|grant|authori[sz]ation|consent|api[ _-]?key)"
 # “Sync token” and the like are places in a list, “CSRF token” is a form's.
 _PLACE: Final = (
     r"(?<!sync )(?<!page )(?<!csrf )(?<!lock )(?<!cursor )(?<!next )(?<!resume )(?<!pagination )(?<!continuation )"
     r"(?<!sync_)(?<!page_)(?<!csrf_)(?<!lock_)(?<!next_)(?<!resume_)"
 )
-_OAUTH_TOKEN: Final = r"(?:(?:access|refresh|oauth2?|bearer|api|auth(?:entication|orization)?)[ _-]?)"
+_OAUTH: Final = r"(?:(?:access|refresh|oauth2?|bearer|api|auth(?:entication|orization)?)[ _-]?)"
 
 # Only an authorization server, or a library that talks to one, says these.
 _REFUSED: Final = re.compile(
     "|".join(
         (
-            r"\binvalid[_ ]grant\b|\binvalid_(?:token|client)\b|\bunauthorized_client\b|\baccess_denied\b"
-            r"|\binsufficient[_ ]scope\b",
+            r"\binvalid[_ ]grant\b|\binvalid_(?:token|client)\b|\bunauthorized_client\b|\baccess_denied\b",
+            r"\binsufficient[_ ]scope\b",
             r"\b(?:invalid|revoked|expired)(?:token|grant|client|credentials?)(?:error|exception)?\b",
             r"\btokenexpired(?:error|exception)?\b",
-            rf"\b(?:invalid|bad|expired|unknown)\s+{_OAUTH_TOKEN}token\b|\binvalid or expired token\b",
+            rf"\b(?:invalid|bad|expired|unknown)\s+{_OAUTH}token\b|\binvalid or expired token\b",
             r"\b(?:bad|invalid) credentials?\b|\bcould not validate credentials\b",
-            rf"{_OAUTH_TOKEN}token\s+(?:is|was|has become)\s+(?:invalid|not valid|no longer valid)\b",
-            rf"{_TOKEN}\b[^\n.;]{{0,40}}\brevoked\b",
+            rf"{_OAUTH}token\s+(?:is|was|has become)\s+(?:invalid|not valid|no longer valid)\b",
+            rf"{_GRANTED}\b[^\n.;]{{0,40}}\brevoked\b",
             r"\brevoked\b[^\n.;]{0,30}(?<![a-z])(?:token|credentials?|grant|authori[sz]ation|access|consent)\b",
             r"\b(?:access|permissions?)\b[^\n.;]{0,20}\brevoked\b",
-            rf"{_PLACE}{_TOKEN}(?: has| have| is| was| are)?(?: been)?[ _]expired\b",
+            rf"{_PLACE}{_GRANTED}(?: has| have| is| was| are)?(?: been)?[ _]expired\b",
             r"\bexpired[ _](?:(?:access|refresh|oauth|bearer)[ _])?(?:token|credentials?|grant)\b",
         )
     ),

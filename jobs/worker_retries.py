@@ -1,7 +1,7 @@
 """Core tasks that their own worker tries again (`self.retry`).
 
-Between two tries the result back end says RETRY, with the error, and a worker keeps the task until its time has come. All
-tries are one attempt of the job: it is retrying while it waits, and running again at the next try; no attempt is added.
+Between two tries the result back end says RETRY, with the error, and a worker keeps the task until its time has come.
+All tries are one attempt of the job: it is retrying while it waits, and running again at the next try.
 The back end goes on saying RETRY while the next try runs, so that it runs is known from the workers alone.
 """
 
@@ -27,7 +27,7 @@ NO_REASON: Final = "Its task asked for another try and gave no reason."
 
 def are_there() -> bool:
     """Say whether any open attempt was tried before by its own worker; one query."""
-    return _tried().exists()
+    return bool(_tried().exists())
 
 
 def note_failed_try(dispatch: Dispatch, state: TaskState) -> bool:

@@ -1,6 +1,6 @@
 """Which errors say that the provider refuses the credential, and which that it was asked too often.
 
-The texts are those of PRAW and prawcore, requests, httpx, OAuth libraries, servers and databases, and of the core itself.
+The texts are those of PRAW and prawcore, requests, httpx, OAuth libraries, servers, databases, and the core itself.
 """
 
 import pytest
@@ -162,8 +162,7 @@ def test_other_trouble_is_no_refusal(error: str) -> None:
         "Failed to fetch page 7: 429",
         "Failed to fetch page 7: 429 Too Many Requests (retry-after: 54)",
         "received 429 HTTP response",
-        "prawcore.exceptions.TooManyRequests: received 429 HTTP response. Please wait at least 7.0 seconds before "
-        "re-trying this request.",
+        "prawcore.exceptions.TooManyRequests: received 429 HTTP response. Please wait at least 7.0 seconds before …",
         "429 Client Error: Too Many Requests for url: https://oauth.reddit.com/",
         "Client error '429 Too Many Requests' for url 'https://mastodon.example/'",
         "HTTP Error 429: Too Many Requests",

@@ -1,4 +1,4 @@
-"""Core tasks that their own worker tries again: retrying while they wait, running at each try, one attempt of the job."""
+"""Core tasks that their own worker tries again: retrying while they wait, running at each try, one attempt in all."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

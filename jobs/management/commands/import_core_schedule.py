@@ -39,7 +39,7 @@ class Command(OperationCommand):
         if imported.left:
             self.stdout.write(f"Nothing here starts: {', '.join(imported.left)}.")
             self.stdout.write(
-                "Keep the core's own beat running, or nobody does. Entries that are on here run twice then."
+                "Keep the core's own beat running, or nothing starts them. What is on here runs twice then."
             )
             self.stdout.write("Once all of the core's entries are on here, stop the core's own beat.")
         elif dry_run:
