@@ -100,7 +100,7 @@ _NOT_REFRESHED: Final = re.compile(
 _PASSING: Final = re.compile(
     r"time[ds]?[ -]?out|timeout|connect|unreachable|temporar|network|name resolution|getaddrinfo|\bssl|\bdns\b"
     r"|broken pipe|reset by peer|too many requests|rate[ _-]?limit|unavailable|bad gateway|internal server error"
-    r"|maintenance|overloaded|try again|deadlock|database|redis|refreshed elsewhere|"
+    r"|maintenance|overloaded|try again|deadlock|database|redis|refreshed elsewhere|\boserror\b|jsondecodeerror|"
     + _status(r"429|5\d\d", "too many requests|service|bad gateway|gateway|internal"),
     re.IGNORECASE,
 )

@@ -119,6 +119,8 @@ OTHER_TROUBLE = [
     "Failed to refresh token: 503 Service Unavailable",
     "Failed to refresh token: received 429 HTTP response",
     "Failed to refresh token: received 502 HTTP response",
+    "Failed to refresh token: OSError(101, 'Network is unreachable')",
+    "Failed to refresh token: json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0)",
     # other tokens, and other credentials
     "sync token expired",
     "The page_token is invalid",
