@@ -11,8 +11,8 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from demo.core_maintenance import FOLDER, LOCK
-from jobs import catalog, gateway, losses, operations, queries, stuck, sweeper
-from jobs.gateway import ActiveTask, Workers
+from jobs import catalog, gateway, losses, operations, queries, stuck, sweeper, worker_retries
+from jobs.gateway import ActiveTask, TaskState, Workers
 from jobs.models import CANCELLED, DONE, FAILED, QUEUED, RETRYING, RUNNING, Dispatch, Job
 from opsconsole.audit import Entity
 from opsconsole.permissions import OPERATORS
@@ -213,6 +213,14 @@ def test_it_can_be_cancelled_and_what_its_worker_says_afterwards_changes_nothing
     job = only_job()
     assert (job.status, job.attempts, job.dedupe_key, job.next_run_at) == (CANCELLED, 1, None, None)
     assert (dispatch.outcome, dispatch.error, dispatch.retrying_since) == ("cancelled", None, None)
+
+
+def test_what_ended_while_its_failed_try_was_read_stays_ended(dispatch: Dispatch) -> None:
+    read = Dispatch.objects.get()
+    operations.cancel_job(dispatch.job_id, actor=OPERATOR)
+    assert not worker_retries.note_failed_try(read, TaskState(state="RETRY", result=error()))
+    assert not worker_retries.note_running(read)
+    assert (only_job().status, Dispatch.objects.get().error) == (CANCELLED, None)
 
 
 def look_for_losses(workers: Workers) -> None:
