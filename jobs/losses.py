@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Count, F, Q
 from django.db.models.functions import Now
 
-from jobs import gateway, handover
+from jobs import catalog, gateway, handover
 from jobs.dispatching import closing, lease_end
 from jobs.gateway import Workers
 from jobs.handover import CHECK_AFTER
@@ -31,10 +31,10 @@ LONGEST_CHECK: Final = timedelta(minutes=10)
 UNKNOWN_FOR: Final = timedelta(seconds=10)
 MAX_PUBLICATIONS: Final = 4
 # A worker that has told of itself within this time has to answer before anything is taken for lost. What it may have
-# taken without saying so has ended by then: the core's workers kill a task after ten minutes.
-WORKER_ALIVE: Final = timedelta(minutes=11)
-# After so long the task of a job that was cancelled is taken to be over: the core's longest may take ten minutes.
-PLACE_HELD_FOR: Final = timedelta(minutes=15)
+# taken without saying so has ended by then: the core's workers kill a task at its time limit.
+WORKER_ALIVE: Final = timedelta(seconds=catalog.CORE_TIME_LIMIT_SECONDS) + timedelta(minutes=1)
+# After so long the task of a job that was cancelled is taken to be over.
+PLACE_HELD_FOR: Final = timedelta(seconds=catalog.CORE_TIME_LIMIT_SECONDS) + timedelta(minutes=5)
 # A worker that writes its row itself leaves its result a moment later.
 RESULT_COMES_WITHIN: Final = timedelta(minutes=1)
 

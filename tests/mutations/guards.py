@@ -496,7 +496,10 @@ SETTLING: Final = (
     Guard(
         name="known error of a try",
         keeps="What the result back end goes on saying while the next try runs changes nothing.",
-        edits=(Edit("jobs/worker_retries.py", "if dispatch.error == error:", "if False:"),),
+        edits=(
+            Edit("jobs/worker_retries.py", "if dispatch.error == error:", "if False:"),
+            Edit("jobs/worker_retries.py", "news = ~Q(error=error) | Q(error=None)", "news = Q()"),
+        ),
         tests=(_TRIES + "test_what_is_seen_of_a_task_makes_its_job_retrying_or_running",),
     ),
     Guard(

@@ -33,9 +33,8 @@ def error(message: str = "locked") -> dict[str, Any]:
     return {"exc_type": "HistoryLockedError", "exc_message": [message], "exc_module": "core.maintenance"}
 
 
-@pytest.fixture
-def dispatch() -> Dispatch:
-    """The published attempt of a clean-up, whose message a worker has taken."""
+def submit() -> None:
+    """Submit a clean-up of the watch history."""
     operations.submit_run(
         operation="tests.trigger",
         title="Clean up",
@@ -43,6 +42,12 @@ def dispatch() -> Dispatch:
         actor=OPERATOR,
         entity=Entity(type="job"),
     )
+
+
+@pytest.fixture
+def dispatch() -> Dispatch:
+    """The published attempt of a clean-up, whose message a worker has taken."""
+    submit()
     found = Dispatch.objects.get()
     lose_message(QUEUE, found.job_id)
     return found
@@ -365,31 +370,54 @@ def test_a_row_that_somebody_holds_is_changed_later(dispatch: Dispatch, leave_re
     assert (only_job().status, only_job().attempts) == (RETRYING, 1)
 
 
-def test_the_cores_worker_tries_a_task_again_until_it_succeeds(core_worker: Any, tmp_path: Path) -> None:
-    lock = tmp_path / "archive" / FOLDER / LOCK
-    lock.parent.mkdir(parents=True)
-    lock.touch()
-    (lock.parent / "2020-01-01.jsonl").touch()
+# --- a real worker ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def history(core_worker: Any, tmp_path: Path) -> Path:
+    """A history that is locked, with an old day in it, and a worker that tries to clean it up every ten seconds."""
+    folder = tmp_path / "archive" / FOLDER
+    folder.mkdir(parents=True)
+    (folder / LOCK).touch()
+    (folder / "2020-01-01.jsonl").touch()
     core_worker(DEMO_RETRY_SECONDS="10")
-    operations.submit_run(
-        operation="tests.trigger",
-        title="Clean up",
-        requests=[operations.JobRequest(job_type=catalog.CLEANUP_WATCH_HISTORY, payload={"retention_days": 3})],
-        actor=OPERATOR,
-        entity=Entity(type="job"),
-    )
+    return folder
 
-    def look() -> Job:
-        sweeper.settle_ended()
-        sweeper.note_workers(gateway.ask_workers(scheduled=True))
-        return only_job()
 
+def look() -> Job:
+    """Do what a sweeper does about core tasks, and return the job."""
+    sweeper.settle_ended()
+    sweeper.note_workers(gateway.ask_workers(scheduled=True))
+    return only_job()
+
+
+def submit_and_wait_for_a_failed_try() -> Job:
+    submit()
     wait_until(lambda: (job := look()).status == RETRYING and job.next_run_at is not None)
     job = only_job()
     assert job.last_error == "HistoryLockedError: The watch history is locked by another run."
     assert (job.attempts, Dispatch.objects.count()) == (1, 1)
-    lock.unlink()
+    return job
+
+
+def test_the_cores_worker_tries_a_task_again_until_it_succeeds(history: Path) -> None:
+    submit_and_wait_for_a_failed_try()
+    (history / LOCK).unlink()
     wait_until(lambda: look().status == DONE)
     dispatch = Dispatch.objects.get()
     assert (dispatch.result, dispatch.error) == ({"status": "success", "deleted": 1}, None)
     assert (only_job().attempts, only_job().last_error) == (1, None)
+
+
+def test_the_cores_worker_does_not_try_a_cancelled_task_again(history: Path) -> None:
+    job = submit_and_wait_for_a_failed_try()
+    operations.cancel_job(job.pk, actor=OPERATOR)
+    (history / LOCK).unlink()
+
+    def has_returned() -> bool:
+        let_run_out("late_check_at")
+        return bool(sweeper.keep_late_results())
+
+    wait_until(has_returned)
+    assert (history / "2020-01-01.jsonl").exists()
+    assert (look().status, Dispatch.objects.get().outcome) == (CANCELLED, "cancelled")
