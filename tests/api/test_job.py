@@ -49,6 +49,7 @@ def test_attempts_are_listed_newest_first(api: APIClient) -> None:
         "publish_error": None,
         "publications": 0,
         "started_at": "2026-01-31T12:00:01Z",
+        "retrying_since": None,
         "cancel_requested_at": None,
         "ended_at": "2026-01-31T12:00:04Z",
         "returned_at": None,
