@@ -2,22 +2,25 @@
 
     python -m celery -A demo.core_worker worker -Q ingest,messages,maintenance,celery -n core@%h -c 2
 
-It stands in for the ingest tasks (backfill of conversations and of messages, sync, attachments again) and for
-sending a message, with the names, queues, arguments and results of the core's own, on a Celery application
-configured like the core's: JSON only, no track_started, no result_extended, its results in a Redis database
-of its own. Where the core asks a provider over the network, it reads an archive of files, at a human pace,
-and fails as that provider would. What it writes to the core's tables is real.
+It stands in for the ingest tasks (backfill of conversations and of messages, sync, attachments again), for sending a
+message, and for cleaning up the scout's watch history, which it tries again by itself as the core's maintenance does.
+Names, queues, arguments and results are the core's own, on a Celery application configured like the core's: JSON only,
+no track_started, no result_extended, its results in a Redis database of its own. Where the core asks a provider over
+the network, it reads an archive of files, at a human pace, and fails as that provider would. What it writes to the
+core's tables is real.
 
 It does not stand in for the core's API, its beat, its backups, its drafts or anything else; a task that it
 doesn't know is thrown away, as in the core. It imports neither Django nor the console.
 
-Environment: CELERY_BROKER_URL, CORE_RESULT_BACKEND, DATABASE_URL (libpq), DEMO_ARCHIVE_DIR, and
-DEMO_PAGES_PER_SECOND (how many pages a provider gives in a second, default 3).
+Environment: CELERY_BROKER_URL, CORE_RESULT_BACKEND, DATABASE_URL (libpq), DEMO_ARCHIVE_DIR,
+DEMO_PAGES_PER_SECOND (how many pages a provider gives in a second, default 3), and DEMO_RETRY_SECONDS (how long
+the clean-up waits before it tries again, default 60).
 """
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,8 @@ from kombu import Exchange, Queue
 
 from demo.archive import Archive
 from demo.core_ingest import Ingest, Result, backfill, redownload_attachments, sync
+from demo.core_maintenance import TASK as CLEANUP_HISTORY
+from demo.core_maintenance import HistoryLockedError, cleanup_history
 from demo.core_rows import connect, find_default_identity, find_identity
 from demo.core_sending import QUEUE as MESSAGES
 from demo.core_sending import TASK as SEND_MANUAL
@@ -138,6 +143,16 @@ def send_manual(payload: dict[str, Any]) -> Result:
     """Send a message that was written by hand."""
     with _ingest() as ingest:
         return send_message(ingest.connection, ingest.archive, payload, pages_per_second=ingest.pages_per_second)
+
+
+@app.task(name=CLEANUP_HISTORY, bind=True, max_retries=3)
+def cleanup_scout_watch_history(self: Task[..., Result], retention_days: int = 3) -> Result:
+    """Delete the scout's watch history that is older than some days."""
+    archive = Path(_required("DEMO_ARCHIVE_DIR"))
+    try:
+        return cleanup_history(archive, retention_days, today=datetime.now(UTC).date())
+    except HistoryLockedError as error:
+        raise self.retry(exc=error, countdown=float(os.environ.get("DEMO_RETRY_SECONDS") or 60)) from error
 
 
 def _backfill(task: Task[..., Result], identity_id: int) -> Result:

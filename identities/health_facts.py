@@ -93,6 +93,7 @@ class Facts:
         has_credential: there is one of its own.
         credential_at: when the newest one was connected or renewed.
         last_sync_at: the last sign of a sync that succeeded, the newest message included.
+        succeeded_at: when a sync last succeeded, as its own result says; None where only messages tell of one.
         last_error: what the newest failed attempt since then said.
         partial_error: what the last success left out.
         failures: how many attempts have failed since the last success.
@@ -114,6 +115,7 @@ class Facts:
     has_credential: bool = True
     credential_at: datetime | None = None
     last_sync_at: datetime | None = None
+    succeeded_at: datetime | None = None
     last_error: str = ""
     partial_error: str = ""
     failures: int = 0

@@ -29,31 +29,38 @@ def credential(facts: Facts, now: datetime) -> Iterable[Reason]:
             state=State.ACTION_REQUIRED,
         )
     elif not facts.has_credential:
-        synced = facts.last_sync_at is not None and not facts.failures and not _past(facts.late_at, now)
-        if synced and facts.scheduled != "on":
-            # Without a schedule nobody can tell whether the next one would.
-            yield Reason(
-                code="credential_missing",
-                what="It has no credential of its own, though its last sync succeeded.",
-                todo=connect.replace(" again", ""),
-                status="warning",
-                state=State.ON_TRACK,
-            )
-        elif synced:
-            yield Reason(
-                code="credential_missing",
-                what="It has no credential of its own, though its syncs succeed.",
-                status="unknown",
-                state=State.ON_TRACK,
-            )
-        else:
-            yield Reason(
-                code="credential_missing",
-                what="It has no credential, so its provider lets nothing in.",
-                todo=connect.replace(" again", ""),
-                status="critical",
-                state=State.ACTION_REQUIRED,
-            )
+        yield _without_credential(facts, now, connect.replace(" again", ""))
+
+
+def _without_credential(facts: Facts, now: datetime, connect: str) -> Reason:
+    """Return what there is to say of an identity without a credential of its own, which may have another way in.
+
+    That its last sync succeeded is said only where the result of that sync says so.
+    """
+    missing = "No credential of its own"
+    if facts.last_sync_at is None or facts.failures or _past(facts.late_at, now):
+        return Reason(
+            code="credential_missing",
+            what=f"{missing}.",
+            todo=connect,
+            status="critical",
+            state=State.ACTION_REQUIRED,
+        )
+    if facts.succeeded_at is None:
+        what = f"{missing}. Its newest message is the only sign of a sync."
+    elif facts.partial_error:
+        what = f"{missing}, though its last sync succeeded in part."
+    else:
+        what = f"{missing}, though its last sync succeeded."
+    # Without a schedule, or without a result, nobody can tell whether the next sync succeeds.
+    certain = facts.scheduled == "on" and facts.succeeded_at is not None
+    return Reason(
+        code="credential_missing",
+        what=what,
+        todo="" if certain else connect,
+        status="unknown" if certain else "warning",
+        state=State.ON_TRACK,
+    )
 
 
 def attempts(facts: Facts, now: datetime) -> Iterable[Reason]:

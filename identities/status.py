@@ -205,6 +205,7 @@ def _facts(
         has_credential=credential.status == "present",
         credential_at=max((at for at in (credential.connected_at, credential.rotated_at) if at), default=None),
         last_sync_at=last_sync_at,
+        succeeded_at=last.success_at if last else None,
         last_error=(last.attempt_error or "") if last else "",
         partial_error=(last.success_error or "") if last else "",
         failures=last.failures if last else 0,

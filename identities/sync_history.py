@@ -13,11 +13,11 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.db.models import OuterRef, Subquery
 
 from identities.models import LastSync, SyncAttempt
-from identities.rejections import says_refused
 from jobs import catalog, subjects
 from jobs.ended import EndedAttempt
 from jobs.models import Outcome
 from jobs.outcomes import how_it_ended
+from jobs.provider_errors import rejects_credential
 from opsconsole.formatting import first_line
 from opsconsole.redaction import CUT_MARGIN, redact_start
 from opsconsole.row_ids import MAX_ID, row_id
@@ -225,5 +225,5 @@ def _note_failures(known: Mapping[int, LastSync]) -> None:
         if failed:
             # Not what one that was cancelled or skipped since had to say.
             last.attempt_error = failed[0][1]
-        refused = ((ended_at, error) for ended_at, error in failed if error and says_refused(error))
+        refused = ((ended_at, error) for ended_at, error in failed if error and rejects_credential(error))
         last.rejected_at, last.rejection = next(refused, (None, None))

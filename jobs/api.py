@@ -7,7 +7,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs import api_shapes, operations, queries, run_queries, run_representation
+from jobs import api_shapes, catalog, operations, queries, run_queries, run_representation
 from jobs.api_changes import CancelInput, FailInput, check_terminate, job_changed, run_changed
 from jobs.api_filters import JobFilterQuery, RunListQuery
 from jobs.api_matching import MatchingActions
@@ -124,6 +124,8 @@ class JobViewSet(MatchingActions, OpsViewSet):
         return Response(
             job
             | {
+                "type_title": catalog.titles().get(job["job_type"], job["job_type"]),
+                "type_facts": catalog.facts(job["job_type"]),
                 "attempts_history": attempts,
                 "traceback": next((attempt["traceback"] for attempt in attempts if attempt["traceback"]), None),
                 "result": newest.get("result"),

@@ -70,7 +70,7 @@ class Job(Shape):
     progress = Progress(allow_null=True)
     cancel_requested_at = maybe_moment("Its task has been asked to end and has not ended yet.")
     waits_for = maybe_number("The id of the job that goes first.")
-    handed_over = word("waiting", "not_yet", "handed_over", "running", "unknown", allow_null=True)
+    handed_over = word("waiting", "not_yet", "handed_over", "running", "retrying", "unknown", allow_null=True)
     stuck = flag()
     stuck_reason = maybe_text("Why, and what can be done about it.")
     requested_by = maybe_text()
@@ -100,6 +100,7 @@ class Attempt(Shape):
     publish_error = maybe_text()
     publications = number("How often its message was sent.")
     started_at = maybe_moment()
+    retrying_since = maybe_moment("Since when its own worker waits to try it again; null while it runs.")
     cancel_requested_at = maybe_moment()
     ended_at = maybe_moment()
     returned_at = maybe_moment("When its task returned after the attempt had ended.")
@@ -115,6 +116,8 @@ class Attempt(Shape):
 class JobDetails(Job):
     """A job with its attempts and its whole error."""
 
+    type_title = text("What its type is called.")
+    type_facts = texts("What is known about its type, and what isn't: repeatable, arguments, whom it concerns.")
     attempts_history = Attempt(many=True)
     traceback = maybe_text()
     result = anything()

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Coalesce, Now
 
-from jobs import catalog, ledger, progress
+from jobs import ledger, progress
 from jobs.dispatching import closing, lease_end
 from jobs.models import CANCELLED, DONE, FAILED, QUEUED, RETRYING, RUNNING, Dispatch, Job, Outcome
 from jobs.settling import MAX_TRACEBACK_LENGTH, bounded_result
@@ -250,8 +250,3 @@ def _let_go(held: Claim, **values: Any) -> None:
     left = Dispatch.objects.filter(~Exists(running), pk=held.dispatch_id, ended_at=None)
     if left.update(**closing(Outcome.SUPERSEDED, lease_until=None, **values)):
         logger.warning("attempt.lost_its_job", job=held.job_id, dispatch=held.dispatch_id)
-
-
-def is_permanent(error: str) -> bool:
-    """Say whether no retry can mend an error, by what it says."""
-    return catalog.PERMANENT_ERROR.search(error) is not None

@@ -6,7 +6,6 @@ The only module that names the core's tasks. An installation adds types, or maps
 shipped, or the default for a new type; a new one needs `task` and `queue`.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache
@@ -22,6 +21,8 @@ SYNC = "ingest.sync_delta"
 SYNC_INBOX_FAST = "ingest.sync_inbox_fast"
 REDOWNLOAD_ATTACHMENTS = "ingest.redownload_attachments"
 SEND_MESSAGE = "message.send_manual"
+RUN_ALL_WATCHES = "scout.run_all_watches"
+CLEANUP_WATCH_HISTORY = "maintenance.cleanup_scout_watch_history"
 HOUSEKEEPING = "opsconsole.housekeeping"
 RETRY_MATCHING = "opsconsole.retry_matching"
 CANCEL_MATCHING = "opsconsole.cancel_matching"
@@ -34,10 +35,13 @@ CORE_DATABASE_BACKUP = "maintenance.mysql_dump_local"
 CORE_ATTACHMENTS_SNAPSHOT = "maintenance.attachments_snapshot_local"
 CORE_RESTORE_TEST = "maintenance.restore_test_local"
 
-# What no retry can mend: the provider does not let us in any more.
-PERMANENT_ERROR = re.compile(r"\b(?:401|403)\b|invalid_grant|\brevoked\b", re.IGNORECASE)
-
-TWO_HOURS = 2 * 60 * 60
+# The core's workers kill a task after this time.
+CORE_TIME_LIMIT_SECONDS = 10 * 60
+OWN_TIME_LIMIT_SECONDS = 2 * 60 * 60
+# Of a type that the catalog lacks: whose worker runs it, and with what limit, is unknown.
+UNKNOWN_TIME_LIMIT_SECONDS = 2 * 60 * 60
+# The core's workers listen on it too: Celery's default queue, where no type of the catalog belongs.
+CORE_DEFAULT_QUEUE = "celery"
 
 IDENTITY = "identity"
 
@@ -55,7 +59,7 @@ class JobType:
         payload_argument: the one keyword argument that takes the whole payload, instead of `arguments`.
         in_core: it runs in the core's worker, which knows nothing of the ledger.
         max_attempts: how often it is tried before it counts as failed.
-        time_limit_seconds: a running job older than this is stuck.
+        time_limit_seconds: a running job older than this is stuck; None for the limit of the core's or of own tasks.
         at_most_once: it may never run again without an explicit confirmation.
         core_writes_row: the core's worker writes the ledger row of this type itself.
         serial_group: of the types of one group, only one job of an identity is handed over at a time.
@@ -63,6 +67,8 @@ class JobType:
         syncs_identity: it fetches what is new for an identity, so that its success is a sync of it.
         covers: `identity` where its task fetches the whole identity, whatever conversation it is given: one job then
             does what several would. Empty where its task does only what its payload names.
+        repeatable: running it once more is known to do no harm.
+        concerns: whom or what its jobs concern; empty where that is unknown.
     """
 
     name: str
@@ -73,18 +79,43 @@ class JobType:
     payload_argument: str = ""
     in_core: bool = True
     max_attempts: int = 3
-    time_limit_seconds: int = TWO_HOURS
+    time_limit_seconds: int | None = None
     at_most_once: bool = False
     core_writes_row: bool = False
     serial_group: str = ""
     not_cancellable: str = ""
     syncs_identity: bool = False
     covers: str = ""
+    repeatable: bool = False
+    concerns: str = ""
 
     @property
     def title(self) -> str:
         """What people call it."""
         return self.label or self.name
+
+    @property
+    def time_limit(self) -> int:
+        """The seconds after which a running job is stuck."""
+        if self.time_limit_seconds is not None:
+            return self.time_limit_seconds
+        return CORE_TIME_LIMIT_SECONDS if self.in_core else OWN_TIME_LIMIT_SECONDS
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """What is known about its jobs, and what isn't, a sentence each."""
+        again = "Unknown whether it can safely run more than once."
+        if self.at_most_once:
+            again = "Runs at most once. A retry needs a confirmation."
+        elif self.repeatable:
+            again = "Can safely run more than once."
+        if self.payload_argument:
+            arguments = f"Argument: {self.payload_argument}."
+        elif self.arguments is None:
+            arguments = "Arguments: unknown. All keys of the payload are passed."
+        else:
+            arguments = f"Arguments: {', '.join(self.arguments) or 'none'}."
+        return (again, arguments, f"Concerns: {self.concerns or 'unknown'}.")
 
     def kwargs(self, payload: Any) -> dict[str, Any]:
         """Return the task's keyword arguments for a job's payload (any JSON value; only an object has keys)."""
@@ -106,6 +137,11 @@ class JobType:
 
 
 _INGEST: dict[str, Any] = {"queue": "ingest", "serial_group": "ingest"}
+# The core's ingest tasks insert or update, so a second time does no harm.
+_FETCH: dict[str, Any] = {**_INGEST, "repeatable": True}
+_SYNC: dict[str, Any] = {**_FETCH, "syncs_identity": True, "concerns": "an identity"}
+_OF_IDENTITY = ("provider_id", "identity_id")
+_OWN: dict[str, Any] = {"in_core": False, "repeatable": True}
 _SEND = JobType(
     name=SEND_MESSAGE,
     label="Send message",
@@ -116,49 +152,80 @@ _SEND = JobType(
     at_most_once=True,
     core_writes_row=True,
     not_cancellable="Delete the message in its conversation.",
+    concerns="a message",
 )
+# Tasks of the core of which nothing but the name and the queue is known. The console makes one attempt at a job of
+# these; a row that the core wrote says itself how many.
+_LITTLE_KNOWN: Mapping[str, Mapping[str, str]] = {
+    "agent": {
+        "agent.draft_intro": "Draft introduction",
+        "agent.lead_scoring": "Score lead",
+        "agent.profile_summary": "Summarize profile",
+    },
+    "embed": {
+        "embed.generate": "Generate embedding",
+        "embed.generate_batch": "Generate embeddings in batch",
+        "embed.generate_for_entity": "Generate embeddings of entity",
+    },
+    "index": {
+        "index.upsert_content": "Index content",
+        "index.delete_content": "Delete content from index",
+        "index.bulk_index_conversation": "Index conversation",
+        "index.bulk_index_all_messages": "Index all messages",
+    },
+    "ingest": {
+        "ingest.analyze_lead_profile": "Analyze lead profile",
+        "ingest.analyze_reddit_user": "Analyze Reddit user",
+        "ingest.browse_location": "Browse location",
+        "ingest.fetch_post": "Fetch post",
+        "ingest.fetch_profile": "Fetch profile",
+        "ingest.fetch_profile_items": "Fetch profile items",
+    },
+    "multi_agent_analysis": {
+        "multi_agent_analysis.analyze_lead": "Analyze lead",
+        "multi_agent_analysis.batch_analyze": "Analyze leads in batch",
+        "multi_agent_analysis.check_analysis_status": "Check analysis status",
+        "multi_agent_analysis.cleanup_failed_analyses": "Clean up failed analyses",
+    },
+    "scout": {
+        "scout.run_single_watch": "Run watch",
+        "scout.analyze_and_decide": "Analyze and decide",
+        "scout.reanalyze_post": "Analyze post again",
+    },
+}
 
 _SHIPPED: tuple[JobType, ...] = (
     JobType(
         name=BACKFILL_CONVERSATIONS,
         label="Backfill conversations",
         task="ingest.backfill_conversations",
-        arguments=("provider_id", "identity_id"),
-        syncs_identity=True,
-        **_INGEST,
+        arguments=_OF_IDENTITY,
+        **_SYNC,
     ),
     JobType(
         name=BACKFILL_MESSAGES,
         label="Backfill messages",
         task="ingest.backfill_messages",
         arguments=("provider_id", "conversation_id", "identity_id"),
-        syncs_identity=True,
         covers=IDENTITY,
-        **_INGEST,
+        **_SYNC,
     ),
-    JobType(
-        name=SYNC,
-        label="Sync",
-        task="ingest.sync_delta",
-        arguments=("provider_id", "identity_id"),
-        syncs_identity=True,
-        **_INGEST,
-    ),
-    # Of the default identity; the core's beat starts it without arguments.
+    JobType(name=SYNC, label="Sync", task="ingest.sync_delta", arguments=_OF_IDENTITY, **_SYNC),
+    # The core's beat starts it without arguments.
     JobType(
         name=SYNC_INBOX_FAST,
         label="Sync inbox",
         task="ingest.sync_inbox_fast",
         arguments=(),
-        syncs_identity=True,
-        **_INGEST,
+        **{**_SYNC, "concerns": "the default identity"},
     ),
     JobType(
         name=REDOWNLOAD_ATTACHMENTS,
         label="Fetch attachments again",
         task="ingest.redownload_attachments",
         arguments=("conversation_id", "limit"),
-        **_INGEST,
+        concerns="a conversation, or the newest messages of all",
+        **_FETCH,
     ),
     _SEND,
     JobType(
@@ -167,8 +234,9 @@ _SHIPPED: tuple[JobType, ...] = (
         task="opsconsole.housekeeping",
         queue="opsconsole",
         arguments=(),
-        in_core=False,
         max_attempts=1,
+        concerns="the console's own tables",
+        **_OWN,
     ),
     JobType(
         name=TELL_VERDICT,
@@ -176,12 +244,15 @@ _SHIPPED: tuple[JobType, ...] = (
         task=TELL_VERDICT,
         queue="opsconsole",
         arguments=("notice_id",),
-        in_core=False,
         max_attempts=12,
+        concerns="a notice",
+        **_OWN,
     ),
     # How far they have come is kept beside them: another attempt goes on there.
     *(
-        JobType(name=name, label=label, task=name, queue="opsconsole", arguments=(), in_core=False)
+        JobType(
+            name=name, label=label, task=name, queue="opsconsole", arguments=(), concerns="the jobs of a filter", **_OWN
+        )
         for name, label in ((RETRY_MATCHING, "Retry many jobs"), (CANCEL_MATCHING, "Cancel many jobs"))
     ),
     *(
@@ -191,25 +262,56 @@ _SHIPPED: tuple[JobType, ...] = (
             task=name,
             queue="opsconsole.maintenance",
             arguments=arguments,
-            in_core=False,
             max_attempts=2,
             time_limit_seconds=12 * 60 * 60,
+            concerns=concerns,
+            **_OWN,
         )
-        for name, label, arguments in (
-            (DATABASE_BACKUP, "Database backup", ()),
-            (ATTACHMENTS_SNAPSHOT, "Attachments snapshot", ()),
-            (RESTORE_TEST, "Restore test", ("backup_run_id", "all_files")),
+        for name, label, arguments, concerns in (
+            (DATABASE_BACKUP, "Database backup", (), "the database"),
+            (ATTACHMENTS_SNAPSHOT, "Attachments snapshot", (), "the attachments"),
+            (RESTORE_TEST, "Restore test", ("backup_run_id", "all_files"), "a backup"),
         )
     ),
     # The name that older rows have.
     replace(_SEND, name="send_manual"),
+    # The core's beat starts each of these again and again.
     *(
-        JobType(name=name, label=label, task=name, queue="maintenance", arguments=(), max_attempts=1)
-        for name, label in (
-            (CORE_DATABASE_BACKUP, "Database backup (core)"),
-            (CORE_ATTACHMENTS_SNAPSHOT, "Attachments snapshot (core)"),
-            (CORE_RESTORE_TEST, "Restore test (core)"),
+        JobType(
+            name=name,
+            label=label,
+            task=name,
+            queue=queue,
+            arguments=arguments,
+            max_attempts=1,
+            repeatable=True,
+            concerns=concerns,
         )
+        for name, label, queue, arguments, concerns in (
+            (CORE_DATABASE_BACKUP, "Database backup (core)", "maintenance", (), "the database"),
+            (CORE_ATTACHMENTS_SNAPSHOT, "Attachments snapshot (core)", "maintenance", (), "the attachments"),
+            (CORE_RESTORE_TEST, "Restore test (core)", "maintenance", (), "the core's backups"),
+            (RUN_ALL_WATCHES, "Run all watches", "scout", (), "all watches"),
+            (
+                CLEANUP_WATCH_HISTORY,
+                "Clean up watch history",
+                "maintenance",
+                ("retention_days",),
+                "watch history older than so many days",
+            ),
+        )
+    ),
+    *(
+        JobType(
+            name=name,
+            label=label,
+            task=name,
+            queue=queue,
+            max_attempts=1,
+            serial_group="ingest" if queue == "ingest" else "",
+        )
+        for queue, tasks in _LITTLE_KNOWN.items()
+        for name, label in tasks.items()
     ),
 )
 
@@ -243,12 +345,24 @@ def unlisted(job_type: str, queue: str) -> JobType:
 
 def time_limits() -> dict[str, int]:
     """Return the time limit in seconds of each type that the catalog knows."""
-    return {name: job_type.time_limit_seconds for name, job_type in _catalog().items()}
+    return {name: job_type.time_limit for name, job_type in _catalog().items()}
+
+
+def longest_core_limit() -> int:
+    """Return the longest time limit in seconds of the types that run in the core's workers."""
+    return max(job_type.time_limit for job_type in _catalog().values() if job_type.in_core)
+
+
+def facts(job_type: str) -> tuple[str, ...]:
+    """Return what is known about jobs of a type, a sentence each, also of one that the catalog lacks."""
+    if known := find(job_type):
+        return known.facts
+    return ("Unknown job type. Map it in OPS_JOB_TYPES.",)
 
 
 def queues() -> set[str]:
-    """Return the queues of the types that the catalog knows."""
-    return {job_type.queue for job_type in _catalog().values()}
+    """Return the queues of the types that the catalog knows, and the core's default queue."""
+    return {CORE_DEFAULT_QUEUE, *(job_type.queue for job_type in _catalog().values())}
 
 
 def titles() -> dict[str, str]:

@@ -42,6 +42,10 @@ def closing(outcome: Outcome, *, frees_place: bool = False, **values: Any) -> di
     return {
         "ended_at": Now(),
         "outcome": outcome,
+        # What a try of its task left that its worker would have repeated: the job's row keeps the error.
+        "error": None,
+        "traceback": None,
+        "retrying_since": None,
         "next_attempt_at": None,
         "holds_place": False if frees_place else keeps_place,
         "late_check_at": Case(

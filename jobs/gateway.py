@@ -85,6 +85,11 @@ class TaskState:
         """Whether the task has returned, raised or been revoked."""
         return self.state in {"SUCCESS", "FAILURE", "REVOKED", "REJECTED", "IGNORED"}
 
+    @property
+    def is_retry(self) -> bool:
+        """Whether a try of the task has failed and its worker makes another one, or is at it already."""
+        return self.state == "RETRY"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ActiveTask:
@@ -106,6 +111,8 @@ class Workers:
     namesakes: dict[str, int] = field(default_factory=dict)
     # Tasks that a worker was given and has not begun, and queues that were empty before: where that was asked.
     reserved: frozenset[str] = frozenset()
+    # Those of them that a worker keeps until their time has come, which it may not say.
+    scheduled: dict[str, datetime | None] = field(default_factory=dict)
     empty_queues: frozenset[str] = frozenset()
     queues: dict[str, list[str]] = field(default_factory=dict)
     tasks: dict[str, list[str]] = field(default_factory=dict)
@@ -250,11 +257,12 @@ def own_result(task_id: str) -> TaskState | None:
     return TaskState(state=row["status"], result=result, traceback=row["traceback"], ended_at=row["date_done"])
 
 
-def ask_workers(*, registered: bool = False, missing_from: Collection[str] = ()) -> Workers:
+def ask_workers(*, registered: bool = False, scheduled: bool = False, missing_from: Collection[str] = ()) -> Workers:
     """Ask all live workers what they run; takes about a second for each question.
 
     Args:
         registered: also ask which queues they listen on and which tasks they know.
+        scheduled: also ask which tasks they keep until their time has come.
         missing_from: queues whose tasks may have got lost: also ask what of them is where.
 
     Raises:
@@ -262,7 +270,8 @@ def ask_workers(*, registered: bool = False, missing_from: Collection[str] = ())
     """
     commands = (
         # In the order in which a task goes its way: one that moves on meanwhile is seen twice, not missed.
-        *(("reserved", "scheduled") if missing_from else ()),
+        *(("scheduled",) if scheduled or missing_from else ()),
+        *(("reserved",) if missing_from else ()),
         "active",
         *(("active_queues",) if registered or missing_from else ()),
         *(("registered",) if registered else ()),
@@ -288,8 +297,9 @@ def ask_workers(*, registered: bool = False, missing_from: Collection[str] = ())
         answered=frozenset(name for name, number in namesakes.items() if all(each[name] == number for each in told)),
         namesakes=dict(namesakes),
         reserved=frozenset(
-            task_id for command in ("reserved", "scheduled") for task_id in _each(found.get(command, {}))
+            task_id for command in ("scheduled", "reserved") for task_id, _ in _each(found.get(command, {}))
         ),
+        scheduled={task_id: _utc(task.get("eta")) for task_id, task in _each(found.get("scheduled", {}))},
         empty_queues=frozenset(name for name, length in waiting.items() if not length),
         queues={
             worker: sorted({str(queue["name"]) for queue in listed if isinstance(queue, dict) and "name" in queue})
@@ -399,11 +409,13 @@ def _names(found: list[Any]) -> set[str]:
     return {name.split(" ")[0] for name in found if isinstance(name, str)}
 
 
-def _each(answers: dict[str, list[Any]]) -> list[str]:
+def _each(answers: dict[str, list[Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the id of each task that workers told of, and what they told."""
     given = [task for tasks in answers.values() for task in tasks if isinstance(task, dict)]
     # What waits for its time has its request in a dictionary of its own.
-    requests = [request if isinstance(request := task.get("request"), dict) else task for task in given]
-    return [str(request.get("id")) for request in requests]
+    return [
+        (str((request if isinstance(request := task.get("request"), dict) else task).get("id")), task) for task in given
+    ]
 
 
 def _kwargsrepr(kwargs: dict[str, Any]) -> str:
@@ -424,11 +436,11 @@ def _state(meta: dict[str, Any]) -> TaskState:
         state=str(meta.get("status")),
         result=meta.get("result"),
         traceback=str(traceback) if traceback else None,
-        ended_at=_ended_at(meta.get("date_done")),
+        ended_at=_utc(meta.get("date_done")),
     )
 
 
-def _ended_at(moment: Any) -> datetime | None:
+def _utc(moment: Any) -> datetime | None:
     # A moment near the ends of what Python can tell has none in UTC.
     with suppress(TypeError, ValueError, OverflowError):
         moment = datetime.fromisoformat(moment) if isinstance(moment, str) else moment

@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import structlog
@@ -144,6 +145,7 @@ def transition(
     to: str,
     add_attempt: bool = False,
     run_again_in: int | None = None,
+    run_again_at: datetime | None = None,
     **values: Any,
 ) -> Before | None:
     """Move a job to another status if it has one of the allowed ones, in one statement.
@@ -153,7 +155,8 @@ def transition(
         allowed: statuses that it may have now.
         to: the status that it gets.
         add_attempt: count one attempt more.
-        run_again_in: seconds until it is due again, by the database's clock; None clears `next_run_at`.
+        run_again_in: seconds until it is due again, by the database's clock.
+        run_again_at: or when; without either, `next_run_at` is cleared.
         values: other columns to set: `attempts`, `last_error`, `dedupe_key`.
 
     Returns:
@@ -168,14 +171,15 @@ def transition(
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             f"""
-            UPDATE jobs SET status = %s, updated_at = now(), next_run_at = now() + make_interval(secs => %s){sets}
+            UPDATE jobs SET status = %s, updated_at = now(),
+                   next_run_at = COALESCE(now() + make_interval(secs => %s), %s::timestamptz){sets}
               FROM (SELECT id, status, attempts, max_attempts FROM jobs WHERE id = %s FOR UPDATE) AS before
              WHERE jobs.id = before.id AND before.status::text = ANY(%s)
             RETURNING before.status::text, before.attempts, before.max_attempts,
                       (SELECT max(id) FROM jobs_dispatch WHERE job_id = jobs.id),
                       (SELECT run_id FROM jobs_runjob WHERE job_id = jobs.id ORDER BY id DESC LIMIT 1)
             """,
-            [to, run_again_in, *values.values(), job_id, list(allowed)],
+            [to, run_again_in, run_again_at, *values.values(), job_id, list(allowed)],
         )
         row = cursor.fetchone()
         if row is None:

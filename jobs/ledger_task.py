@@ -23,6 +23,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 
 from jobs import attempts, catalog, operations
 from jobs.attempts import Claim, Hold
+from jobs.provider_errors import rejects_credential
 from opsconsole import failpoints
 from opsconsole.audit import Actor, Entity, record_refusal
 from opsconsole.errors import Busy, OpsError, Unavailable
@@ -229,7 +230,7 @@ class LedgerTask(Task[..., Any]):
             trace = "".join(traceback.format_exception(error))
             # Busy or unavailable now may be neither at the next attempt.
             refused = isinstance(error, OpsError) and not isinstance(error, Busy | Unavailable)
-            permanent = refused or attempts.is_permanent(text)
+            permanent = refused or rejects_credential(text)
             _written(lambda: attempts.fail(held, error=text, traceback=trace, permanent=permanent))
             failure = AttemptFailed(redact_text(text))
         else:

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Count, F, Q
 from django.db.models.functions import Now
 
-from jobs import gateway, handover
+from jobs import catalog, gateway, handover
 from jobs.dispatching import closing, lease_end
 from jobs.gateway import Workers
 from jobs.handover import CHECK_AFTER
@@ -31,10 +31,10 @@ LONGEST_CHECK: Final = timedelta(minutes=10)
 UNKNOWN_FOR: Final = timedelta(seconds=10)
 MAX_PUBLICATIONS: Final = 4
 # A worker that has told of itself within this time has to answer before anything is taken for lost. What it may have
-# taken without saying so has ended by then: the core's workers kill a task after ten minutes.
-WORKER_ALIVE: Final = timedelta(minutes=11)
-# After so long the task of a job that was cancelled is taken to be over: the core's longest may take ten minutes.
-PLACE_HELD_FOR: Final = timedelta(minutes=15)
+# taken without saying so has ended by then: the core's workers kill a task at its time limit.
+WORKER_ALIVE: Final = timedelta(seconds=catalog.CORE_TIME_LIMIT_SECONDS) + timedelta(minutes=1)
+# After so long the task of a job that was cancelled is taken to be over.
+PLACE_HELD_FOR: Final = timedelta(seconds=catalog.CORE_TIME_LIMIT_SECONDS) + timedelta(minutes=5)
 # A worker that writes its row itself leaves its result a moment later.
 RESULT_COMES_WITHIN: Final = timedelta(minutes=1)
 
@@ -84,7 +84,7 @@ def note_unknown(workers: Workers) -> None:
         Unavailable: the broker does not answer.
     """
     suspects = _suspects(workers)
-    known = set(workers.active) | (workers.reserved or frozenset())
+    known = set(workers.active) | workers.reserved
     seen = [one.pk for one in suspects if str(one.task_id) in known]
     lost = [one.pk for one in suspects if str(one.task_id) not in known]
     found = Dispatch.objects.filter(pk__in=seen)
@@ -164,13 +164,15 @@ def _suspicious() -> Q:
 
 def _suspects(workers: Workers) -> Sequence[Dispatch]:
     """Return the attempts of which these workers, all that listen on the queue, would know."""
-    listening = _listening(workers)
-    # What has begun is in no queue any more; what has not must be looked for there first.
-    somewhere = Q(queue__in=listening & workers.empty_queues) | Q(queue__in=listening, started_at__isnull=False)
+    queues = listening(workers)
+    # What has begun is in no queue any more, unless it is to be tried again. What has not, or is, must be looked for
+    # there first.
+    begun = Q(started_at__isnull=False, retrying_since=None)
+    somewhere = Q(queue__in=queues & workers.empty_queues) | Q(queue__in=queues) & begun
     return list(Dispatch.objects.filter(_suspicious(), somewhere).order_by("pk")[:BATCH_SIZE])
 
 
-def _listening(workers: Workers) -> set[str]:
+def listening(workers: Workers) -> set[str]:
     """Return the queues all of whose workers have answered."""
     answered = {queue for name in workers.answered for queue in workers.queues.get(name, ())}
     alive = WorkerReport.objects.filter(seen_at__gt=Now() - WORKER_ALIVE).values_list("hostname", "number", "queues")

@@ -182,6 +182,9 @@ class Dispatch(models.Model):
     # Since when neither its queue nor any worker knows the task.
     unknown_since = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
+    # Core tasks: since when its worker waits to try it again by itself; empty while it runs. `error` is that of the
+    # last try then.
+    retrying_since = models.DateTimeField(null=True)
     # Own tasks: whoever has claimed it is alive until then, and says so again and again.
     lease_until = models.DateTimeField(null=True)
     cancel_requested_at = models.DateTimeField(null=True)

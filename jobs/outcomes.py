@@ -1,7 +1,8 @@
 """What a core task's result means for its job. Pure rules, by the core's own conventions.
 
 The core returns `{"status": "success", …, "errors": […]}` also when it could fetch nothing at all, and
-`{"status": "error"}` as a successful Celery result; so the state of the Celery task alone says little.
+`{"status": "error"}` as a successful Celery result; so the state of the Celery task alone says little. A redownload
+says “success” too where nothing could be downloaded.
 """
 
 import re
@@ -9,13 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from jobs import catalog
 from jobs.ended import EndedAttempt
 from jobs.gateway import TaskState
 from jobs.models import Outcome
+from jobs.provider_errors import is_rate_limit, rejects_credential
 
-# Errors of fetching or of credentials: nothing came, whatever the status says.
-_FETCH_ERROR = re.compile(r"failed to fetch|no credentials|\b(?:401|403|429)\b", re.IGNORECASE)
+_NOT_FETCHED = re.compile(r"failed to fetch|no credentials", re.IGNORECASE)
 REVOKED = "The task was revoked: somebody told the workers not to run it."
 _FAILURES = frozenset({"error", "failed", "failure", "could_not_verify"})
 MAX_ERRORS_SHOWN = 20
@@ -52,7 +52,7 @@ def judge(state: TaskState) -> Verdict:
             permanent=True,
         )
     if state.state != "SUCCESS":
-        return _failed(_exception_text(state))
+        return _failed(exception_text(state))
     result = state.result
     if not isinstance(result, dict):
         return Verdict(outcome=Outcome.DONE)
@@ -62,13 +62,43 @@ def judge(state: TaskState) -> Verdict:
         return _failed(problem)
     if status == "skipped":
         return Verdict(outcome=Outcome.SKIPPED, error=str(result.get("reason") or "") or None)
-    if not errors:
-        return Verdict(outcome=Outcome.DONE)
+    if not_downloaded := _whole(result.get("download_failed")):
+        there = _whole(result.get("attachments_created")) + _whole(result.get("already_exists"))
+        return _judge_downloads(not_downloaded, there, errors)
+    return _judge_errors(result, errors) if errors else Verdict(outcome=Outcome.DONE)
+
+
+def _judge_errors(result: dict[str, Any], errors: list[str]) -> Verdict:
     text = "\n".join(errors)
     nothing_came = "messages_synced" in result and not result.get("messages_synced")
-    if nothing_came or any(_FETCH_ERROR.search(error) for error in errors):
+    if nothing_came or any(_is_fetch_error(error) for error in errors):
         return _failed(text)
     return Verdict(outcome=Outcome.PARTIAL, error=text)
+
+
+def _is_fetch_error(error: str) -> bool:
+    """Say whether an error is one of fetching or of credentials: nothing came, whatever the status says."""
+    return _NOT_FETCHED.search(error) is not None or rejects_credential(error) or is_rate_limit(error)
+
+
+def _judge_downloads(failed: int, there: int, errors: list[str]) -> Verdict:
+    """Return how a redownload of attachments ended in which some, or all, could not be downloaded.
+
+    The servers that refuse a file are not the provider, so none of their errors is permanent.
+
+    Args:
+        failed: how many could not be downloaded.
+        there: how many were, now or before.
+        errors: what the task says about them.
+    """
+    counted = f"{failed:,} of {failed + there:,} attachments could not be downloaded."
+    text = "\n".join([counted, *errors])[:MAX_ERROR_LENGTH]
+    return Verdict(outcome=Outcome.PARTIAL if there else Outcome.FAILED, error=text)
+
+
+def _whole(value: Any) -> int:
+    """Return a count that a task returned; 0 for anything else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
 def _problem(result: dict[str, Any], status: str, errors: list[str]) -> str:
@@ -120,11 +150,12 @@ def _failed(error: str) -> Verdict:
     return Verdict(
         outcome=Outcome.FAILED,
         error=error[:MAX_ERROR_LENGTH],
-        permanent=catalog.PERMANENT_ERROR.search(error) is not None,
+        permanent=rejects_credential(error),
     )
 
 
-def _exception_text(state: TaskState) -> str:
+def exception_text(state: TaskState) -> str:
+    """Return the exception of a task that failed, or that is to be tried again, as a text."""
     result = state.result
     if isinstance(result, dict) and "exc_type" in result:
         message = result.get("exc_message")

@@ -136,8 +136,8 @@ def payload_as_json(payload: Any) -> Any:
 def handed_over(row: Row) -> str | None:
     """Return how far the handing over of an active job's newest attempt has come, or None when it has no open one.
 
-    `waiting` for another job, `not_yet` published, `handed_over` to Celery but not seen running, `running`, or
-    `unknown` when its result must have expired without being seen.
+    `waiting` for another job, `not_yet` published, `handed_over` to Celery but not seen running, `running`, `retrying`
+    while its own worker waits to try it again, or `unknown` when its result must have expired without being seen.
     """
     if row["dispatch_id"] is None or row["ended_at"] is not None or row["status"] not in ACTIVE_STATUSES:
         return None
@@ -145,6 +145,8 @@ def handed_over(row: Row) -> str | None:
         return "waiting" if row["waits_for"] else "not_yet"
     if (timezone.now() - row["published_at"]).total_seconds() > UNKNOWN_AFTER_SECONDS:
         return "unknown"
+    if row["retrying_since"] is not None:
+        return "retrying"
     return "running" if row["status"] == RUNNING else "handed_over"
 
 
@@ -162,6 +164,7 @@ def attempt_as_json(attempt: Dispatch) -> dict[str, Any]:
         "publish_error": redact_text(attempt.publish_error) if attempt.publish_error else None,
         "publications": attempt.publications,
         "started_at": attempt.started_at,
+        "retrying_since": attempt.retrying_since,
         "cancel_requested_at": attempt.cancel_requested_at,
         "ended_at": attempt.ended_at,
         "returned_at": attempt.returned_at,

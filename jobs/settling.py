@@ -37,27 +37,24 @@ def mark_started(dispatch: Dispatch, task: ActiveTask) -> bool:
         Whether this call changed anything.
     """
     started_at = task.started_at or Now()
-    job_type = _type_of(dispatch)
+    writes_row = writes_its_row(dispatch)
     with transaction.atomic():
+        # Locked, so that the attempt can be changed first: it decides whether the job's transition is its to make.
         if not ledger.lock_unless_held(dispatch.job_id):
             return False
-        if not (job_type and job_type.core_writes_row):
-            ledger.transition(dispatch.job_id, allowed=(QUEUED, RETRYING), to=RUNNING, add_attempt=True)
         open_attempt = Dispatch.objects.filter(pk=dispatch.pk, ended_at=None)
         # A worker's clock may be off: an attempt starts after it was published, and not in the future. Where whoever
         # sent it died before it could say so, it starts after it was asked for.
-        changed = open_attempt.filter(started_at=None).update(
+        started = open_attempt.filter(started_at=None).update(
             started_at=Least(Greatest(started_at, Coalesce("published_at", "requested_at")), Now()),
             # Whoever sent it may have died before it could say so.
             published_at=Coalesce("published_at", Now()),
             check_at=Coalesce("check_at", lease_end(CHECK_AFTER)),
         )
-        if task.worker:
-            changed += open_attempt.filter(worker=None).update(worker=task.worker[:255])
-        if not changed:
-            # It has ended or is known to run already: then the job's transition was not this attempt's to make.
-            transaction.set_rollback(True)
-    return bool(changed)
+        named = open_attempt.filter(worker=None).update(worker=task.worker[:255]) if task.worker else 0
+        if started and not writes_row:
+            ledger.transition(dispatch.job_id, allowed=(QUEUED, RETRYING), to=RUNNING, add_attempt=True)
+    return bool(started or named)
 
 
 def settle(dispatch: Dispatch, state: TaskState) -> bool:
@@ -89,6 +86,7 @@ def settle(dispatch: Dispatch, state: TaskState) -> bool:
             holds_place=False,
             check_at=None,
             unknown_since=None,
+            retrying_since=None,
             **progress.at_the_end(dispatch, outcome, state.result),
         )
         failpoints.reach("settle.before_commit")
@@ -166,6 +164,12 @@ def _after_failure(dispatch: Dispatch, verdict: Verdict) -> tuple[str, int | Non
     if job is None or verdict.permanent or dispatch.at_most_once or job["attempts"] >= job["max_attempts"]:
         return FAILED, None
     return RETRYING, ledger.retry_delay_seconds(job["attempts"])
+
+
+def writes_its_row(dispatch: Dispatch) -> bool:
+    """Say whether the core's worker writes the ledger row of an attempt's job itself."""
+    job_type = _type_of(dispatch)
+    return job_type is not None and job_type.core_writes_row
 
 
 def _type_of(dispatch: Dispatch) -> catalog.JobType | None:

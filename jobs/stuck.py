@@ -117,8 +117,11 @@ def why(row: Mapping[str, Any]) -> str:
         case "lease":
             return f"Its worker was lost: its lease ran out {_since(row['lease_until'])} ago."
         case "time limit":
-            limit = catalog.time_limits().get(row["job_type"], catalog.TWO_HOURS)
+            limit = catalog.time_limits().get(row["job_type"])
             running = _finely((timezone.now() - row["updated_at"]).total_seconds())
+            if limit is None:
+                unknown = _finely(catalog.UNKNOWN_TIME_LIMIT_SECONDS)
+                return f"It has been running for {running}; a job of an unknown type may run for {unknown}."
             return f"It has been running for {running}; the time limit of its type is {_finely(limit)}."
         case "waiting":
             return f"It has been due for {_since(_due_at(row))}, and no worker has taken it."
@@ -144,7 +147,7 @@ def _causes(attempt: str) -> dict[str, tuple[str, tuple[Any, ...]]]:
     params: dict[str, tuple[Any, ...]] = {
         UNKNOWN: (*ACTIVE_STATUSES, UNKNOWN_SECONDS),
         LEASE: (RUNNING,),
-        LIMIT: (RUNNING, orjson.dumps(catalog.time_limits()).decode(), catalog.TWO_HOURS),
+        LIMIT: (RUNNING, orjson.dumps(catalog.time_limits()).decode(), catalog.UNKNOWN_TIME_LIMIT_SECONDS),
         WAITING: (QUEUED, RETRYING, WAITING_SECONDS),
     }
     known = {"own": attempt, "is_open": _IS_OPEN.format(own=attempt), "is_behind": IS_BEHIND.format(own=attempt)}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
@@ -32,6 +32,7 @@ from jobs import (
     progress,
     retry_rules,
     settling,
+    worker_retries,
 )
 from jobs.dispatching import PUBLICATION_LEASE, create_next_dispatch, lease_end
 from jobs.gateway import Workers
@@ -143,13 +144,17 @@ class Sweeper:
             self._asked_tasks_at = now if registered else self._asked_tasks_at
             self._asking = True
             # A daemon, so that an answer that is still out doesn't hold up the end of the process.
-            question = {"registered": registered, "missing_from": missing_from}
+            question = {
+                "registered": registered,
+                "scheduled": worker_retries.are_there(),
+                "missing_from": missing_from,
+            }
             threading.Thread(target=self._ask, kwargs=question, daemon=True).start()
 
-    def _ask(self, *, registered: bool, missing_from: set[str]) -> None:
+    def _ask(self, **question: Any) -> None:
         answer = None
         try:
-            answer = gateway.ask_workers(registered=registered, missing_from=missing_from)
+            answer = gateway.ask_workers(**question)
         except Unavailable as error:
             logger.warning("sweeper.workers_not_asked", error=error.message)
         except Exception:
@@ -205,10 +210,12 @@ def settle_ended() -> int:
                 state = states.get(str(dispatch.task_id))
                 if state is not None and state.is_ended:
                     settled += settling.settle(dispatch, state)
+                elif state is not None and state.is_retry:
+                    worker_retries.note_failed_try(dispatch, state)
                 elif not _has_told(dispatch, state) and dispatch.started_at is not None:
                     silent.append(dispatch)
     # What runs past any time limit is not watched any more: counting what has arrived since costs more each time.
-    oldest = timezone.now() - timedelta(seconds=catalog.TWO_HOURS)
+    oldest = timezone.now() - timedelta(seconds=catalog.longest_core_limit())
     if watched := [dispatch for dispatch in silent if dispatch.started_at and dispatch.started_at > oldest]:
         progress.observe_all(watched)
     return settled
@@ -219,6 +226,8 @@ def _has_told(dispatch: Dispatch, state: gateway.TaskState | None) -> bool:
     if state is None or state.state not in {"STARTED", "PROGRESS"}:
         return False
     note_started(dispatch)
+    if dispatch.retrying_since is not None:
+        worker_retries.note_running(dispatch)
     return state.state == "PROGRESS" and progress.report(dispatch, state.result)
 
 
@@ -279,6 +288,7 @@ def note_workers(workers: Workers) -> None:
         running = open_ones.filter(task_id__in=_uuids(workers.active))
         for dispatch in running:
             settling.mark_started(dispatch, workers.active[str(dispatch.task_id)])
+    worker_retries.note_workers(workers)
     losses.note_unknown(workers)
     if workers.tasks:
         WorkerReport.objects.bulk_create(

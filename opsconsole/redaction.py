@@ -62,6 +62,13 @@ _NOTHING = (
     r"(?:(?:null|true|false|None|True|False)\b|\\*[\"']?\[redacted\]|\\*\"\\*\"(?!\")|\\*'\\*'(?!')|\[\s*\]|\{\s*\})"
 )
 _SAYS_NOTHING = re.compile(_NOTHING)
+# “Failed to refresh token: ReadTimeout”: a text goes on with a reason there. Whole words, which no secret is.
+_REASON = (
+    r"(?:(?:(?:[a-z_]{1,40}\.){0,5}[a-z]{1,40}(?:error|exception|timeout)"
+    r"|invalid_(?:grant|client|token|request|scope)|unauthorized_client|access_denied|revoked|expired|rejected|refused"
+    r"|timed|timeout|received|connection|unauthori[sz]ed|forbidden|temporarily|server|client|http)"
+    r"(?=[\s,;:(]|\.?(?:\s|\Z)))"
+)
 
 
 def _pattern(expression: str) -> re.Pattern[str]:
@@ -102,7 +109,7 @@ _TOKEN_PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
         ("secret", "passw", "passphrase", "pwd", "token", "key", "credential", "session", "signature", "body_text"),
         _pattern(
             rf"(?P<keep>{_PRIVATE_NAMES}[\w-]{{0,64}}+{_ASSIGNED})"
-            rf"(?!{_NOTHING})(?:{_QUOTED}|[^\s,;&)\]}}\"'\\]{{4,}})"
+            rf"(?!{_NOTHING}|{_REASON})(?:{_QUOTED}|[^\s,;&)\]}}\"'\\]{{4,}})"
         ),
         rf"\g<keep>{REDACTED}",
     ),

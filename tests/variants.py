@@ -41,6 +41,7 @@ PLACES: Final[Mapping[str, str]] = {
             "tests/api/test_bodies.py",
             "tests/api/test_browsable.py",
             "tests/api/test_core_session.py",
+            "tests/api/test_core_types.py",
             "tests/api/test_failures.py",
             "tests/api/test_idempotency.py",
             "tests/api/test_idempotency_at_once.py",

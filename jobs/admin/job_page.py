@@ -39,6 +39,7 @@ def context(row: Row) -> dict[str, Any]:
         entry["look"] = AUDIT_LOOKS.get(entry["result"], Look(word=str(entry["result"]), icon="help", tone="idle"))
     error_length = row["error_length"] or 0
     return live | {
+        "type_facts": catalog.facts(row["job_type"]),
         "attempts": attempts,
         # The error of an attempt that was retried may have no traceback; the newest one that has counts.
         "traceback": next((attempt["traceback"] for attempt in attempts if attempt["traceback"]), None),

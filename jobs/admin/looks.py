@@ -68,6 +68,8 @@ def of_attempt(attempt: dict[str, Any]) -> Look:
     """Return how an attempt is shown: by its outcome, or by how far it has come."""
     if attempt["outcome"]:
         return of_outcome(attempt["outcome"])
+    if attempt["retrying_since"]:
+        return STATUS_LOOKS[RETRYING]
     if attempt["started_at"]:
         return CANCELLING if attempt["cancel_requested_at"] else STATUS_LOOKS[RUNNING]
     if attempt["published_at"]:
@@ -106,6 +108,8 @@ def handing_over(job: dict[str, Any], publish_error: str | None) -> str:
             return "Not yet handed over; the console does it within seconds."
         case "handed_over":
             return "Handed over to Celery; no worker was seen working on it yet."
+        case "retrying":
+            return "Its worker tries it again by itself."
         case "unknown":
             return "Handed over more than a day ago and never seen again: its outcome is unknown."
     return ""

@@ -6,14 +6,15 @@ from datetime import timedelta
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import Q
 from django_celery_beat.models import PeriodicTask
 
 from jobs import catalog
 from jobs.models import PausedSchedule
 from jobs.schedules import pausing, shipped
-from jobs.schedules.starting import SUBMIT_JOB
+from jobs.schedules.starting import SUBMIT_JOB, check_schedulable
 from opsconsole.audit import Actor, Entity, record, record_refusal
-from opsconsole.errors import Conflict
+from opsconsole.errors import Conflict, Refused
 
 IMPORT: Final = "schedules.import"
 
@@ -30,10 +31,11 @@ class CoreEntry:
     description: str
 
 
-def _job(job_type: str) -> dict[str, Any]:
-    return {"job_type": job_type, "payload": {}}
+def _job(job_type: str, **payload: Any) -> dict[str, Any]:
+    return {"job_type": job_type, "payload": payload}
 
 
+# All that the core's beat starts.
 ENTRIES: Final = (
     CoreEntry(
         name="Core: sync",
@@ -70,15 +72,36 @@ ENTRIES: Final = (
         crontab="0 5 * * 0",
         description="The core's own test of whether its backups can be restored.",
     ),
+    CoreEntry(
+        name="Core: run all watches",
+        task=SUBMIT_JOB,
+        kwargs=_job(catalog.RUN_ALL_WATCHES),
+        every=timedelta(seconds=300),
+        description="Runs all of the scout's watches.",
+    ),
+    CoreEntry(
+        name="Core: clean up watch history",
+        task=SUBMIT_JOB,
+        kwargs=_job(catalog.CLEANUP_WATCH_HISTORY, retention_days=3),
+        crontab="0 2 * * *",
+        description="Deletes the scout's watch history that is older than three days.",
+    ),
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
-    """What was made, and what was there already, by name."""
+    """What came of the core's entries, by name.
+
+    Attributes:
+        made: those that were made.
+        there: those that were there already.
+        left: those that nothing here starts: they are off, or the catalog doesn't let a schedule start their jobs.
+    """
 
     made: list[str]
     there: list[str]
+    left: list[str]
 
 
 def import_core_schedule(*, enabled: bool = True, dry_run: bool = False, actor: Actor, reason: str = "") -> Imported:
@@ -97,9 +120,16 @@ def import_core_schedule(*, enabled: bool = True, dry_run: bool = False, actor: 
     """
     with transaction.atomic():
         pausing.one_at_a_time()
-        there = [entry for entry in ENTRIES if _exists(entry)]
-        missing = [entry for entry in ENTRIES if entry not in there]
-        result = Imported(made=[entry.name for entry in missing], there=[entry.name for entry in there])
+        found = {entry.name: _found(entry) for entry in ENTRIES}
+        refused = [entry.name for entry in ENTRIES if not _is_schedulable(entry)]
+        missing = [entry for entry in ENTRIES if not found[entry.name] and entry.name not in refused]
+        made = [entry.name for entry in missing]
+        off = [name for name, switches in found.items() if not any(switches) and not (enabled and name in made)]
+        result = Imported(
+            made=made,
+            there=[name for name, switches in found.items() if switches],
+            left=[entry.name for entry in ENTRIES if entry.name in off or entry.name in refused],
+        )
         if dry_run or not missing:
             return result
         if not enabled or not PausedSchedule.objects.exists():
@@ -120,7 +150,7 @@ def import_core_schedule(*, enabled: bool = True, dry_run: bool = False, actor: 
                 entity=Entity(type="periodictask"),
                 reason=reason,
                 request={"enabled": enabled},
-                response={"made": result.made, "there": result.there},
+                response={"made": result.made, "there": result.there, "left": result.left},
             )
             return result
     refusal = Conflict(
@@ -131,11 +161,28 @@ def import_core_schedule(*, enabled: bool = True, dry_run: bool = False, actor: 
     raise refusal
 
 
-def _exists(entry: CoreEntry) -> bool:
-    same_task = PeriodicTask.objects.filter(task=entry.task).values_list("kwargs", flat=True)
-    return PeriodicTask.objects.filter(name=entry.name).exists() or any(
-        _json(kwargs) == entry.kwargs for kwargs in same_task
-    )
+def _found(entry: CoreEntry) -> list[bool]:
+    """Return of each periodic task that is an entry of the core's whether it is on."""
+    named_or_alike = PeriodicTask.objects.filter(Q(name=entry.name) | Q(task=entry.task))
+    return [
+        enabled
+        for name, kwargs, enabled in named_or_alike.values_list("name", "kwargs", "enabled")
+        if name == entry.name or _json(kwargs) == entry.kwargs
+    ]
+
+
+def _is_schedulable(entry: CoreEntry) -> bool:
+    """Say whether the catalog, which an installation can change, lets a schedule start an entry's jobs."""
+    if entry.task != SUBMIT_JOB:
+        return True
+    job_type = catalog.find(entry.kwargs["job_type"])
+    if job_type is None:
+        return False
+    try:
+        check_schedulable(job_type)
+    except Refused:
+        return False
+    return True
 
 
 def _json(text: str) -> Any:

@@ -57,6 +57,50 @@ def test_each_attempt_has_its_times_worker_outcome_and_error(page: Client) -> No
     assert "<details" in response.content.decode()
 
 
+def test_between_two_tries_of_its_worker_it_is_retrying_with_the_error_and_the_time_of_the_next_one(
+    page: Client,
+) -> None:
+    now = timezone.now()
+    job = make_job(
+        "scout.run_all_watches",
+        queue_name="scout",
+        status="retrying",
+        attempts=1,
+        last_error="ReadTimeout: the provider did not answer",
+        next_run_at=now + timedelta(minutes=4, seconds=30),
+        updated_at=now,
+    )
+    make_attempt(
+        job.pk,
+        published_at=now,
+        started_at=now - timedelta(minutes=1),
+        retrying_since=now,
+        error="ReadTimeout: the provider did not answer",
+    )
+    words = text(shown(page, job.pk))
+    assert f"Run all watches #{job.pk}" in words
+    for part in ("ReadTimeout", "Its worker tries it again by itself.", "Next attempt in 4 min", "tried for 1 min"):
+        assert part in words, part
+    assert words.count("Retrying") >= 2
+    assert "Running" not in words
+    assert "no worker was seen working on it" not in words
+
+
+@pytest.mark.parametrize(
+    ("job_type", "facts"),
+    [
+        (
+            "ingest.sync_delta",
+            "Can safely run more than once. Arguments: provider_id, identity_id. Concerns: an identity.",
+        ),
+        ("ingest.fetch_post", "Unknown whether it can safely run more than once. Arguments: unknown."),
+        ("somebody.elses", "Unknown job type. Map it in OPS_JOB_TYPES."),
+    ],
+)
+def test_it_says_what_is_known_about_its_type(page: Client, job_type: str, facts: str) -> None:
+    assert f"About the type {facts}" in text(shown(page, make_job(job_type).pk))
+
+
 def timed(job_id: int, seconds: int, **values: Any) -> None:
     ended_at = NOW + timedelta(seconds=seconds)
     make_attempt(job_id, **{"started_at": NOW, "ended_at": ended_at, "outcome": "done", **values})

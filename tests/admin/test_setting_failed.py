@@ -38,7 +38,7 @@ def test_a_stuck_job_says_why_and_what_to_do_and_offers_it(page: Client) -> None
     job = stuck_job()
     response = page.get(f"{LIST}{job.pk}/change/")
     words = text(response)
-    assert "It has been running for 3 h; the time limit of its type is 2 h." in words
+    assert "It has been running for 3 h; the time limit of its type is 10 min." in words
     assert "set it failed; then it can be retried." in words
     body = response.content.decode()
     assert f'href="{LIST}{job.pk}/fail/"' in body

@@ -122,7 +122,7 @@ def test_what_waits_for_long_is_told_by_the_oldest(api: APIClient) -> None:
 
 def test_what_is_not_due_or_waits_for_another_job_does_not_wait_for_a_worker(api: APIClient) -> None:
     make_job(status="retrying", updated_at=ago(hours=2), next_run_at=timezone.now() + timedelta(minutes=5))
-    running = make_job(status="running", updated_at=ago(minutes=40)).pk
+    running = make_job(status="running", updated_at=ago(minutes=9)).pk
     waits = make_job(status="queued", updated_at=ago(minutes=40)).pk
     make_attempt(running, serial_key="ingest:1", holds_place=True, started_at=ago(minutes=40))
     made = make_attempt(waits, serial_key="ingest:1", published_at=None)

@@ -15,7 +15,8 @@ def test_a_job_is_as_in_the_list_with_its_history(api: APIClient) -> None:
     job = make_job()
     (listed,) = api.get("/ops/jobs").json()["jobs"]
     shown = api.get(f"/ops/jobs/{job.pk}").json()
-    assert set(shown) == JOB_KEYS | {"attempts_history", "traceback", "result", "error_is_cut"}
+    more = {"type_title", "type_facts", "attempts_history", "traceback", "result", "error_is_cut"}
+    assert set(shown) == JOB_KEYS | more
     assert {name: shown[name] for name in JOB_KEYS} == listed
     assert (shown["attempts_history"], shown["traceback"], shown["result"]) == ([], None, None)
 
@@ -48,6 +49,7 @@ def test_attempts_are_listed_newest_first(api: APIClient) -> None:
         "publish_error": None,
         "publications": 0,
         "started_at": "2026-01-31T12:00:01Z",
+        "retrying_since": None,
         "cancel_requested_at": None,
         "ended_at": "2026-01-31T12:00:04Z",
         "returned_at": None,

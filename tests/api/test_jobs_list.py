@@ -241,7 +241,7 @@ def test_stuck_is_what_waits_or_runs_for_too_long(api: APIClient) -> None:
     running = make_job(status="running", updated_at=now - timedelta(hours=3)).pk
     due = make_job(status="retrying", updated_at=now, next_run_at=now - timedelta(minutes=16)).pk
     make_job(status="queued", updated_at=now - timedelta(minutes=14))
-    make_job(status="running", updated_at=now - timedelta(hours=1))
+    make_job(status="running", updated_at=now - timedelta(minutes=9))
     make_job(status="retrying", updated_at=ANCIENT, next_run_at=now + timedelta(minutes=5))
     make_job(status="failed", updated_at=ANCIENT)
     assert listed(api, stuck="true") == [due, running, waiting]

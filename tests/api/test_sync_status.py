@@ -115,6 +115,25 @@ def test_the_newest_message_shows_a_sync_that_left_no_other_trace(api: APIClient
     assert shown(api)["last_sync_source"] == "job"
 
 
+def test_without_a_credential_a_sync_succeeded_only_where_one_is_on_record(api: APIClient) -> None:
+    def says() -> str:
+        reasons = {reason["code"]: reason["message"] for reason in shown(api)["health"]["reasons"]}
+        return str(reasons["credential_missing"])
+
+    alice = make_identity()
+    assert says().startswith("No credential of its own. Connect the account")
+    counted(alice, newest_message_at=timezone.now() - timedelta(minutes=2))
+    assert says().startswith("No credential of its own. Its newest message is the only sign of a sync.")
+    last = synced(alice)
+    assert says().startswith("No credential of its own, though its last sync succeeded.")
+    last.success_error = "image 5 could not be had"
+    last.save()
+    assert says().startswith("No credential of its own, though its last sync succeeded in part.")
+    last.failures = 1
+    last.save()
+    assert says().startswith("No credential of its own. Connect the account")
+
+
 def test_last_success_last_attempt_and_what_runs_are_three_facts(api: APIClient) -> None:
     alice = make_identity()
     make_credential(alice)

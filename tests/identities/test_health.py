@@ -18,6 +18,7 @@ def on_track(**changes: Any) -> Facts:
     """An identity that synced four minutes ago, every ten minutes."""
     facts: dict[str, Any] = {
         "last_sync_at": ago(4),
+        "succeeded_at": ago(4),
         "schedule_words": "every 10 minutes",
         "next_at": ago(-6),
         "late_at": ago(-7),
@@ -28,7 +29,7 @@ def on_track(**changes: Any) -> Facts:
 
 LATE = {"last_sync_at": ago(14), "late_at": ago(3), "failing_at": ago(-7)}
 VERY_LATE = {"last_sync_at": ago(40), "late_at": ago(29), "failing_at": ago(19)}
-NEVER = {"last_sync_at": None, "late_at": None, "failing_at": None}
+NEVER = {"last_sync_at": None, "succeeded_at": None, "late_at": None, "failing_at": None}
 REFUSED = {"rejection": "401 invalid_grant: token expired", "rejected_at": ago(3), "failures": 1}
 
 
@@ -113,6 +114,43 @@ def test_facts_make_a_state_and_its_reasons(facts: Facts, state: str, status: st
 )
 def test_a_reason_says_what_is_wrong_and_what_to_do(facts: Facts, words: str) -> None:
     assert words in " ".join(reason.message for reason in assess(facts, now=NOW).reasons)
+
+
+BY_MESSAGES = {"succeeded_at": None}
+SUCCEEDED = "No credential of its own, though its last sync succeeded."
+IN_PART = "No credential of its own, though its last sync succeeded in part."
+MISSING = "No credential of its own."
+BY_A_MESSAGE = "No credential of its own. Its newest message is the only sign of a sync."
+
+
+@pytest.mark.parametrize("scheduled", ["on", "off", "paused", "broken", "missing", "elsewhere"])
+@pytest.mark.parametrize(
+    ("changes", "words", "status"),
+    [
+        ({}, SUCCEEDED, "unknown"),
+        # A message that came after it, and one that has a date of before.
+        ({"last_sync_at": ago(1)}, SUCCEEDED, "unknown"),
+        ({"partial_error": "image gone"}, IN_PART, "unknown"),
+        (BY_MESSAGES, BY_A_MESSAGE, "warning"),
+        (NEVER, MISSING, "critical"),
+        ({"failures": 1, "last_error": "ReadTimeout"}, MISSING, "critical"),
+        ({"failures": 1, "partial_error": "image gone"}, MISSING, "critical"),
+        ({"failures": 3, **BY_MESSAGES}, MISSING, "critical"),
+        ({"failures": 1, **NEVER}, MISSING, "critical"),
+        (LATE, MISSING, "critical"),
+        ({**LATE, **BY_MESSAGES}, MISSING, "critical"),
+        ({**VERY_LATE, "partial_error": "image gone"}, MISSING, "critical"),
+    ],
+)
+def test_a_sync_without_a_credential_succeeded_only_where_its_result_says_so(
+    changes: dict[str, Any], words: str, status: str, scheduled: Any
+) -> None:
+    found = assess(on_track(has_credential=False, scheduled=scheduled, **changes), now=NOW)
+    (reason,) = [reason for reason in found.reasons if reason.code == "credential_missing"]
+    # Without a schedule nobody can tell whether the next one succeeds.
+    uncertain = status == "unknown" and scheduled != "on"
+    assert (reason.what, reason.status) == (words, "warning" if uncertain else status)
+    assert bool(reason.todo) == (uncertain or status != "unknown")
 
 
 def test_an_error_of_many_lines_and_pages_is_cut_to_its_first_line() -> None:

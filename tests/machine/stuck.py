@@ -5,9 +5,11 @@ from datetime import timedelta
 from django.db import connection
 from django.db.models import Q
 
+from jobs import catalog
 from jobs.models import ACTIVE_STATUSES, RUNNING, Dispatch, Job
 
-TIME_LIMIT = timedelta(hours=2)
+CORE_TIME_LIMIT = timedelta(minutes=10)
+OTHER_TIME_LIMIT = timedelta(hours=2)
 WAITING = timedelta(minutes=15)
 UNKNOWN = timedelta(seconds=60)
 
@@ -25,7 +27,8 @@ def is_stuck(job: Job) -> bool:
     if job.status == RUNNING:
         if attempt and not attempt.in_core and attempt.lease_until:
             return bool(attempt.lease_until < now)
-        return bool(job.updated_at < now - TIME_LIMIT)
+        known = catalog.find(job.job_type)
+        return bool(job.updated_at < now - (CORE_TIME_LIMIT if known and known.in_core else OTHER_TIME_LIMIT))
     due = job.next_run_at or job.updated_at
     if attempt and attempt.published_at:
         return bool(max(due, attempt.published_at) < now - WAITING)

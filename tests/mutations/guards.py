@@ -9,6 +9,7 @@ from tests.mutations.matching_guards import MATCHING
 _CLAIMING: Final = "tests/worker/test_claiming.py::"
 _ATTEMPTS: Final = "tests/worker/test_attempts.py::"
 _SETTLING: Final = "tests/worker/test_settling.py::"
+_TRIES: Final = "tests/worker/test_worker_retries.py::"
 _HANDING_OVER: Final = "tests/worker/test_handing_over.py::"
 _LOST: Final = "tests/worker/test_lost_messages.py::"
 _PLACES: Final = "tests/worker/test_places.py::"
@@ -423,10 +424,14 @@ LOST_MESSAGES: Final = (
     Guard(
         name="taken and not begun",
         keeps="What a worker has taken and not begun isn't lost.",
-        edits=(
-            Edit("jobs/losses.py", "set(workers.active) | (workers.reserved or frozenset())", "set(workers.active)"),
-        ),
+        edits=(Edit("jobs/losses.py", "set(workers.active) | workers.reserved", "set(workers.active)"),),
         tests=(_LOST + "test_what_may_run_only_once_is_not_lost_while_a_busy_worker_has_its_message",),
+    ),
+    Guard(
+        name="between two tries",
+        keeps="What waits in the queue to be tried again isn't lost.",
+        edits=(Edit("jobs/losses.py", "started_at__isnull=False, retrying_since=None", "started_at__isnull=False"),),
+        tests=(_TRIES + "test_it_is_not_lost_while_its_message_may_wait_in_the_queue",),
     ),
 )
 
@@ -500,11 +505,37 @@ SETTLING: Final = (
         edits=(
             Edit(
                 "jobs/settling.py",
-                "was not this attempt's to make.\n            transaction.set_rollback(True)",
-                "was not this attempt's to make.\n            pass",
+                "if started and not writes_row:",
+                "if not writes_row:",
             ),
         ),
         tests=(_SETTLING + "test_a_start_that_is_noticed_after_the_end_changes_nothing",),
+    ),
+    Guard(
+        name="known error of a try",
+        keeps="What the result back end goes on saying while the next try runs changes nothing.",
+        edits=(
+            Edit("jobs/worker_retries.py", "if dispatch.error == error:", "if False:"),
+            Edit("jobs/worker_retries.py", "news = ~Q(error=error) | Q(error=None)", "news = Q()"),
+        ),
+        tests=(_TRIES + "test_what_is_seen_of_a_task_makes_its_job_retrying_or_running",),
+    ),
+    Guard(
+        name="tries, cancelled meanwhile",
+        keeps="A job that was ended between two tries stays ended.",
+        edits=(
+            Edit(
+                "jobs/worker_retries.py",
+                "dispatch.job_id, allowed=ACTIVE_STATUSES, to=RETRYING",
+                'dispatch.job_id, allowed=(*ACTIVE_STATUSES, "cancelled"), to=RETRYING',
+            ),
+            Edit(
+                "jobs/worker_retries.py",
+                "filter(unless_known, pk=dispatch.pk, ended_at=None)",
+                "filter(unless_known, pk=dispatch.pk)",
+            ),
+        ),
+        tests=(_TRIES + "test_what_ended_while_its_failed_try_was_read_stays_ended",),
     ),
     Guard(
         name="late results",

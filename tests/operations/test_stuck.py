@@ -35,7 +35,7 @@ def test_a_core_job_that_runs_longer_than_its_time_limit(settings: Any) -> None:
     job = make_job(status="running", updated_at=ago(hours=3, minutes=10))
     make_attempt(job.pk, started_at=ago(hours=3, minutes=10))
     why, advice = told(job)
-    assert why == "It has been running for 3 h 10 min; the time limit of its type is 2 h."
+    assert why == "It has been running for 3 h 10 min; the time limit of its type is 10 min."
     assert "set it failed" in advice
 
 
@@ -45,6 +45,37 @@ def test_the_time_limit_is_its_types(settings: Any) -> None:
     assert told(job)[0] == "It has been running for 1 h 40 min; the time limit of its type is 1 h 30 min."
     Job.objects.update(updated_at=ago(minutes=80))
     assert told(job) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("job_type", "limit"),
+    [
+        ("ingest.sync_delta", 10),
+        ("ingest.backfill_messages", 10),
+        ("ingest.fetch_profile", 10),
+        ("message.send_manual", 10),
+        ("maintenance.restore_test_local", 10),
+        ("scout.run_all_watches", 10),
+        ("embed.generate_batch", 10),
+        ("gpu.encode", 10),
+        ("own.task", 120),
+        ("opsconsole.housekeeping", 120),
+        ("opsconsole.retry_matching", 120),
+        ("opsconsole.database_backup", 720),
+        ("somebody.elses", 120),
+    ],
+)
+def test_a_job_is_stuck_once_it_has_run_for_the_time_limit_of_the_core_or_for_its_own(
+    settings: Any, job_type: str, limit: int
+) -> None:
+    settings.JOB_TYPES = {
+        "gpu.encode": {"task": "gpu.encode", "queue": "gpu"},
+        "own.task": {"task": "own.task", "queue": "opsconsole", "in_core": False},
+    }
+    job = make_job(job_type, status="running", updated_at=ago(minutes=limit - 1))
+    assert told(job) == ("", "")
+    Job.objects.update(updated_at=ago(minutes=limit + 1))
+    assert told(job)[0].startswith("It has been running for ")
 
 
 def test_an_own_job_whose_lease_has_run_out() -> None:

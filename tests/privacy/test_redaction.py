@@ -99,6 +99,13 @@ HONEST = [
     '{"token": null, "body": "", "tokens": [], "text": {}, "session": false}',
     "https://example.org/a/very/long/path/that/Goes/On2/And/On/without/any/secret/in/it/at/all/index.html",
     'It’s 5 o\'clock: "text" is a word',
+    "Failed to refresh token: timed out",
+    "Failed to refresh token: requests.exceptions.ReadTimeout: HTTPS",
+    "Failed to refresh token: invalid_grant",
+    "Failed to refresh access token: ConnectionError(MaxRetryError(…))",
+    "Failed to refresh credentials: received 429 HTTP response",
+    "Failed to refresh token: HTTP 401",
+    "access token: revoked. Connect again",
     "ingest.sync_delta",
     "light tasks highlight",
 ]
@@ -115,6 +122,26 @@ def test_only_the_private_part_of_a_text_goes() -> None:
     assert redact_text('400: {"id": 7, "tokens": ["a", {"b": "c"}], "text": \'it\', "pin": 1234, "n": 5} at 12:00') == (
         '400: {"id": 7, "tokens": [redacted], "text": [redacted], "pin": [redacted], "n": 5} at 12:00'
     )
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "timed-out-9f8e7d",
+        "revoked9f8e7d",
+        "expired.9f8e7d6c",
+        "httpsecret",
+        "error=9f8e7d",
+        "Timeout/9f8e7d",
+        "x9ReadTimeout",
+        "invalid_grant_9f8e",
+        "connection+9f8e",
+        "server'9f8e",
+    ],
+)
+def test_a_secret_that_begins_like_a_reason_goes(secret: str) -> None:
+    assert secret not in redact_text(f"Failed to refresh token: {secret} again")
+    assert secret not in redact_text(f"password={secret}")
 
 
 def test_a_row_is_redacted_in_place_where_it_holds_texts() -> None:

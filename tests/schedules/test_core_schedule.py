@@ -19,6 +19,8 @@ from tests.worker.at_once import at_once
 
 pytestmark = pytest.mark.django_db
 
+ALL = [entry.name for entry in ENTRIES]
+
 
 def run(*options: str) -> str:
     out = StringIO()
@@ -54,10 +56,22 @@ def test_the_cores_entries_are_made() -> None:
         assert " ".join(fields) == when
         assert str(crontab.timezone) == "UTC"
         assert row.queue == "opsconsole"
+    watches = PeriodicTask.objects.get(name="Core: run all watches")
+    assert (str(watches.scheduler), json.loads(watches.kwargs)) == (
+        "every 5 minutes",
+        {"job_type": "scout.run_all_watches", "payload": {}},
+    )
+    history = PeriodicTask.objects.get(name="Core: clean up watch history")
+    assert (history.crontab.minute, history.crontab.hour, history.crontab.day_of_week) == ("0", "2", "*")
+    assert json.loads(history.kwargs) == {
+        "job_type": "maintenance.cleanup_scout_watch_history",
+        "payload": {"retention_days": 3},
+    }
     assert "Stop the core's own beat now" in out
+    assert "Nothing here starts" not in out
     (entry,) = audited("schedules.import")
     assert entry["request"]["reason"] == "We take over."
-    assert len(entry["response"]["made"]) == len(ENTRIES) == 5
+    assert len(entry["response"]["made"]) == len(ENTRIES) == 7
 
 
 def test_those_that_submit_jobs_can_be_run_now_and_say_what_they_start() -> None:
@@ -69,6 +83,8 @@ def test_those_that_submit_jobs_can_be_run_now_and_say_what_they_start() -> None
             "Database backup (core)",
             "Attachments snapshot (core)",
             "Restore test (core)",
+            "Run all watches",
+            "Clean up watch history",
         }
 
 
@@ -89,14 +105,66 @@ def test_one_that_somebody_renamed_or_made_by_hand_counts_as_there() -> None:
     out = run()
     assert "left as it is: Core: sync\n" in out
     assert "Core: sync" not in imported()
-    assert len(imported()) == 4
+    assert len(imported()) == 6
 
 
 def test_they_can_be_made_switched_off() -> None:
     out = run("--disabled")
     assert {enabled for *_, enabled in imported().values()} == {False}
     assert "Made, off: Core: sync\n" in out
-    assert "Stop the core's own beat before you switch them on" in out
+    assert f"Nothing here starts: {', '.join(ALL)}." in out
+    assert "Keep the core's own beat running" in out
+    assert "Stop the core's own beat now" not in out
+
+
+@pytest.mark.parametrize(
+    "off",
+    [
+        *([name] for name in ALL),
+        ["Core: sync", "Core: restore test"],
+        ["Core: run all watches", "Core: clean up watch history"],
+        ALL,
+    ],
+    ids=" and ".join,
+)
+def test_those_that_are_off_are_named_and_the_cores_beat_must_go_on(off: list[str]) -> None:
+    run()
+    PeriodicTask.objects.filter(name__in=off).update(enabled=False)
+    for options in ((), ("--dry-run",), ("--disabled",)):
+        out = run(*options)
+        assert f"Nothing here starts: {', '.join(off)}." in out
+        assert "Keep the core's own beat running" in out
+        assert "Stop the core's own beat now" not in out
+
+
+def test_one_of_two_alike_that_is_on_is_enough() -> None:
+    run()
+    PeriodicTask.objects.filter(name="Core: sync").update(enabled=False)
+    make_schedule("opsconsole.sync_identities", '{"default": true}', name="Mine")
+    assert "Stop the core's own beat now" in run()
+
+
+@pytest.mark.parametrize(
+    ("job_type", "name"),
+    [
+        ("ingest.sync_inbox_fast", "Core: sync inbox"),
+        ("maintenance.restore_test_local", "Core: restore test"),
+        ("scout.run_all_watches", "Core: run all watches"),
+    ],
+)
+def test_one_whose_type_no_schedule_may_start_is_not_made_and_is_named(settings: Any, job_type: str, name: str) -> None:
+    settings.JOB_TYPES = {job_type: {"at_most_once": True}}
+    out = run()
+    assert f"Nothing here starts: {name}." in out
+    assert sorted(imported()) == sorted(set(ALL) - {name})
+    assert f"Nothing here starts: {name}." in run()
+
+
+def test_a_pause_leaves_all_of_them() -> None:
+    run()
+    pause_all(actor=OPERATOR)
+    out = run()
+    assert f"Nothing here starts: {', '.join(ALL)}." in out
 
 
 def test_a_dry_run_makes_nothing() -> None:
@@ -113,7 +181,7 @@ def test_during_a_pause_nothing_that_would_run_is_made() -> None:
     assert imported() == {}
     assert len(audited("schedules.import", result="error")) == 1
     run("--disabled")
-    assert len(imported()) == 5
+    assert len(imported()) == 7
 
 
 @pytest.mark.django_db(transaction=True)
@@ -122,4 +190,4 @@ def test_of_several_who_import_at_once_one_makes_the_entries_and_the_others_find
         PeriodicTask.objects.filter(name__startswith="Core: ").delete()
         answers = at_once([lambda: import_core_schedule(actor=OPERATOR)] * 4)
         assert [answer for answer in answers if isinstance(answer, Exception)] == []
-        assert sorted(len(answer.made) for answer in answers) == [0, 0, 0, 5]
+        assert sorted(len(answer.made) for answer in answers) == [0, 0, 0, 7]

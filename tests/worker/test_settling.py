@@ -103,7 +103,10 @@ def test_skipped_is_done_with_its_reason(dispatch: Dispatch, leave_result: Leave
     assert (dispatch.outcome, dispatch.error) == ("skipped", "nothing to do")
 
 
-@pytest.mark.parametrize("error", ["401 Unauthorized", "403 Forbidden", "invalid_grant", "token was revoked"])
+@pytest.mark.parametrize(
+    "error",
+    ["401 Unauthorized", "403 Forbidden", "invalid_grant", "token was revoked", "Failed to refresh token for alice"],
+)
 def test_what_no_retry_can_mend_fails_at_once(dispatch: Dispatch, leave_result: Leave, error: str) -> None:
     leave_result(dispatch, {**GOOD, "messages_synced": 0, "errors": [error]})
     settle(dispatch)
@@ -111,6 +114,87 @@ def test_what_no_retry_can_mend_fails_at_once(dispatch: Dispatch, leave_result: 
     job = only_job()
     assert (job.status, job.dedupe_key, job.next_run_at) == (FAILED, None, None)
     assert error in (job.last_error or "")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "conversation 403: timed out",
+        "query took 401 ms",
+        "short read, 403 of 512 bytes",
+        "429 items could not be read",
+        "Failed to refresh token: timed out",
+        "received 429 HTTP response",
+    ],
+)
+def test_what_only_has_the_number_of_a_refusal_is_retried(dispatch: Dispatch, leave_result: Leave, error: str) -> None:
+    leave_result(dispatch, {**GOOD, "messages_synced": 0, "errors": [error]})
+    settle(dispatch)
+    assert only_job().status == RETRYING
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        ("429 messages had no author", DONE),
+        ("conversation 403: timed out", DONE),
+        ("image 5: 403 Forbidden", DONE),
+        ("received 429 HTTP response", RETRYING),
+        ("status code 403", FAILED),
+    ],
+)
+def test_an_error_of_fetching_fails_a_sync_that_brought_something_and_a_number_does_not(
+    dispatch: Dispatch, leave_result: Leave, error: str, status: str
+) -> None:
+    leave_result(dispatch, {**GOOD, "errors": [error]})
+    settle(dispatch)
+    assert only_job().status == status
+
+
+@pytest.mark.parametrize(
+    ("downloaded", "there", "failed", "outcome", "words"),
+    [
+        (0, 0, 5, "retrying", "5 of 5 attachments could not be downloaded."),
+        (0, 0, 1, "retrying", "1 of 1 attachments could not be downloaded."),
+        (None, None, 3, "retrying", "3 of 3 attachments could not be downloaded."),
+        ("2", True, 3, "retrying", "3 of 3 attachments could not be downloaded."),
+        (-4, 0, 3, "retrying", "3 of 3 attachments could not be downloaded."),
+        (3, 0, 2, "partial", "2 of 5 attachments could not be downloaded."),
+        (3, 4, 2, "partial", "2 of 9 attachments could not be downloaded."),
+        (0, 4, 2, "partial", "2 of 6 attachments could not be downloaded."),
+        (3, 0, 0, "done", None),
+        (0, 4, 0, "done", None),
+        (0, 0, 0, "done", None),
+        (0, 0, None, "done", None),
+        (0, 0, True, "done", None),
+        (0, 0, "3", "done", None),
+        (0, 0, -3, "done", None),
+    ],
+)
+def test_a_redownload_has_failed_where_nothing_could_be_downloaded(
+    dispatch: Dispatch,
+    leave_result: Leave,
+    downloaded: Any,
+    there: Any,
+    failed: Any,
+    outcome: str,
+    words: str | None,
+) -> None:
+    numbers = {"attachments_created": downloaded, "already_exists": there, "download_failed": failed}
+    leave_result(dispatch, {"status": "success", **numbers, "errors": []})
+    settle(dispatch)
+    assert (dispatch.outcome, dispatch.error) == (outcome, words)
+    assert only_job().status == (RETRYING if outcome == "retrying" else DONE)
+
+
+def test_what_the_servers_of_files_say_is_shown_and_is_nothing_permanent(
+    dispatch: Dispatch, leave_result: Leave
+) -> None:
+    errors = ["https://files.example/a: 403 Forbidden", "https://files.example/b: 404 Not Found"]
+    leave_result(dispatch, {"status": "success", "attachments_created": 0, "download_failed": 2, "errors": errors})
+    settle(dispatch)
+    assert only_job().status == RETRYING
+    assert only_job().last_error == "\n".join(["2 of 2 attachments could not be downloaded.", *errors])
 
 
 def test_an_exception_is_a_failure_with_its_traceback(dispatch: Dispatch, leave_result: Leave) -> None:

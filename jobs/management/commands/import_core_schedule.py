@@ -36,7 +36,13 @@ class Command(OperationCommand):
             self.stdout.write(f"{verb}, {'on' if enabled else 'off'}: {name}")
         if not imported.made:
             self.stdout.write("Nothing to do: all of the core's entries are there.")
-        elif enabled:
+        if imported.left:
+            self.stdout.write(f"Nothing here starts: {', '.join(imported.left)}.")
+            self.stdout.write(
+                "Keep the core's own beat running, or nothing starts them. What is on here runs twice then."
+            )
+            self.stdout.write("Once all of the core's entries are on here, stop the core's own beat.")
+        elif dry_run:
+            self.stdout.write("The core's own beat can be stopped then.")
+        else:
             self.stdout.write("Stop the core's own beat now: while it runs too, everything is started by both.")
-        elif not dry_run:
-            self.stdout.write("Stop the core's own beat before you switch them on, or both start everything.")

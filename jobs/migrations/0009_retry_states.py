@@ -1,0 +1,13 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    """Keep since when an attempt's own worker waits to try it again."""
+
+    dependencies = [("jobs", "0008_workers_of_one_name")]
+
+    operations = [
+        migrations.AddField(
+            model_name="dispatch", name="retrying_since", field=models.DateTimeField(null=True)
+        ),
+    ]

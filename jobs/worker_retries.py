@@ -1,0 +1,124 @@
+"""Core tasks that their own worker tries again (`self.retry`).
+
+Between two tries the result back end says RETRY, with the error, and a worker keeps the task until its time has come.
+All tries are one attempt of the job: it is retrying while it waits, and running again at the next try.
+The back end goes on saying RETRY while the next try runs, so that it runs is known from the workers alone.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from jobs import ledger, losses, settling
+from jobs.dispatching import lease_end
+from jobs.gateway import ActiveTask, TaskState, Workers
+from jobs.handover import CHECK_AFTER
+from jobs.models import ACTIVE_STATUSES, RETRYING, RUNNING, Dispatch
+from jobs.outcomes import exception_text
+from opsconsole.redaction import redact, redact_text
+
+BATCH_SIZE: Final = 500
+NO_REASON: Final = "Its task asked for another try and gave no reason."
+
+
+def are_there() -> bool:
+    """Say whether any open attempt was tried before by its own worker; one query."""
+    return bool(_tried().exists())
+
+
+def note_failed_try(dispatch: Dispatch, state: TaskState) -> bool:
+    """Note that a try has failed and that the worker makes another one: the job is retrying, with the error.
+
+    Args:
+        dispatch: the attempt, still open.
+        state: what the core's result back end says; it is a retry.
+
+    Returns:
+        Whether this call changed anything; False for an error that is known, whose next try may be running by now.
+    """
+    said = exception_text(replace(state, result=redact(state.result))) if state.result else NO_REASON
+    error = redact_text(said)[: ledger.MAX_ERROR_LENGTH]
+    if dispatch.error == error:
+        return False
+    if dispatch.started_at is None:
+        # Nobody saw it run, which it must have.
+        settling.mark_started(dispatch, ActiveTask(task_id=str(dispatch.task_id), worker="", started_at=None))
+    traceback = redact_text(state.traceback)[-settling.MAX_TRACEBACK_LENGTH :] if state.traceback else None
+    news = ~Q(error=error) | Q(error=None)
+    return _wait(dispatch, news, next_try_at=None, error=error, traceback=traceback)
+
+
+def note_running(dispatch: Dispatch, *, worker: str = "") -> bool:
+    """Note that a worker is at the next try of an attempt: the job is running again.
+
+    Args:
+        dispatch: the attempt, still open.
+        worker: which one, where it is known.
+
+    Returns:
+        Whether this call changed anything.
+    """
+    values = {"worker": worker[:255]} if worker else {}
+    writes_row = settling.writes_its_row(dispatch)
+    with transaction.atomic():
+        if not ledger.lock_unless_held(dispatch.job_id):
+            return False
+        waiting = Dispatch.objects.filter(pk=dispatch.pk, ended_at=None).exclude(retrying_since=None)
+        changed = waiting.update(retrying_since=None, check_at=lease_end(CHECK_AFTER), unknown_since=None, **values)
+        if changed and not writes_row:
+            ledger.transition(dispatch.job_id, allowed=(RETRYING,), to=RUNNING)
+    return bool(changed)
+
+
+def note_workers(workers: Workers) -> None:
+    """Note which tried attempts run again and which wait, until when; from what the workers answered.
+
+    An attempt whose task runs nowhere waits again, where everybody has answered who could have it.
+    """
+    tried = list(_tried().select_related("job").order_by("pk")[:BATCH_SIZE])
+    everywhere = losses.listening(workers) if tried else set()
+    for dispatch in tried:
+        task_id = str(dispatch.task_id)
+        if task_id in workers.active:
+            note_running(dispatch, worker=workers.active[task_id].worker)
+        elif task_id in workers.scheduled:
+            _note_time(dispatch, workers.scheduled[task_id])
+        elif dispatch.retrying_since is None and dispatch.queue in everywhere:
+            _wait(dispatch, Q(retrying_since=None), next_try_at=None)
+
+
+def _tried() -> Any:
+    # Of an open attempt, an error is that of a try.
+    return Dispatch.objects.filter(ended_at=None, in_core=True, error__isnull=False).exclude(published_at=None)
+
+
+def _note_time(dispatch: Dispatch, next_try_at: datetime | None) -> None:
+    if dispatch.retrying_since is None:
+        _wait(dispatch, Q(retrying_since=None), next_try_at=next_try_at)
+    elif next_try_at is not None and dispatch.job.next_run_at != next_try_at:
+        _wait(dispatch, Q(), next_try_at=next_try_at)
+
+
+def _wait(dispatch: Dispatch, unless_known: Q, *, next_try_at: datetime | None, **values: Any) -> bool:
+    """Have an attempt and its job wait for the next try, where the attempt is still open and this isn't known yet."""
+    writes_row = settling.writes_its_row(dispatch)
+    with transaction.atomic():
+        if not ledger.lock_unless_held(dispatch.job_id):
+            return False
+        waits = Dispatch.objects.filter(unless_known, pk=dispatch.pk, ended_at=None).update(
+            retrying_since=Now(), check_at=lease_end(CHECK_AFTER), unknown_since=None, **values
+        )
+        if waits and not writes_row:
+            error = {"last_error": values["error"]} if "error" in values else {}
+            moved = ledger.transition(
+                dispatch.job_id, allowed=ACTIVE_STATUSES, to=RETRYING, run_again_at=next_try_at, **error
+            )
+            if moved is None:
+                # Somebody has ended it, or given it a status of their own.
+                transaction.set_rollback(True)
+                return False
+    return bool(waits)
