@@ -11,7 +11,6 @@ from urllib.parse import quote
 import pytest
 import redis
 from celery import Celery
-from django.core.cache import caches
 from django.core.exceptions import ImproperlyConfigured
 
 from jobs import gateway
@@ -138,11 +137,11 @@ def test_each_reader_refuses_what_its_library_can_not_use(reader: Reader, url: s
 
 @pytest.mark.parametrize(("reader", "url"), ACCEPTED)
 def test_what_is_let_through_the_library_can_use(
-    reader: Reader, url: str, monkeypatch: pytest.MonkeyPatch, settings: Any
+    reader: Reader, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check_redis(NAMES[reader], url, reader=reader)
     monkeypatch.setattr(redis.Redis, "ping", lambda self: True)
-    settings.CELERY_BROKER_URL = settings.CORE_RESULT_BACKEND = url
+    monkeypatch.delenv("CELERY_BROKER_URL")
     if reader == "cache":
         pool = redis.ConnectionPool.from_url(url)
     elif reader == "broker":
@@ -164,12 +163,11 @@ def _fresh_clients(settings: Any) -> Iterator[None]:
     yield
     for each in made:
         each.cache_clear()
-    del caches["default"]
 
 
 @pytest.mark.parametrize("password", ["p@ss", "p#ss", "p?ss", "p/ss", "p;ss", "p,ss", "p[s]s", "p ss", "p%41ss", "päss:"])
 def test_an_encoded_password_reaches_all_three(
-    pytestconfig: pytest.Config, settings: Any, _fresh_clients: None, password: str
+    pytestconfig: pytest.Config, settings: Any, monkeypatch: pytest.MonkeyPatch, _fresh_clients: None, password: str
 ) -> None:
     server = pytestconfig.stash[services_key].redis
     with closing(redis.Redis.from_url(server.url(BROKER))) as client:
@@ -177,6 +175,8 @@ def test_an_encoded_password_reaches_all_three(
         try:
             place = f"redis://odd:{quote(password, safe='')}@127.0.0.1:{server.port}"
             settings.CELERY_BROKER_URL = f"{place}/{BROKER}"
+            # Celery reads it before the setting.
+            monkeypatch.setenv("CELERY_BROKER_URL", settings.CELERY_BROKER_URL)
             settings.CORE_RESULT_BACKEND = f"{place}/{RESULTS}"
             settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": [f"{place}/{CACHE}"]}}
             for reader, url in (("broker", settings.CELERY_BROKER_URL), ("results", settings.CORE_RESULT_BACKEND)):
