@@ -7,7 +7,7 @@ malformed one, any part may belong to the password.
 import re
 from collections.abc import Collection, Iterable
 from ipaddress import IPv6Address
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 import psycopg
@@ -165,8 +165,9 @@ def _check_values(given: dict[str, str]) -> None:
         if not re.fullmatch(r"[0-9]+", given.get(parameter, "0")):
             raise _Unusable(f"{parameter} must be the number of a database, such as 0.")
     for parameter, value in given.items():
+        read: Any = URL_QUERY_ARGUMENT_PARSERS.get(parameter, str)
         try:
-            URL_QUERY_ARGUMENT_PARSERS.get(parameter, str)(value)
+            read(value)
         except (TypeError, ValueError):
             raise _Unusable(f"the value of {parameter} can't be read.") from None
 

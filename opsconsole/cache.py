@@ -51,7 +51,8 @@ class OptionalRedisCache(RedisCache):
             return default
         try:
             return question()
-        except Exception as error:  # noqa: BLE001 -- whatever the client raises, the console can do without
+        except Exception as error:
+            # Whatever the client raises, the console can do without.
             unexpected = None if isinstance(error, RedisError | OSError) else error
             logger.warning("cache.unavailable", error=str(error), exc_info=unexpected)
             OptionalRedisCache._asked_again_at = time.monotonic() + PAUSE_SECONDS

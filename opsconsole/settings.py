@@ -69,7 +69,7 @@ _options: dict[str, Any] = {
 if DATABASE_POOL_SIZE:
     # `timeout`: how long (seconds) a request waits for a connection before it is answered with a 503.
     _options["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 3}
-DATABASES = {
+DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         **_server,
         "NAME": _database.get("dbname", ""),

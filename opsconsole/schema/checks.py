@@ -69,4 +69,6 @@ def _message(finding: Finding) -> CheckMessage:
         # An error would keep `migrate` from running where the core comes after the console, or is older than a table.
         severity = "warning"
     check_id = finding.kind.check_id(severity)
-    return CheckMessage(_LEVELS[severity], finding.sentence, hint=finding.consequence, obj=finding.table or None, id=check_id)
+    return CheckMessage(
+        _LEVELS[severity], finding.sentence, hint=finding.consequence, obj=finding.table or None, id=check_id
+    )

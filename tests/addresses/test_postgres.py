@@ -67,12 +67,18 @@ HONORED: list[tuple[str, dict[str, str]]] = [
     ),
     ("postgres://user:hunter2@[::1]:5433/name", {"host": "::1", "port": "5433", "dbname": "name"}),
     ("postgres://user:hunter2@host/na%40me", {"host": "host", "dbname": "na@me"}),
-    ("postgres://user:hunter2@host/name?connect_timeout=10", {"host": "host", "dbname": "name", "connect_timeout": "10"}),
+    (
+        "postgres://user:hunter2@host/name?connect_timeout=10",
+        {"host": "host", "dbname": "name", "connect_timeout": "10"},
+    ),
     (
         "postgres://user:hunter2@host/name?options=-c%20statement_timeout%3D9s&application_name=me",
         {"host": "host", "dbname": "name", "options": "-c statement_timeout=9s", "application_name": "me"},
     ),
-    ("postgres://user:hunter2@host/name?options=endpoint%3Done", {"host": "host", "dbname": "name", "options": "endpoint=one"}),
+    (
+        "postgres://user:hunter2@host/name?options=endpoint%3Done",
+        {"host": "host", "dbname": "name", "options": "endpoint=one"},
+    ),
     (
         "postgres://user:hunter2@host/name?sslmode=verify-full&sslrootcert=/etc/c@.pem",
         {"host": "host", "dbname": "name", "sslmode": "verify-full", "sslrootcert": "/etc/c@.pem"},
@@ -112,7 +118,7 @@ def test_a_backups_address_may_set_its_own_search_path() -> None:
 
 @pytest.mark.parametrize("address", ["postgres://user:hunter2@x@host/name", "mysql://user:hunter2@host/name"])
 def test_the_development_server_refuses_it_with_the_same_sentence(address: str) -> None:
-    with pytest.raises(StartError, match="^DATABASE_URL can't work: ") as refused:
+    with pytest.raises(StartError, match=r"^DATABASE_URL can't work: ") as refused:
         Choices.read({"DATABASE_URL": address})
     assert SECRET not in str(refused.value)
 

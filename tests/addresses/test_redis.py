@@ -136,18 +136,17 @@ def test_each_reader_refuses_what_its_library_can_not_use(reader: Reader, url: s
 
 
 @pytest.mark.parametrize(("reader", "url"), ACCEPTED)
-def test_what_is_let_through_the_library_can_use(
-    reader: Reader, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_let_through_the_library_can_use(reader: Reader, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     check_redis(NAMES[reader], url, reader=reader)
     monkeypatch.setattr(redis.Redis, "ping", lambda self: True)
     monkeypatch.delenv("CELERY_BROKER_URL")
+    app: Any = Celery(broker=url, backend=url, set_as_current=False)
     if reader == "cache":
         pool = redis.ConnectionPool.from_url(url)
     elif reader == "broker":
-        pool = Celery(broker=url, set_as_current=False).connection_for_write().default_channel.client.connection_pool
+        pool = app.connection_for_write().default_channel.client.connection_pool
     else:
-        pool = Celery(backend=url, set_as_current=False).backend.client.connection_pool
+        pool = app.backend.client.connection_pool
     pool.make_connection()
 
 
@@ -165,13 +164,17 @@ def _fresh_clients(settings: Any) -> Iterator[None]:
         each.cache_clear()
 
 
-@pytest.mark.parametrize("password", ["p@ss", "p#ss", "p?ss", "p/ss", "p;ss", "p,ss", "p[s]s", "p ss", "p%41ss", "päss:"])
+@pytest.mark.parametrize(
+    "password", ["p@ss", "p#ss", "p?ss", "p/ss", "p;ss", "p,ss", "p[s]s", "p ss", "p%41ss", "päss:"]
+)
 def test_an_encoded_password_reaches_all_three(
-    pytestconfig: pytest.Config, settings: Any, monkeypatch: pytest.MonkeyPatch, _fresh_clients: None, password: str
+    pytestconfig: pytest.Config, settings: Any, monkeypatch: pytest.MonkeyPatch, password: str
 ) -> None:
     server = pytestconfig.stash[services_key].redis
     with closing(redis.Redis.from_url(server.url(BROKER))) as client:
-        client.acl_setuser("odd", enabled=True, passwords=[f"+{password}"], keys="*", channels="*", categories=["+@all"])
+        client.acl_setuser(
+            "odd", enabled=True, passwords=[f"+{password}"], keys="*", channels="*", categories=["+@all"]
+        )
         try:
             place = f"redis://odd:{quote(password, safe='')}@127.0.0.1:{server.port}"
             settings.CELERY_BROKER_URL = f"{place}/{BROKER}"
@@ -179,8 +182,8 @@ def test_an_encoded_password_reaches_all_three(
             monkeypatch.setenv("CELERY_BROKER_URL", settings.CELERY_BROKER_URL)
             settings.CORE_RESULT_BACKEND = f"{place}/{RESULTS}"
             settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": [f"{place}/{CACHE}"]}}
-            for reader, url in (("broker", settings.CELERY_BROKER_URL), ("results", settings.CORE_RESULT_BACKEND)):
-                check_redis(NAMES[reader], url, reader=reader)
+            check_redis("CELERY_BROKER_URL", settings.CELERY_BROKER_URL, reader="broker")
+            check_redis("CORE_RESULT_BACKEND", settings.CORE_RESULT_BACKEND, reader="results")
             gateway.ping()
             gateway.ping_results()
             assert not cache.is_unreachable()
@@ -191,9 +194,12 @@ def test_an_encoded_password_reaches_all_three(
 # --- the start ----------------------------------------------------------------------------------------------------
 
 
+STARTED = "import django; django.setup(); from opsconsole.celery import app; print(app.conf.result_backend)"
+
+
 def start(services: Services, **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-c", "import django; django.setup(); from opsconsole.celery import app; print(app.conf.result_backend)"],
+        [sys.executable, "-c", STARTED],
         env={**os.environ, **services.environment(), "DJANGO_SETTINGS_MODULE": "opsconsole.settings", **environment},
         cwd=PROJECT,
         capture_output=True,

@@ -153,7 +153,8 @@ def test_a_job_is_cancelled_and_says_whether_the_workers_may_know(
     job = make_job(status=QUEUED)
     make_attempt(job.pk)
     with monkeypatch.context() as broken:
-        broken.setattr(*((Control, "revoke") if told else (Connection, "ensure_connection")), raising(error))
+        place: tuple[Any, str] = (Control, "revoke") if told else (Connection, "ensure_connection")
+        broken.setattr(*place, raising(error))
         cancelled = operations.cancel_job(job.pk, actor=OPERATOR)
     assert (REVOCATION_IN_DOUBT if told else NOT_REVOKED) in cancelled.message
     assert (NOT_REVOKED if told else REVOCATION_IN_DOUBT) not in cancelled.message

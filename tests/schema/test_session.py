@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from django.core.checks import Tags, run_checks
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.backends.postgresql.base import DatabaseWrapper
 from rest_framework.test import APIClient
 
@@ -58,7 +58,7 @@ def elsewhere(transactional_db: None, core_database: str) -> Iterator[Drop]:
 
 
 def tables(database: str) -> list[str]:
-    query = "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND relnamespace::regnamespace::text !~ '^(pg_|inf)'"
+    query = "SELECT tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
     with psycopg.connect(database) as server:
         return [name for (name,) in server.execute(query).fetchall()]
 
@@ -102,7 +102,9 @@ def test_before_the_first_migrate_nothing_is_wrong_with_a_schema_that_is_not_the
         assert list(session.findings(session.read(connection))) == []
 
 
-def test_a_role_that_may_not_use_the_schema_is_told_apart(postgres: Postgres, elsewhere: Drop, core_database: str) -> None:
+def test_a_role_that_may_not_use_the_schema_is_told_apart(
+    postgres: Postgres, elsewhere: Drop, core_database: str
+) -> None:
     with psycopg.connect(core_database, autocommit=True) as server:
         server.execute("CREATE SCHEMA opsconsole")
         server.execute("CREATE ROLE nobody_much")
@@ -110,7 +112,7 @@ def test_a_role_that_may_not_use_the_schema_is_told_apart(postgres: Postgres, el
         elsewhere("opsconsole, public")
         with connection.cursor() as cursor:
             cursor.execute("SET ROLE nobody_much")
-        with pytest.raises(CommandError, match="role may not use the schema “opsconsole”.* GRANT USAGE, CREATE"):
+        with pytest.raises(CommandError, match=r"role may not use the schema “opsconsole”.* GRANT USAGE, CREATE"):
             session.require_own_schema(connection)
     finally:
         connection.close()
@@ -145,38 +147,45 @@ def _pooled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psycopg.ConnectionInfo, "backend_pid", property(lambda self: 1))
 
 
+@pytest.mark.usefixtures("_pooled")
 @pytest.mark.django_db(transaction=True)
-def test_a_pooler_that_keeps_a_session_for_each_connection_is_fine(_pooled: None) -> None:
+def test_a_pooler_that_keeps_a_session_for_each_connection_is_fine() -> None:
     assert session.read(connection).pooled
     assert checked() == []
 
 
+@pytest.mark.usefixtures("_pooled")
 @pytest.mark.django_db(transaction=True)
-def test_a_pooler_that_gives_an_idle_session_to_another_connection_is_told(
-    _pooled: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pooler_that_gives_an_idle_session_to_another_connection_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     connection.ensure_connection()
     shared = connection.connection
 
     def copy(self: DatabaseWrapper, alias: str | None = None) -> DatabaseWrapper:
         other = DatabaseWrapper(self.settings_dict, "other")
+
+        def close() -> None:
+            other.rollback()
+            other.set_autocommit(True)
+
         monkeypatch.setattr(other, "get_new_connection", lambda params: shared)
-        monkeypatch.setattr(other, "close", lambda: (other.rollback(), other.set_autocommit(True)))
+        monkeypatch.setattr(other, "close", close)
         return other
 
     monkeypatch.setattr(DatabaseWrapper, "copy", copy)
     assert checked() == ["opsconsole.W115"]
 
 
+@pytest.mark.usefixtures("_pooled")
 @pytest.mark.django_db(transaction=True)
-def test_a_pooler_that_gives_this_session_away_meanwhile_is_told(_pooled: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pooler_that_gives_this_session_away_meanwhile_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     pids = iter([7, 8])
     monkeypatch.setattr(session, "_pid", lambda cursor: next(pids))
     assert checked() == ["opsconsole.W115"]
 
 
+@pytest.mark.usefixtures("_pooled")
 @pytest.mark.django_db(transaction=True)
-def test_a_pooler_that_knows_no_transactions_is_told(_pooled: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pooler_that_knows_no_transactions_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(cursor: Any) -> int:
         raise OperationalError("transaction blocks not allowed in statement pooling mode")
 
@@ -206,7 +215,9 @@ def test_a_process_whose_search_path_is_lost_is_not_ready() -> None:
     assert (response.status_code, response.json()["database"]) == (503, "has another search path")
 
 
-@pytest.mark.parametrize("search_path", ["public, opsconsole", "pg_catalog, opsconsole, public", "pg_temp, public, opsconsole"])
+@pytest.mark.parametrize(
+    "search_path", ["public, opsconsole", "pg_catalog, opsconsole, public", "pg_temp, public, opsconsole"]
+)
 def test_health_says_that_the_search_path_is_lost(db: None, search_path: str) -> None:
     api = with_token(make_staff("olivia", OPERATORS))
     with connection.cursor() as cursor:
