@@ -33,12 +33,12 @@ _WORDS: Final = {
 _IDLE_SESSION_TIMEOUT_SINCE: Final = 140_000
 # Set in the session: a pooler may drop what is asked for as it starts.
 _SESSION: Final = {
-    "statement_timeout": "0",
-    "lock_timeout": str(PATIENCE_MS),
+    "statement_timeout": 0,
+    "lock_timeout": PATIENCE_MS,
     # Or the server would go on for two hours to hold the lock of a machine that has lost its power.
-    "tcp_keepalives_idle": "30",
-    "tcp_keepalives_interval": "10",
-    "tcp_keepalives_count": "3",
+    "tcp_keepalives_idle": 30,
+    "tcp_keepalives_interval": 10,
+    "tcp_keepalives_count": 3,
 }
 
 
@@ -83,7 +83,7 @@ def held(kind: str) -> Iterator[Lock]:
     with own:
         try:
             for name, value in _SESSION.items():
-                own.execute("SELECT set_config(%s, %s, false)", [name, value])
+                own.execute("SELECT set_config(%s, %s, false)", [name, str(value)])
             if own.info.server_version >= _IDLE_SESSION_TIMEOUT_SINCE:
                 own.execute("SET idle_session_timeout = 0")
             own.execute("SELECT pg_advisory_lock(%s, %s)", [_NAMESPACE, _NUMBERS[kind]])

@@ -45,8 +45,9 @@ class Revocation:
             gateway.revoke(self.task_ids, terminate=self.terminate)
         except gateway.BrokerUnreachable:
             self.not_told = NOT_REVOKED
-        except gateway.RevocationInDoubt as error:
-            logger.warning("revocation.in_doubt", tasks=self.task_ids, error=error.message)
+        except Exception:
+            # Also a fault of the console's own: it is committed.
+            logger.exception("revocation.in_doubt", tasks=self.task_ids)
             self.not_told = REVOCATION_IN_DOUBT
 
 
