@@ -82,7 +82,7 @@ def test_migrate_makes_no_table_where_the_search_path_is_lost(
 
 def test_migrate_stops_at_the_check_before_it_makes_the_schema(elsewhere: Drop, core_database: str) -> None:
     elsewhere("public")
-    with pytest.raises(CommandError, match=r"opsconsole\.E113"):
+    with pytest.raises(CommandError, match=r"opsconsole\.E120"):
         call_command("migrate", skip_checks=False, verbosity=0, stderr=StringIO())
     assert tables(core_database) == []
 
@@ -138,7 +138,7 @@ def test_check_schema_says_it_too() -> None:
     assert set(found) == {"search_path", "time_zone"}
     assert (found["search_path"]["found"], found["search_path"]["expected"]) == ("“public”", OWN)
     assert "is Asia/Tokyo, not UTC" in found["time_zone"]["sentence"]
-    assert checked() == ["opsconsole.E113", "opsconsole.W114"]
+    assert checked() == ["opsconsole.E120", "opsconsole.W121"]
 
 
 # A pooler makes up the number that it tells a client; the server's own is another one.
@@ -172,7 +172,7 @@ def test_a_pooler_that_gives_an_idle_session_to_another_connection_is_told(monke
         return other
 
     monkeypatch.setattr(DatabaseWrapper, "copy", copy)
-    assert checked() == ["opsconsole.W115"]
+    assert checked() == ["opsconsole.W122"]
 
 
 @pytest.mark.usefixtures("_pooled")
@@ -180,7 +180,7 @@ def test_a_pooler_that_gives_an_idle_session_to_another_connection_is_told(monke
 def test_a_pooler_that_gives_this_session_away_meanwhile_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     pids = iter([7, 8])
     monkeypatch.setattr(session, "_pid", lambda cursor: next(pids))
-    assert checked() == ["opsconsole.W115"]
+    assert checked() == ["opsconsole.W122"]
 
 
 @pytest.mark.usefixtures("_pooled")
@@ -190,7 +190,7 @@ def test_a_pooler_that_knows_no_transactions_is_told(monkeypatch: pytest.MonkeyP
         raise OperationalError("transaction blocks not allowed in statement pooling mode")
 
     monkeypatch.setattr(session, "_pid", refuse)
-    assert checked() == ["opsconsole.W115"]
+    assert checked() == ["opsconsole.W122"]
 
 
 def test_without_a_pooler_no_second_connection_is_opened(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
