@@ -31,6 +31,7 @@ _WORDS: Final = {
     RESTORE_TEST: "Another restore test",
 }
 _IDLE_SESSION_TIMEOUT_SINCE: Final = 140_000
+# Set in the session: a pooler may drop what is asked for as it starts.
 _SESSION: Final = {
     "statement_timeout": 0,
     "lock_timeout": PATIENCE_MS,
@@ -81,6 +82,8 @@ def held(kind: str) -> Iterator[Lock]:
         raise BackupInterrupted("The database does not answer.", code="no_database") from error
     with own:
         try:
+            for name, value in _SESSION.items():
+                own.execute("SELECT set_config(%s, %s, false)", [name, str(value)])
             if own.info.server_version >= _IDLE_SESSION_TIMEOUT_SINCE:
                 own.execute("SET idle_session_timeout = 0")
             own.execute("SELECT pg_advisory_lock(%s, %s)", [_NAMESPACE, _NUMBERS[kind]])
@@ -113,7 +116,6 @@ def _parameters() -> dict[str, Any]:
         **{name: value for name, value in given.items() if name in wanted and value},
         "application_name": "opsconsole backup lock",
         "autocommit": True,
-        "connect_timeout": 5,
+        "connect_timeout": max(5, int(given.get("connect_timeout", 5))),
         "keepalives_idle": 30,
-        "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
     }

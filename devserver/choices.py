@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from django.core.exceptions import ImproperlyConfigured
+
 from devserver.errors import StartError
+from opsconsole import addresses
 from opsconsole.schema.ddl import VARIANTS
 
 
@@ -47,14 +50,18 @@ class Choices:
         if variant not in VARIANTS:
             raise StartError(f"OPS_SCHEMA_VARIANT is {variant!r}; it must be one of {', '.join(VARIANTS)}.")
         database_url = given.get("DATABASE_URL")
-        if database_url and urlsplit(database_url).scheme not in {"postgres", "postgresql"}:
-            raise StartError("DATABASE_URL must start with postgres:// or postgresql://.")
+        try:
+            if database_url:
+                addresses.database("DATABASE_URL", database_url, session=True)
+            redis_urls = _redis_urls(given)
+        except ImproperlyConfigured as error:
+            raise StartError(str(error)) from None
         return cls(
             data_dir=Path(given.get("OPS_DATA_DIR", ".data")).expanduser(),
             port=_port(given.get("PORT", "8000")),
             variant=variant,
             database_url=database_url,
-            redis_urls=_redis_urls(given),
+            redis_urls=redis_urls,
             demo=_flag("OPS_DEMO", given),
             admin_password=given.get("OPS_ADMIN_PASSWORD"),
             core_schema=given.get("OPS_CORE_SCHEMA", "public"),
@@ -100,10 +107,13 @@ def _redis_urls(given: Mapping[str, str]) -> dict[str, str] | None:
         if urls:
             raise StartError(f"{next(iter(urls))} is set but CELERY_BROKER_URL isn't; set it too, or neither.")
         return None
+    addresses.check_redis("CELERY_BROKER_URL", urls["CELERY_BROKER_URL"], reader="broker")
     broker = urlsplit(urls["CELERY_BROKER_URL"])
     for database, name in enumerate(names[1:], start=1):
         if name not in urls:
             if broker.scheme not in {"redis", "rediss"}:
-                raise StartError(f"With a CELERY_BROKER_URL that isn't a Redis, {name} must be set too.")
+                raise StartError(f"With a CELERY_BROKER_URL that names a socket, {name} must be set too.")
             urls[name] = urlunsplit((broker.scheme, broker.netloc, f"/{database}", broker.query, ""))
+    addresses.check_redis("CORE_RESULT_BACKEND", urls["CORE_RESULT_BACKEND"], reader="results")
+    addresses.check_redis("OPS_CACHE_URL", urls["OPS_CACHE_URL"], reader="cache")
     return urls

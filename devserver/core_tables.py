@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from devserver.choices import Choices
 from devserver.data_folder import DataFolder
@@ -62,9 +62,9 @@ def _has_no_identities(cursor: "psycopg.Cursor[tuple[object, ...]]") -> bool:
 
 
 def _address(url: str) -> str:
-    """Return what tells one database from another in a URL, without what is secret."""
-    parts = urlsplit(url)
-    return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
+    """Return what tells one database from another in an address, without what is secret."""
+    parts = conninfo_to_dict(url)
+    return f"{parts.get('host') or 'localhost'}:{parts.get('port') or 5432}/{parts.get('dbname') or ''}"
 
 
 def _marker(folder: DataFolder) -> Path:

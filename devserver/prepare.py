@@ -5,6 +5,7 @@ python -m devserver.prepare
 
 import hashlib
 import os
+import sys
 from pathlib import Path
 
 import django
@@ -19,10 +20,13 @@ def main() -> None:
 
 
 def migrate() -> None:
-    """Run the migrations that haven't run, and the hooks after migrating."""
-    from django.core.management import call_command
+    """Run the migrations that haven't run, and the hooks after them; a refusal ends the process with a sentence."""
+    from django.core.management import CommandError, call_command
 
-    call_command("migrate", interactive=False, verbosity=0)
+    try:
+        call_command("migrate", interactive=False, verbosity=0)
+    except CommandError as error:
+        sys.exit(str(error))
 
 
 def ensure_admin(password: str, *, set_password: bool) -> None:

@@ -12,7 +12,7 @@ from jobs import cancel_rules, catalog, gateway, ledger
 from jobs.cancel_rules import Consequence
 from jobs.dispatching import closing
 from jobs.models import ACTIVE_STATUSES, CANCELLED, FAILED, RUNNING, Dispatch, Job, Outcome
-from jobs.receipts import Cancelled, SetFailed
+from jobs.receipts import NOT_REVOKED, REVOCATION_IN_DOUBT, Cancelled, SetFailed
 from jobs.retry_rules import AMBIGUOUS, audited_entity
 from jobs.stuck import stuck_condition
 from opsconsole.audit import Actor, record, record_refusal
@@ -27,21 +27,28 @@ FAIL: Final = "job.fail"
 
 @dataclass(kw_only=True)
 class Revocation:
-    """The tasks that workers shall be told not to begin, or to end, once what was decided is committed."""
+    """The tasks that workers shall be told not to begin, or to end, once what was decided is committed.
+
+    Attributes:
+        terminate: also have the processes killed that run them.
+        task_ids: the tasks.
+        not_told: why the workers weren't told, or may not have been; empty where they were.
+    """
 
     terminate: bool = False
     task_ids: list[str] = field(default_factory=list)
-    broker_down: bool = False
+    not_told: str = ""
 
     def send(self) -> None:
         """Tell the workers, once for all; advisory, so that it fails is no failure of what was decided."""
         try:
             gateway.revoke(self.task_ids, terminate=self.terminate)
         except gateway.BrokerUnreachable:
-            self.broker_down = True
+            self.not_told = NOT_REVOKED
         except Exception:
-            logger.exception("revocation.not_sent", tasks=self.task_ids)
-            self.broker_down = True
+            # Also a fault of the console's own: it is committed.
+            logger.exception("revocation.in_doubt", tasks=self.task_ids)
+            self.not_told = REVOCATION_IN_DOUBT
 
 
 @dataclass(frozen=True, kw_only=True)

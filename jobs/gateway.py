@@ -5,21 +5,21 @@ seen to block for 19 s) and with socket time-outs of a second. Results are read 
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
+import structlog
 from celery import Celery
-from celery.backends.base import BaseKeyValueStoreBackend
 from django.conf import settings
 from django_celery_results.models import TaskResult
 from kombu.exceptions import ChannelError, EncodeError, LimitExceeded, OperationalError
 from redis.exceptions import RedisError, ResponseError
 
-from opsconsole.errors import Refused, Unavailable
+from opsconsole.errors import OpsError, Refused, Unavailable
 from opsconsole.fields import parse_json
 from opsconsole.log_context import message_headers
 from opsconsole.redaction import redact
@@ -27,11 +27,14 @@ from opsconsole.redaction import redact
 if TYPE_CHECKING:
     from kombu.connection import ConnectionPool
 
+logger = structlog.get_logger(__name__)
+
 SOCKET_TIMEOUT_SECONDS = 1.0
 # How long to wait for the workers' answers; each broadcast takes this long.
 INSPECT_TIMEOUT_SECONDS = 1.0
 MAX_KWARGSREPR_LENGTH = 1_000
-BROKER_ERRORS = (OperationalError, RedisError, OSError)
+# What the libraries say that they raise. They raise other errors too, and none of them may mean anything else here.
+_EXPECTED = (OperationalError, ChannelError, LimitExceeded, RedisError, OSError)
 
 _TRANSPORT_OPTIONS = {
     "socket_timeout": SOCKET_TIMEOUT_SECONDS,
@@ -48,9 +51,15 @@ class BrokerUnreachable(Unavailable):
 
 
 class PublicationInDoubt(Unavailable):
-    """The connection broke while sending: the broker may or may not have the message."""
+    """Something failed while sending: the broker may or may not have the message."""
 
     default_code = "publication_in_doubt"
+
+
+class RevocationInDoubt(Unavailable):
+    """Something failed while the workers were told: some may know, or none."""
+
+    default_code = "revocation_in_doubt"
 
 
 class Unpublishable(Refused):
@@ -175,21 +184,12 @@ def publish(message: TaskMessage) -> None:
 
     Raises:
         BrokerUnreachable: nothing was sent.
-        PublicationInDoubt: the connection broke while sending.
+        PublicationInDoubt: something failed while it was sent.
         Unpublishable: the arguments can't be written as JSON.
     """
     app = _publisher()
-    pool = cast("ConnectionPool", app.pool)  # the stubs call it a pool of producers
-    try:
-        acquired = pool.acquire(block=True, timeout=SOCKET_TIMEOUT_SECONDS)
-    except LimitExceeded as error:
-        raise BrokerUnreachable("All connections to the broker are in use.") from error
-    # An error that leaves this block makes the pool drop the connection.
-    with acquired as connection:
-        try:
-            _check_alive(connection)
-        except BROKER_ERRORS as error:
-            raise BrokerUnreachable("The broker can't be reached.") from error
+    in_doubt = PublicationInDoubt("The connection to the broker broke while the task was sent.")
+    with _lent(app, in_doubt) as connection:
         try:
             app.send_task(
                 message.task,
@@ -204,18 +204,64 @@ def publish(message: TaskMessage) -> None:
             )
         except EncodeError as error:
             raise Unpublishable("The job's payload can't be written as a Celery message.") from error
-        except BROKER_ERRORS as error:
-            # Kombu raises an error of its own from that of the client.
-            if isinstance(error.__cause__, ResponseError):
-                raise BrokerUnreachable("The broker doesn't take any messages at the moment.") from error
-            raise PublicationInDoubt("The connection to the broker broke while the task was sent.") from error
+
+
+@contextmanager
+def _lent(app: Celery, in_doubt: OpsError | None = None) -> Iterator[Any]:
+    """Lend a connection on which the broker has just answered.
+
+    Whatever a library raises, also when the connection is given back, becomes one of two errors.
+
+    Args:
+        app: whose connections.
+        in_doubt: the error for what fails after the broker has answered; left out where nothing is sent.
+
+    Raises:
+        BrokerUnreachable: there is none, or the broker has refused what was sent.
+        OpsError: the one given.
+    """
+    pool = cast("ConnectionPool", app.pool)  # the stubs call it a pool of producers
+    answered = False
+    try:
+        # An error that leaves this block makes the pool drop the connection.
+        with pool.acquire(block=True, timeout=SOCKET_TIMEOUT_SECONDS) as connection:
+            _check_alive(connection)
+            answered = True
+            yield connection
+    except OpsError:
+        raise
+    except Exception as error:
+        if in_doubt is not None and answered and not _is_refusal(error):
+            _log_unexpected(error)
+            raise in_doubt from error
+        raise _unreachable(error) from error
 
 
 def _check_alive(connection: Any) -> None:
-    """Raise one of BROKER_ERRORS unless the broker answers on this connection, made anew if need be."""
+    """Raise unless the broker answers on this connection, made anew if need be."""
     connection.ensure_connection(max_retries=1, interval_start=0, timeout=SOCKET_TIMEOUT_SECONDS)
     if connection.default_channel.client.ping() is not True:
         raise RedisError("The broker answered something else.")
+
+
+def _unreachable(error: Exception) -> BrokerUnreachable:
+    _log_unexpected(error)
+    if isinstance(error, LimitExceeded):
+        return BrokerUnreachable("All connections to the broker are in use.")
+    if _is_refusal(error):
+        return BrokerUnreachable("The broker doesn't take any messages at the moment.")
+    return BrokerUnreachable("The broker can't be reached.")
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Say whether the broker itself has answered that it doesn't take it: then it hasn't got it."""
+    # Kombu raises an error of its own from that of the client.
+    return isinstance(error, ResponseError) or isinstance(error.__cause__, ResponseError)
+
+
+def _log_unexpected(error: Exception) -> None:
+    if not isinstance(error, _EXPECTED):
+        logger.error("broker.unexpected_error", exc_info=error)
 
 
 def read_states(task_ids: Iterable[str]) -> dict[str, TaskState]:
@@ -232,20 +278,31 @@ def read_states(task_ids: Iterable[str]) -> dict[str, TaskState]:
             "CORE_RESULT_BACKEND is not set, so the console can't see how the core's tasks end.",
             code="no_result_backend",
         )
-    backend = _reader().backend
-    try:
-        if isinstance(backend, BaseKeyValueStoreBackend):
-            raw = backend.mget([backend.get_key_for_task(task_id) for task_id in wanted])
-            metas = {
-                task_id: _decoded(backend, value)
-                for task_id, value in zip(wanted, raw, strict=True)
-                if value is not None
-            }
-        else:
-            metas = {task_id: backend.get_task_meta(task_id) for task_id in wanted}
-    except BROKER_ERRORS as error:
-        raise Unavailable("The core's result back end does not answer.", code="results_unreachable") from error
+    with _results_read() as backend:
+        raw = dict(zip(wanted, backend.mget([backend.get_key_for_task(task_id) for task_id in wanted]), strict=True))
+    metas = {task_id: _decoded(value) for task_id, value in raw.items() if value is not None}
     return {task_id: _state(meta) for task_id, meta in metas.items() if meta.get("status") != "PENDING"}
+
+
+def ping_results() -> None:
+    """Ask the core's result back end whether it is there, within about a second; nothing where none is configured.
+
+    Raises:
+        Unavailable: it does not answer.
+    """
+    if settings.CORE_RESULT_BACKEND:
+        with _results_read() as backend:
+            backend.client.ping()
+
+
+@contextmanager
+def _results_read() -> Iterator[Any]:
+    """Lend the core's result back end, which is in Redis; whatever a library raises becomes one error."""
+    try:
+        yield _reader().backend
+    except Exception as error:
+        _log_unexpected(error)
+        raise Unavailable("The core's result back end does not answer.", code="results_unreachable") from error
 
 
 def own_result(task_id: str) -> TaskState | None:
@@ -315,14 +372,10 @@ def waiting_in(queues: Iterable[str]) -> dict[str, int]:
     Raises:
         BrokerUnreachable: the broker does not answer.
     """
-    pool = cast("ConnectionPool", _publisher().pool)
-    try:
-        with pool.acquire(block=True, timeout=SOCKET_TIMEOUT_SECONDS) as connection:
-            channel = connection.default_channel
-            # Declared, since asking for one that nobody has used yet is an error.
-            return {name: int(channel.queue_declare(queue=name, durable=True).message_count) for name in set(queues)}
-    except (*BROKER_ERRORS, LimitExceeded, ChannelError) as error:
-        raise BrokerUnreachable("The broker can't be reached.") from error
+    with _lent(_publisher()) as connection:
+        channel = connection.default_channel
+        # Declared, since asking for one that nobody has used yet is an error.
+        return {name: int(channel.queue_declare(queue=name, durable=True).message_count) for name in set(queues)}
 
 
 def ping() -> None:
@@ -331,14 +384,8 @@ def ping() -> None:
     Raises:
         BrokerUnreachable: it does not answer.
     """
-    pool = cast("ConnectionPool", _publisher().pool)
-    try:
-        with pool.acquire(block=True, timeout=SOCKET_TIMEOUT_SECONDS) as connection:
-            _check_alive(connection)
-    except LimitExceeded as error:
-        raise BrokerUnreachable("All connections to the broker are in use.") from error
-    except BROKER_ERRORS as error:
-        raise BrokerUnreachable("The broker can't be reached.") from error
+    with _lent(_publisher()):
+        pass
 
 
 def revoke(task_ids: Sequence[str], *, terminate: bool = False) -> None:
@@ -350,17 +397,14 @@ def revoke(task_ids: Sequence[str], *, terminate: bool = False) -> None:
 
     Raises:
         BrokerUnreachable: nobody was told.
+        RevocationInDoubt: something failed while they were told.
     """
     if not task_ids:
         return
-    pool = cast("ConnectionPool", _revoker().pool)
-    try:
-        with pool.acquire(block=True, timeout=SOCKET_TIMEOUT_SECONDS) as connection:
-            # On a connection that broke while it lay in the pool, a broadcast would be tried again for ever.
-            _check_alive(connection)
-            _revoker().control.revoke(list(task_ids), terminate=terminate, signal="SIGTERM", connection=connection)
-    except (*BROKER_ERRORS, LimitExceeded) as error:
-        raise BrokerUnreachable("The broker can't be reached.") from error
+    in_doubt = RevocationInDoubt("The connection to the broker broke while the workers were told.")
+    # On a connection that broke while it lay in the pool, a broadcast would be tried again for ever.
+    with _lent(_revoker(), in_doubt) as connection:
+        _revoker().control.revoke(list(task_ids), terminate=terminate, signal="SIGTERM", connection=connection)
 
 
 def registered_tasks() -> set[str]:
@@ -384,11 +428,12 @@ def _ask(command: str) -> list[tuple[str, Any]]:
     try:
         try:
             replies = put()
-        except BROKER_ERRORS:
+        except Exception as error:  # noqa: BLE001 -- whatever a library raises
+            _log_unexpected(error)
             # The connection may have broken while it was in the pool, which has dropped it now.
             replies = put()
-    except BROKER_ERRORS as error:
-        raise BrokerUnreachable("The broker can't be reached.") from error
+    except Exception as error:
+        raise _unreachable(error) from error
     return [pair for reply in replies or () if isinstance(reply, dict) for pair in reply.items()]
 
 
@@ -422,7 +467,7 @@ def _kwargsrepr(kwargs: dict[str, Any]) -> str:
     return repr(redact(kwargs))[:MAX_KWARGSREPR_LENGTH]
 
 
-def _decoded(backend: BaseKeyValueStoreBackend, value: bytes | str) -> dict[str, Any]:
+def _decoded(value: bytes | str) -> dict[str, Any]:
     # By the standard library: the core writes with it, and so may leave NaN and lone surrogates.
     meta = parse_json(value if isinstance(value, str) else value.decode(errors="replace"))
     if isinstance(meta, dict):

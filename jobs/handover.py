@@ -48,11 +48,15 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class HandedOver:
-    """What became of some dispatches: published, waiting for another job, or left because the broker is down."""
+    """What became of some dispatches: published, waiting for another job, or left because the broker is down.
+
+    What was interrupted is left too, whatever it was that failed.
+    """
 
     published: int = 0
     waiting: int = 0
     broker_down: bool = False
+    interrupted: bool = False
 
 
 def hand_over(dispatch_ids: Sequence[int], *, within: float = math.inf) -> HandedOver:
@@ -96,8 +100,8 @@ def _hand_over_each(dispatch_ids: Sequence[int], dispatches: Mapping[int, Dispat
         except (OperationalError, InterfaceError):
             raise
         except Exception:
-            # One that can't be published must not stand in the way of those behind it.
-            logger.exception("dispatch.unpublishable", dispatch=dispatch_id)
+            # A fault of the console's own must not stand in the way of those behind it; its lease runs out.
+            logger.exception("dispatch.not_handed_over", dispatch=dispatch_id)
     return HandedOver(published=published, waiting=waiting)
 
 
@@ -122,7 +126,7 @@ class AfterCommit:
             except Exception:
                 # The work is committed: whoever asked must not be told that it failed.
                 logger.exception("dispatch.interrupted")
-                self.result = HandedOver(broker_down=True)
+                self.result = HandedOver(broker_down=True, interrupted=True)
 
         transaction.on_commit(run)
 
@@ -293,7 +297,7 @@ def _revoke_if_ended(dispatch: Dispatch) -> None:
     """
     ended = Dispatch.objects.filter(pk=dispatch.pk, published_at=None).exclude(ended_at=None)
     if ended.update(published_at=Now(), late_check_at=lease_end(LATE_CHECK_AFTER) if dispatch.in_core else None):
-        with suppress(gateway.BrokerUnreachable):
+        with suppress(gateway.BrokerUnreachable, gateway.RevocationInDoubt):
             gateway.revoke([str(dispatch.task_id)])
 
 

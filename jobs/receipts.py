@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Protocol
 
-from jobs.handover import AfterCommit
+from jobs.handover import AfterCommit, HandedOver
 from opsconsole.formatting import count
 
 NOT_HANDED_OVER = "The broker can't be reached, so nothing is handed over yet; the console does it as soon as it can."
+INTERRUPTED = "Handing over failed; the log says why. The console tries again soon."
 
 CANCELLING = "Cancelling: its task has been asked to end, which takes until its next heartbeat, 10 seconds at the most."
 NOT_REVOKED = "The broker can't be reached, so no worker was told; what it has not begun yet it may still begin."
+REVOCATION_IN_DOUBT = "Sending to the broker failed, so the workers may not have been told and may still begin it."
 
 
 # So many of those that were left out are named in a message, and so many are kept with a run and in the audit log: a
@@ -126,7 +128,7 @@ class Submitted:
         if self.left_out:
             parts.append(f"Skipped: {left_out_words(self.left_out)}")
         if self.broker_down:
-            parts.append(NOT_HANDED_OVER)
+            parts.append(_put_off(self.after_commit.result))
         return " ".join(parts)
 
     @property
@@ -150,15 +152,15 @@ class Retried:
     @property
     def message(self) -> str:
         """What happened, in a sentence or two."""
-        return "Queued again." + (f" {NOT_HANDED_OVER}" if self.broker_down else "")
+        return "Queued again." + (f" {_put_off(self.after_commit.result)}" if self.broker_down else "")
 
 
 class Told(Protocol):
     """Whether the workers could be told of it; known only after the commit."""
 
     @property
-    def broker_down(self) -> bool:
-        """The broker could not be reached."""
+    def not_told(self) -> str:
+        """Why they weren't told, or may not have been; empty where they were."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,8 +190,8 @@ class Cancelled:
         parts = [CANCELLING if self.is_cancelling else "Cancelled."]
         if self.warning:
             parts.append(self.warning)
-        if self.revocation.broker_down:
-            parts.append(NOT_REVOKED)
+        if self.revocation.not_told:
+            parts.append(self.revocation.not_told)
         return " ".join(parts)
 
 
@@ -237,8 +239,7 @@ class BulkCancelled:
         if self.refused:
             parts.append(f"{count(len(self.refused), 'job')} not {self.verb}.")
         parts += sorted(self.warnings)
-        if any(revocation.broker_down for revocation in self.revocations):
-            parts.append(NOT_REVOKED)
+        parts += sorted({revocation.not_told for revocation in self.revocations} - {""})
         return " ".join(parts)
 
 
@@ -249,3 +250,7 @@ class BulkRetried:
     done: list[int] = field(default_factory=list)
     refused: dict[int, str] = field(default_factory=dict)
     broker_down: bool = False
+
+
+def _put_off(result: HandedOver) -> str:
+    return INTERRUPTED if result.interrupted else NOT_HANDED_OVER

@@ -34,10 +34,16 @@ class OpsconsoleConfig(AppConfig):
         post_migrate.connect(self.after_migrations, sender=last, dispatch_uid="opsconsole.after_migrations")
 
     def before_migrations(self, using: str, **kwargs: Any) -> None:
-        """Create the schema, and remember which permissions are there already."""
+        """Create the schema, refuse where tables would land in another, remember which permissions are there already.
+
+        Raises:
+            CommandError: the search path isn't the console's own.
+        """
         from opsconsole.permissions import known_permissions
+        from opsconsole.schema.session import require_own_schema
 
         create_schema(using)
+        require_own_schema(connections[using])
         tables = connections[using].introspection.table_names()
         self.known_permissions = frozenset(known_permissions() if "auth_permission" in tables else ())
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import structlog
+from django.core.cache import caches
 from django.core.cache.backends.redis import RedisCache
 from redis.exceptions import RedisError
 
@@ -41,12 +42,24 @@ class OptionalRedisCache(RedisCache):
         """Say whether there is a value, as far as Redis tells."""
         return self._ask(lambda: super(OptionalRedisCache, self).has_key(key, version), default=False)
 
+    def answers(self) -> bool:
+        """Say whether Redis answers, without asking again while it is left alone."""
+        return self._ask(lambda: bool(self._cache.get_client(write=True).ping()), default=False)
+
     def _ask(self, question: Callable[[], T], default: T) -> T:
         if time.monotonic() < OptionalRedisCache._asked_again_at:
             return default
         try:
             return question()
-        except (RedisError, OSError) as error:
-            logger.warning("cache.unavailable", error=str(error))
+        except Exception as error:
+            # Whatever the client raises, the console can do without.
+            unexpected = None if isinstance(error, RedisError | OSError) else error
+            logger.warning("cache.unavailable", error=str(error), exc_info=unexpected)
             OptionalRedisCache._asked_again_at = time.monotonic() + PAUSE_SECONDS
             return default
+
+
+def is_unreachable() -> bool:
+    """Say whether a cache is configured and doesn't answer; takes half a second at most."""
+    cache = caches["default"]
+    return isinstance(cache, OptionalRedisCache) and not cache.answers()

@@ -13,7 +13,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
-from opsconsole import logs
+from opsconsole import addresses, logs
 from opsconsole.look import UNFOLD  # noqa: F401 -- django-unfold's setting
 from opsconsole.version import VERSION
 
@@ -52,25 +52,27 @@ DATABASE_SCHEMA = env.str("OPS_DATABASE_SCHEMA", default="opsconsole")
 CORE_SCHEMA = env.str("OPS_CORE_SCHEMA", default="public")
 DATABASE_POOL_SIZE = env.int("OPS_DATABASE_POOL_SIZE", default=0)
 
-_database = env.db_url_config(
-    required("DATABASE_URL", "where the core's PostgreSQL database is, as postgres://user:password@host:port/name")
+_database = addresses.database(
+    "DATABASE_URL",
+    required("DATABASE_URL", "where the core's PostgreSQL database is, as postgres://user:password@host:port/name"),
+    session=True,
 )
-if not str(_database.get("ENGINE", "")).endswith("postgresql"):
-    raise ImproperlyConfigured(
-        "DATABASE_URL must name a PostgreSQL database (postgres://…); nothing else is supported."
-    )
+# What the address itself sets for each session: a pooler's or a provider's way to find the database, say.
+DATABASE_URL_OPTIONS = _database.pop("options", "")
+_server = {name.upper(): _database.pop(name, "") for name in ("user", "password", "host", "port")}
 _options: dict[str, Any] = {
-    **_database.get("OPTIONS", {}),
-    "options": f"-c search_path={DATABASE_SCHEMA},{CORE_SCHEMA} -c timezone=UTC",
     "application_name": "opsconsole",
     "connect_timeout": 3,
+    **{name: value for name, value in _database.items() if name != "dbname"},
+    "options": addresses.session_options(DATABASE_URL_OPTIONS, schema=DATABASE_SCHEMA, core_schema=CORE_SCHEMA),
 }
 if DATABASE_POOL_SIZE:
     # `timeout`: how long (seconds) a request waits for a connection before it is answered with a 503.
     _options["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 3}
-DATABASES = {
+DATABASES: dict[str, dict[str, Any]] = {
     "default": {
-        **_database,
+        **_server,
+        "NAME": _database.get("dbname", ""),
         "ENGINE": "django.db.backends.postgresql",
         "OPTIONS": _options,
         "CONN_HEALTH_CHECKS": True,
@@ -86,8 +88,14 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- Celery -------------------------------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = required("CELERY_BROKER_URL", "the Redis that the core's Celery worker listens on")
+addresses.check_redis("CELERY_BROKER_URL", CELERY_BROKER_URL, reader="broker")
 # Where the core's worker leaves its results; a Redis database of its own, not the console's result back end.
 CORE_RESULT_BACKEND = env.str("CORE_RESULT_BACKEND", default="")
+if CORE_RESULT_BACKEND:
+    addresses.check_redis("CORE_RESULT_BACKEND", CORE_RESULT_BACKEND, reader="results")
+# Celery obeys these before any setting. In the core's environment, they mean the core's own results and connections.
+for _name in ("CELERY_RESULT_BACKEND", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
+    os.environ.pop(_name, None)
 CELERY_RESULT_BACKEND = "opsconsole.result_backend:RedactedDatabaseBackend"
 CELERY_RESULT_EXTENDED = True
 CELERY_TASK_TRACK_STARTED = True
@@ -185,6 +193,9 @@ ATTACHMENTS_DIR = env.str("OPS_ATTACHMENTS_DIR", default="")
 # A role that may read everything, and one that may create databases, on the server where backups are tried out.
 BACKUP_DATABASE_URL = env.str("BACKUP_DATABASE_URL", default="")
 RESTORE_DATABASE_URL = env.str("RESTORE_DATABASE_URL", default="")
+for _name, _address in (("BACKUP_DATABASE_URL", BACKUP_DATABASE_URL), ("RESTORE_DATABASE_URL", RESTORE_DATABASE_URL)):
+    if _address:
+        addresses.database(_name, _address)
 # The folder of pg_dump and pg_restore; without it they are looked for.
 PG_BIN_DIR = env.str("OPS_PG_BIN_DIR", default="")
 # A backup's file is deleted once there are more than so many newer ones of its kind, and it is older than so many days.
@@ -286,10 +297,12 @@ LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 
 CACHE_URL = env.str("OPS_CACHE_URL", default="")
 if CACHE_URL:
+    addresses.check_redis("OPS_CACHE_URL", CACHE_URL, reader="cache")
     CACHES = {
         "default": {
             "BACKEND": "opsconsole.cache.OptionalRedisCache",
-            "LOCATION": CACHE_URL,
+            # A list: a string would be cut at each comma and semicolon, also of a password.
+            "LOCATION": [CACHE_URL],
             "KEY_PREFIX": "opsconsole",
             "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
         }

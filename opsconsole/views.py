@@ -37,12 +37,15 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """The process can serve requests: its database answers."""
+    """The process can serve requests: its database answers, and finds the console's own tables."""
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+            cursor.execute("SELECT current_schema()")
+            (schema,) = cursor.fetchone()
     except (DatabaseError, InterfaceError):
         return JsonResponse({"status": "unavailable", "database": "does not answer"}, status=503)
+    if schema != settings.DATABASE_SCHEMA:
+        return JsonResponse({"status": "unavailable", "database": "has another search path"}, status=503)
     return JsonResponse({"status": "ok"})
 
 

@@ -51,6 +51,16 @@ PLACES: Final[Mapping[str, str]] = {
         ),
         FIRST,
     ),
+    # Addresses, sessions and errors of the broker: what they change in the core's tables, tests/operations do too.
+    **dict.fromkeys(
+        (
+            "tests/addresses/",
+            "tests/api/test_health_unreachable.py",
+            "tests/operations/test_broker_errors.py",
+            "tests/schema/test_session.py",
+        ),
+        FIRST,
+    ),
     # Backup files.
     **dict.fromkeys(
         (

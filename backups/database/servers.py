@@ -140,8 +140,13 @@ class Server:
     def _own(cls) -> "Server":
         given = connection.get_connection_params()
         known = {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()}
-        # Django's search path is not for whoever reads the whole database.
-        return cls({name: value for name, value in given.items() if name in known and name != "options"})
+        # The console's search path is not for whoever reads the whole database; what the address sets is.
+        return cls(
+            {
+                **{name: value for name, value in given.items() if name in known},
+                "options": settings.DATABASE_URL_OPTIONS,
+            }
+        )
 
 
 @contextmanager

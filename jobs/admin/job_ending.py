@@ -54,7 +54,7 @@ class JobEnding(EndsJobs):
 
         def act(job_id: int, terminate: bool, reason: str) -> None:
             done = operations.cancel_job(job_id, actor=actor_of(request), terminate=terminate, reason=reason)
-            warn = done.is_cancelling or bool(done.warning) or done.revocation.broker_down
+            warn = done.is_cancelling or bool(done.warning or done.revocation.not_told)
             self._tell(request, job_id, done.message, warn=warn)
 
         return self._one(request, object_id, ask, act, title="Cancel job {}?")

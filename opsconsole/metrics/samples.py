@@ -55,7 +55,9 @@ def _read(name: str, source: Callable[[], Iterable[Metric]]) -> Sequence[Metric]
             return list(source())
     except (OpsError, DatabaseError, InterfaceError) as error:
         logger.warning("metrics.unread", source=name, error=(str(error).splitlines() or [repr(error)])[0])
-        return None
+    except Exception:
+        logger.exception("metrics.unread", source=name)
+    return None
 
 
 def _verdict(verdict: Verdict) -> Iterator[Metric]:

@@ -1,12 +1,14 @@
-"""The drift check as a Django system check: `manage.py check --database default`, and whenever `migrate` runs."""
+"""The checks of the schema as Django system checks: `manage.py check --database default`, and when `migrate` runs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from django.apps import AppConfig
 from django.core.checks import ERROR, INFO, WARNING, CheckMessage, Error, Tags, register
 from django.db import InterfaceError, OperationalError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
+from opsconsole.schema import session
 from opsconsole.schema.core_table import Severity
 from opsconsole.schema.drift import find_drift, unmanaged_models
 from opsconsole.schema.findings import Finding, Kind
@@ -26,18 +28,36 @@ def check_core_tables(
         kwargs: what else Django tells every check.
     """
     compared = [model for model in unmanaged_models() if app_configs is None or model._meta.app_config in app_configs]
+    return _checked(
+        databases,
+        lambda connection: find_drift(compared, connection=connection),
+        failed="The core's tables could not be compared with the console's models: the database can't be asked.",
+    )
+
+
+@register(Tags.database)
+def check_session(*, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Look at the session of each database asked for: where its tables are, and whether it lasts.
+
+    Args:
+        databases: aliases of the databases.
+        kwargs: what else Django tells every check.
+    """
+    return _checked(databases, session.find_problems, failed="")
+
+
+def _checked(
+    databases: Sequence[str] | None, find: Callable[[BaseDatabaseWrapper], list[Finding]], *, failed: str
+) -> list[CheckMessage]:
     messages: list[CheckMessage] = []
     for alias in databases or ():
         try:
-            found = find_drift(compared, connection=connections[alias])
+            found = find(connections[alias])
         except (OperationalError, InterfaceError) as error:
-            messages.append(
-                Error(
-                    "The core's tables could not be compared with the console's models: the database can't be asked.",
-                    hint=(str(error).splitlines() or [repr(error)])[0],
-                    id="opsconsole.E100",
-                )
-            )
+            # One check says it for all.
+            if failed:
+                hint = (str(error).splitlines() or [repr(error)])[0]
+                messages.append(Error(failed, hint=hint, id="opsconsole.E100"))
         else:
             messages += [_message(finding) for finding in found]
     return messages
@@ -49,4 +69,6 @@ def _message(finding: Finding) -> CheckMessage:
         # An error would keep `migrate` from running where the core comes after the console, or is older than a table.
         severity = "warning"
     check_id = finding.kind.check_id(severity)
-    return CheckMessage(_LEVELS[severity], finding.sentence, hint=finding.consequence, obj=finding.table, id=check_id)
+    return CheckMessage(
+        _LEVELS[severity], finding.sentence, hint=finding.consequence, obj=finding.table or None, id=check_id
+    )

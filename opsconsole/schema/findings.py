@@ -1,4 +1,4 @@
-"""What the drift check can find."""
+"""What the checks of the schema and of the session can find."""
 
 from dataclasses import asdict, dataclass
 from enum import Enum
@@ -23,6 +23,10 @@ class Kind(Enum):
     UNKNOWN_VALUES = 111
     UNIQUENESS_UNKNOWN = 112
     SEVERAL_TABLES = 113
+    # Of the session.
+    SEARCH_PATH = 120
+    TIME_ZONE = 121
+    SHARED_SESSION = 122
 
     @property
     def code(self) -> str:
@@ -36,12 +40,12 @@ class Kind(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One difference between a model and the real table.
+    """One difference between a model and the real table, or between a session and what the console needs.
 
     Attributes:
         kind: what differs.
         severity: `error` where the console can't do its work, `warning` where it does without, else `info`.
-        table: the table.
+        table: the table; empty where it is about the session.
         column: the column, or None when it is about the table.
         found: what is there, or None when nothing is.
         expected: what the console needs.
@@ -51,7 +55,7 @@ class Finding:
 
     kind: Kind
     severity: Severity
-    table: str
+    table: str = ""
     column: str | None = None
     found: str | None
     expected: str

@@ -104,6 +104,8 @@ class Facts:
         as_of: the moment.
         asked: the parts that are judged; the others are nobody's business here.
         unread: of which parts nothing is known, and why, in a sentence.
+        database: what is wrong with the connection to the database, though it answers.
+        broker: what is wrong beside the broker, which answers: with the results, with the cache.
         sweeper_seen_at: when a sweeper was last at work; None: never.
         workers: what workers last told of themselves.
         work: what waits, and what is stuck.
@@ -117,6 +119,8 @@ class Facts:
     as_of: datetime
     asked: tuple[Part, ...] = PARTS
     unread: Mapping[Part, str] = field(default_factory=dict)
+    database: tuple[Finding, ...] = ()
+    broker: tuple[Finding, ...] = ()
     sweeper_seen_at: datetime | None = None
     workers: tuple[Worker, ...] = ()
     work: Work = field(default_factory=Work)

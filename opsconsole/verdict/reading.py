@@ -1,6 +1,6 @@
 """Where the facts of the verdict come from. A source that can't be read takes no other one down."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,9 +13,12 @@ from identities import status as sync_status
 from jobs import gateway, pulse
 from jobs.schedules.operations import ENTITY, PAUSE
 from jobs.schedules.queries import Entry, beat_state, entries
+from opsconsole import cache
 from opsconsole.audit import entries_about
 from opsconsole.errors import OpsError
-from opsconsole.verdict.facts import PARTS, Beat, Facts, Finding, Part, Pause
+from opsconsole.schema import session
+from opsconsole.schema.findings import Finding as SchemaFinding
+from opsconsole.verdict.facts import PARTS, Beat, Facts, Finding, Part, Pause, Severity
 
 logger = structlog.get_logger(__name__)
 
@@ -55,12 +58,13 @@ class _Reading:
             self.unread[part] = error.message
         except (DatabaseError, InterfaceError) as error:
             logger.warning("verdict.part_unread", part=part, error=(str(error).splitlines() or [repr(error)])[0])
-            self._note_failure(part)
+            self.note_failure(part)
         except Exception:
             logger.exception("verdict.part_unread", part=part)
-            self._note_failure(part)
+            self.note_failure(part)
 
-    def _note_failure(self, part: Part) -> None:
+    def note_failure(self, part: Part) -> None:
+        """Say of a part that it can't be read."""
         answers = "can't be reached" if part in {"database", "broker"} else "can't be read"
         self.unread[part] = f"{_NAMES[part]} {answers}."
 
@@ -96,12 +100,43 @@ def _read_broker(reading: _Reading) -> None:
         gateway.ping()
     except OpsError as error:
         reading.unread["broker"] = error.message
+    except Exception:
+        logger.exception("verdict.part_unread", part="broker")
+        reading.note_failure("broker")
+    else:
+        # Not where the broker is down: each of them could take another second.
+        reading.facts["broker"] = tuple(_stores())
+
+
+def _stores() -> Iterator[Finding]:
+    try:
+        gateway.ping_results()
+    except Exception as error:
+        if not isinstance(error, OpsError):
+            logger.exception("verdict.results_unread")
+        yield Finding(
+            code="results_unreachable",
+            what="The core's result back end can't be reached, so jobs that have ended aren't settled.",
+            todo="Check CORE_RESULT_BACKEND and its Redis.",
+            severity="critical",
+        )
+    if cache.is_unreachable():
+        yield Finding(
+            code="cache_unreachable",
+            what="The cache can't be reached, so sessions are read from the database and logging out fails.",
+            todo="Check OPS_CACHE_URL and its Redis.",
+            severity="warning",
+        )
 
 
 def _database() -> Mapping[str, Any]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-    return {}
+    found = session.findings(session.read(connection))
+    return {"database": tuple(_database_finding(each) for each in found)}
+
+
+def _database_finding(found: SchemaFinding) -> Finding:
+    severity: Severity = "critical" if found.severity == "error" else "warning"
+    return Finding(code=found.kind.code, what=found.sentence, todo=found.consequence, severity=severity)
 
 
 def _work() -> Mapping[str, Any]:

@@ -49,6 +49,16 @@ def unread(facts: Facts) -> Iterable[Reason]:
             yield Reason(code=f"{part}_unreadable", part=part, what=sentence, todo=todo, severity="warning")
 
 
+def database(facts: Facts) -> Iterable[Reason]:
+    """Say what is wrong with the connection to a database that answers."""
+    return _findings(facts.database, part="database")
+
+
+def broker(facts: Facts) -> Iterable[Reason]:
+    """Say which other Redis databases don't answer, where the broker does."""
+    return _findings(facts.broker, part="broker", page=MACHINERY)
+
+
 def workers(facts: Facts) -> Iterable[Reason]:
     """Say whether somebody is there to do the work; not where nobody could have told the console."""
     if _sweeper_is_silent(facts):
@@ -239,7 +249,7 @@ def _paused(facts: Facts, pause: Pause) -> Reason:
     )
 
 
-def _findings(found: Sequence[Finding], *, part: Part, page: str) -> Iterable[Reason]:
+def _findings(found: Sequence[Finding], *, part: Part, page: str = "") -> Iterable[Reason]:
     for finding in found:
         yield Reason(
             code=f"{part}_{finding.code}",
@@ -275,8 +285,9 @@ def _waiting_in(name: str) -> str:
     return urlencode({"status": "queued,retrying", **shown})
 
 
-# That the database and the broker answer is all that there is to know of them.
 RULES: Final[Mapping[Part, Callable[[Facts], Iterable[Reason]]]] = {
+    "database": database,
+    "broker": broker,
     "workers": workers,
     "beat": beat,
     "queue": queue,

@@ -194,7 +194,9 @@ def test_a_job_is_cancelled_also_when_telling_the_workers_fails(
     monkeypatch.setattr(gateway, "revoke", raise_bug)
     job = make_job(status="queued")
     make_attempt(job.pk)
-    assert cancelled(api, job.pk)["status"] == "cancelled"
+    answer = cancelled(api, job.pk)
+    assert answer["status"] == "cancelled"
+    assert "the workers may not have been told" in answer["message"]
 
 
 @pytest.mark.django_db(transaction=True)

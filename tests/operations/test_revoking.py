@@ -55,3 +55,18 @@ def test_a_connection_that_broke_in_the_pool_is_no_reason_to_wait(
         wait_until(lambda: found)
     finally:
         redis_server.start()
+
+
+def test_a_hundred_revocations_arrive_each_right_after_a_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nobody answers: each question leaves a read pending on its connection.
+    monkeypatch.setattr(gateway, "INSPECT_TIMEOUT_SECONDS", 0.01)
+    client = redis.Redis.from_url(settings.CELERY_BROKER_URL)
+    with closing(client), closing(client.pubsub()) as workers:  # type: ignore[no-untyped-call]
+        workers.psubscribe("*pidbox*")
+        for number in range(100):
+            gateway.registered_tasks()
+            gateway.revoke([f"task {number}"])
+        heard = [message["data"] for message in iter(lambda: workers.get_message(timeout=1.0), None)]
+    told = [json.loads(base64.b64decode(json.loads(data)["body"])) for data in heard if isinstance(data, bytes)]
+    revoked = [message["arguments"]["task_id"] for message in told if message["method"] == "revoke"]
+    assert revoked == [[f"task {number}"] for number in range(100)]

@@ -225,4 +225,6 @@ def test_what_goes_wrong_after_the_commit_does_not_take_back_what_was_accepted(
     submitted = operations.backfill_conversations(identity_ids=[make_identity("Alice").pk], actor=OPERATOR)
 
     assert submitted.broker_down
+    assert "Handing over failed" in submitted.message
+    assert "broker" not in submitted.message
     assert Job.objects.get().status == QUEUED

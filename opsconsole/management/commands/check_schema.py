@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 
+from opsconsole.schema import session
 from opsconsole.schema.core_table import Severity
 from opsconsole.schema.drift import SEVERITIES, find_drift
 from opsconsole.schema.findings import Finding
@@ -35,7 +36,7 @@ class Command(BaseCommand):
             CommandError: something can't work, or the database can't be asked.
         """
         try:
-            found = find_drift()
+            found = sorted([*session.find_problems(connection), *find_drift()], key=_rank)
         except (OperationalError, InterfaceError) as error:
             reason = (str(error).splitlines() or [repr(error)])[0]
             raise CommandError(f"Nothing was compared, since the database can't be asked: {reason}") from error
@@ -56,3 +57,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"{_HEADINGS[severity]}:")
                 for finding in of_severity:
                     self.stdout.write(f"  {finding.sentence} {finding.consequence} ({finding.kind.check_id(severity)})")
+
+
+def _rank(finding: Finding) -> int:
+    return SEVERITIES.index(finding.severity)
