@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Keep since when an attempt's own worker waits to try it again."""
 
-    dependencies = [("jobs", "0008_workers_of_one_name")]
+    dependencies = [("jobs", "0009_covered_conversations")]
 
     operations = [
         migrations.AddField(
