@@ -114,7 +114,7 @@ def test_where_all_is_well_there_is_nothing_to_say() -> None:
             "workers_stale",
             (
                 "1 worker has not answered since 11:56 UTC (4 min ago): core@b. See whether it should run; one "
-                "that was stopped on purpose is forgotten after ten minutes."
+                "that was stopped on purpose is forgotten after twelve minutes."
             ),
             "/admin/machinery/",
         ),

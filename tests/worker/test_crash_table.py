@@ -315,7 +315,7 @@ def test_a_core_message_that_is_lost_is_sent_again_once_neither_its_queue_nor_a_
     world: World, alice: Identity, send: Job, wait_until: WaitUntil
 ) -> None:
     world.kill()
-    worker = world.core_worker()
+    worker = world.another_core_worker("--prefetch-multiplier", "2")
     others = [make_identity("Bob"), make_identity("Carol")]
     for other in others:
         make_credential(other)

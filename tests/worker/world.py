@@ -51,9 +51,10 @@ class World:
         """Return the core's worker, with one process for tasks; started if there is none."""
         return self._keep("core", self.another_core_worker)
 
-    def another_core_worker(self, *, hostname: str | None = None) -> Child:
+    def another_core_worker(self, *options: str, hostname: str | None = None) -> Child:
         """Start a worker of the core, which is not kept; `hostname` is its Celery name, one of its own by default."""
-        return self._worker("core", "demo.core_worker", "ingest,messages,maintenance,celery", hostname=hostname)
+        queues = "ingest,messages,maintenance,celery"
+        return self._worker("core", "demo.core_worker", queues, *options, hostname=hostname)
 
     def another_own_worker(self, *, concurrency: int = 1, **environment: str) -> Child:
         """Start a worker of the console, which is not kept."""
@@ -110,14 +111,14 @@ class World:
         name: str,
         app: str,
         queues: str,
-        *,
+        *options: str,
         concurrency: int = 1,
         hostname: str | None = None,
         **environment: str,
     ) -> Child:
         argv = ["-m", "celery", "--quiet", "--app", app, "worker", "--queues", queues, "--loglevel", "INFO"]
         argv += ["--hostname", hostname or f"{name}-{uuid4().hex[:8]}@%h", "--concurrency", str(concurrency)]
-        child = self.start(name, *argv, "--without-gossip", "--without-mingle", **environment)
+        child = self.start(name, *argv, "--without-gossip", "--without-mingle", *options, **environment)
         child.wait_for(SAYS_READY[name])
         return child
 
