@@ -110,6 +110,8 @@ class BackupViewSet(OpsViewSet):
         "trigger": "backups.start_backuprun",
         "restore_test": "backups.start_restoretest",
     }
+    conditional = frozenset({"status"})
+    moving = frozenset({"as_of"})
 
     @action(detail=False, methods=["get"])
     def status(self, request: Request) -> Response:

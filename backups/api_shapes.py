@@ -43,6 +43,7 @@ class Recorded(Shape):
     job_id = maybe_number()
     run_id = maybe_text()
     error = maybe_text("Its first 5,000 characters.")
+    error_cut = flag("The page was too large, and its errors are shortened.", required=False)
     progress = Progress(allow_null=True)
 
 

@@ -14,6 +14,7 @@ from backups.history import HistoryPage
 from backups.models import BackupRun, RestoreTest
 from backups.recent import shown_error
 from backups.status import BackupStatus, KindStatus, Size
+from opsconsole.api.bounds import shorten
 from opsconsole.redaction import redact, redact_name, redact_start
 
 CHECKS_SHOWN: Final = 100
@@ -66,12 +67,14 @@ def status_as_json(found: BackupStatus) -> dict[str, Any]:
 def history_as_json(found: HistoryPage) -> list[dict[str, Any]]:
     """Return the rows of a page of backups and restore tests."""
     folder = BackupFolder.configured()
-    return [
+    rows = [
         run_as_json(row, found.details, folder)
         if isinstance(row, BackupRun)
         else test_as_json(row, found.backups.get(row.backup_run_id), found.details)
         for row in found.rows
     ]
+    shorten(rows, "error")
+    return rows
 
 
 def run_as_json(run: BackupRun, details: Details, folder: BackupFolder | None) -> dict[str, Any]:

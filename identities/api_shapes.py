@@ -79,6 +79,7 @@ class SyncStatus(Shape):
     last_success_at = maybe_moment()
     last_attempt_at = maybe_moment()
     last_error = maybe_text()
+    last_error_cut = flag("The answer was too large, and its errors are shortened.", required=False)
     failures = number("Since the last success.")
     failing_since = maybe_moment()
     next_sync_at = maybe_moment("When the next sync is expected.")

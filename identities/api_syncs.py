@@ -124,6 +124,8 @@ class SyncStatusViewSet(OpsViewSet):
     answers: ClassVar[dict[str, Any]] = {"status": api_shapes.SyncOverview}
     queries: ClassVar[dict[str, Any]] = {"status": StatusQuery}
     permissions: ClassVar[dict[str, str]] = {"status": "identities.view_identity"}
+    conditional = frozenset({"status"})
+    moving = frozenset({"as_of"})
 
     @action(detail=False, methods=["get"])
     def status(self, request: Request) -> Response:

@@ -6,13 +6,16 @@ from identities.health import Health
 from identities.queries import CredentialState
 from identities.status import SyncOverview, SyncStatus
 from jobs.schedules.queries import BeatState
+from opsconsole.api.bounds import shorten
 from opsconsole.redaction import redact_name
 
 
 def overview_as_json(found: SyncOverview) -> dict[str, Any]:
     """Return the sync status of identities, and what holds for all of them."""
+    statuses = [status_as_json(status) for status in found.statuses]
+    shorten(statuses, "last_error")
     return {
-        "identities": [status_as_json(status) for status in found.statuses],
+        "identities": statuses,
         "overall": _health(found.overall),
         "beat": _beat(found.beat),
         "as_of": found.as_of,

@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from identities.models import SyncAttempt
 from identities.sync_history import MAX_ERROR_READ, keep_what_can_be, shown_error
-from jobs import catalog, counts, recent, subjects
+from jobs import catalog, counts, payloads, recent, subjects
 from jobs.models import DONE, Job, Outcome
+from opsconsole import cut_json
 from opsconsole.redaction import CUT_MARGIN
 
 LOOK_EVERY_SECONDS: Final = 60.0
@@ -64,8 +65,10 @@ def _newest_of_each(since: datetime | None) -> dict[int, int]:
     rows = recent.ended_by_others({job_type.name for job_type in catalog.syncing()})
     if since is not None:
         rows = rows.filter(updated_at__gte=since)
-    ended = list(rows.order_by("-updated_at", "-pk").values_list("pk", "payload_json", "status"))
-    concerned = subjects.registered().of({pk: payload for pk, payload, _ in ended})
+    # Of each payload, only whom it names.
+    named = rows.annotate(payload=payloads.expression())
+    ended = list(named.order_by("-updated_at", "-pk").values_list("pk", "payload", "status"))
+    concerned = subjects.registered().of({pk: cut_json.parse(payload).value for pk, payload, _ in ended})
     chosen: dict[int, int] = {}
     count: dict[int, int] = {}
     succeeded: set[int] = set()

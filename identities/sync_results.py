@@ -37,6 +37,7 @@ LATELY: Final = timedelta(minutes=15)
 LOOK_AT_ALL_EVERY_SECONDS: Final = 3_600.0
 LOOKED_AT: Final = 2_000
 BATCH_SIZE: Final = 500
+BUDGET_SECONDS: Final = 0.5
 MAX_ARGUMENTS_LENGTH: Final = 2_000
 ENDED: Final = ("SUCCESS", "FAILURE", "REVOKED", "REJECTED", "IGNORED")
 _LOCK_KEY: Final = 0x6F7073_11
@@ -68,6 +69,9 @@ class SyncResults:
         kept = 0
         # The oldest first, as they came.
         for start in range(0, len(changed), BATCH_SIZE):
+            if start and time.monotonic() - began >= BUDGET_SECONDS:
+                # The others haven't been seen, and so are kept the next time.
+                return kept
             batch = _keep(changed[start : start + BATCH_SIZE], types)
             if batch is None:
                 # Somebody else is at it; what they leave is there the next time.

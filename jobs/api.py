@@ -16,6 +16,7 @@ from jobs.models import STATUSES
 from jobs.representation import attempt_as_json, jobs_as_json
 from opsconsole.api import cursors
 from opsconsole.api.actor import actor_of
+from opsconsole.api.bounds import shorten
 from opsconsole.api.fields import Input, ListQuery, ReasonField
 from opsconsole.api.schema import UUID
 from opsconsole.api.viewsets import OpsViewSet
@@ -57,6 +58,7 @@ class JobViewSet(MatchingActions, OpsViewSet):
 
     tag = "Jobs"
     id_words = "The job's id."
+    conditional = frozenset({"list", "retrieve", "counts"})
     answers: ClassVar[dict[str, Any]] = {
         "list": api_shapes.JobPage,
         "retrieve": api_shapes.JobDetails,
@@ -119,6 +121,7 @@ class JobViewSet(MatchingActions, OpsViewSet):
         """One job, with its attempts, its whole error, and what was done about it."""
         row = queries.get(queries.job_id_of(pk))
         attempts = [attempt_as_json(attempt) for attempt in queries.attempts(row["id"])]
+        shorten(attempts, "traceback", "error", "publish_error")
         (job,) = jobs_as_json([row], error_length=queries.DETAIL_ERROR_LENGTH)
         newest = attempts[0] if attempts else {}
         return Response(
@@ -193,6 +196,7 @@ class RunViewSet(OpsViewSet):
     tag = "Runs"
     id_schema = UUID
     id_words = "The run's id."
+    conditional = frozenset({"list", "retrieve"})
     answers: ClassVar[dict[str, Any]] = {
         "list": api_shapes.RunPage,
         "retrieve": api_shapes.Run,
@@ -250,6 +254,7 @@ class RunPollingViewSet(OpsViewSet):
     tag = "Runs"
     id_schema = UUID
     id_words = "The `job_id` that the 202 gave, or the id of a Celery task."
+    conditional = frozenset({"retrieve"})
     answers: ClassVar[dict[str, Any]] = {"retrieve": api_shapes.Polling}
     permissions: ClassVar[dict[str, str]] = {"retrieve": "jobs.view_run"}
 

@@ -59,10 +59,15 @@ class Job(Shape):
     attempts = number()
     max_attempts = number()
     last_error = maybe_text("In lists, its first 5,000 characters.")
+    last_error_cut = flag("The page was too large, and its errors are shortened.", required=False)
     next_run_at = maybe_moment()
     created_at = moment()
     updated_at = moment()
     payload = mapping("Without what is private.")
+    payload_cut = flag(
+        "The payload has more than 2 KiB in a list, or 256 KiB in the job itself; its ids are shown.", required=False
+    )
+    payload_size = number("Bytes of a payload that is cut.", required=False)
     identity = Subject(allow_null=True)
     task_id = maybe_text("Of its newest attempt.")
     run_id = maybe_text("The newest run that it belongs to.")
@@ -110,6 +115,9 @@ class Attempt(Shape):
     outcome = maybe_text("`done`, `partial`, `skipped`, `failed`, `retrying`, `unknown`, `cancelled` or `superseded`.")
     error = maybe_text()
     traceback = maybe_text()
+    error_cut = flag("Too many attempts have long errors, and each is shortened.", required=False)
+    publish_error_cut = flag("Likewise.", required=False)
+    traceback_cut = flag("Likewise.", required=False)
     result = anything("What its task returned, without what is private.")
 
 
@@ -239,7 +247,9 @@ class RunJob(Shape):
     duration_ms = maybe_number()
     outcome = maybe_text()
     last_error = maybe_text()
+    last_error_cut = flag("The run was too large, and its errors are shortened.", required=False)
     result = anything()
+    result_cut = flag("It is long, and only its short values and its first errors are shown.", required=False)
 
 
 class Run(RunSummary):

@@ -17,6 +17,7 @@ from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Coalesce, Now
 
 from jobs import ledger, progress
+from jobs.budget import Budget
 from jobs.dispatching import closing, lease_end
 from jobs.models import CANCELLED, DONE, FAILED, QUEUED, RETRYING, RUNNING, Dispatch, Job, Outcome
 from jobs.settling import MAX_TRACEBACK_LENGTH, bounded_result
@@ -148,12 +149,17 @@ def cancel(held: Claim) -> bool:
     return _end_badly(held, error=None) == CANCELLED
 
 
-def expire(*, limit: int) -> int:
+def expire(*, limit: int, budget: Budget | None = None) -> int:
     """End the attempts whose lease has run out, since their worker must be gone; return how many.
 
     Their jobs are retried, or cancelled if that was asked for; one that may take effect only once has failed, and
     nobody knows how far it came. Any number of sweepers may do this at once.
+
+    Args:
+        limit: how many at the most.
+        budget: the time for it; at least one is ended.
     """
+    budget = budget or Budget()
     over = Dispatch.objects.filter(ended_at=None, lease_until__lt=Now()).order_by("lease_until")
     expired = 0
     for pk, job_id in over.values_list("pk", "job_id")[:limit]:
@@ -162,6 +168,8 @@ def expire(*, limit: int) -> int:
         expired += status is not None
         if status is None and not Job.objects.filter(pk=job_id, status=RUNNING).exists():
             _let_go(held)
+        if budget.is_spent:
+            break
     return expired
 
 

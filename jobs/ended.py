@@ -13,9 +13,10 @@ from typing import Any, Final
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
 
-from jobs import catalog
+from jobs import catalog, payloads
+from jobs.budget import Budget
 from jobs.models import Dispatch, Job
-from opsconsole import failpoints
+from opsconsole import cut_json, failpoints
 from opsconsole.fields import parse_json
 
 logger = structlog.get_logger(__name__)
@@ -49,7 +50,8 @@ class EndedAttempt:
         dispatch_id: which one.
         job_id: its job, which may be gone.
         job_type: of its job; empty where the job is gone and no type of the catalog has its task.
-        payload: of its job, any JSON value; its keyword arguments where the job is gone.
+        payload: of its job, any JSON value, and of a long one the ids that it names; its keyword arguments where the
+            job is gone.
         queue: where it was sent.
         task: the Celery task's name.
         outcome: one of jobs.models.Outcome: how the attempt ended, whatever its task did afterwards.
@@ -93,7 +95,7 @@ def register(receiver: Receiver) -> None:
         _receivers.append(receiver)
 
 
-def tell(limit: int = BATCH_SIZE) -> int:
+def tell(limit: int = BATCH_SIZE, *, budget: Budget | None = None) -> int:
     """Tell the receivers of attempts that have ended, oldest first; one query when there is none.
 
     One of which a receiver can make nothing doesn't hold up the others; after a few tries it is let go of, and logged.
@@ -101,6 +103,7 @@ def tell(limit: int = BATCH_SIZE) -> int:
 
     Args:
         limit: how many attempts at the most.
+        budget: the time for telling of them one by one, where they can't be told of together.
 
     Returns:
         How many need not be told any more.
@@ -110,18 +113,17 @@ def tell(limit: int = BATCH_SIZE) -> int:
         return 0
     with transaction.atomic():
         rows = list(untold.select_for_update(skip_locked=True).values(*_TOLD_OF)[:limit])
-        told = _deliver(_attempts(rows))
+        told = _deliver(_attempts(rows), budget or Budget())
         Dispatch.objects.filter(pk__in=told).update(told=True)
         failpoints.reach("tell.before_commit")
     return len(told)
 
 
 def _attempts(rows: Sequence[dict[str, Any]]) -> list[EndedAttempt]:
+    found = Job.objects.filter(pk__in={row["job_id"] for row in rows}).annotate(payload=payloads.expression())
     jobs = {
-        pk: (job_type, payload)
-        for pk, job_type, payload in Job.objects.filter(pk__in={row["job_id"] for row in rows}).values_list(
-            "pk", "job_type", "payload_json"
-        )
+        pk: (job_type, cut_json.parse(payload).value)
+        for pk, job_type, payload in found.values_list("pk", "job_type", "payload")
     }
     attempts = []
     for row in rows:
@@ -137,11 +139,17 @@ def _remembered(task: str, arguments: str) -> tuple[str, Any]:
     return (job_type.name if job_type else ""), parse_json(arguments or "null")
 
 
-def _deliver(attempts: Sequence[EndedAttempt]) -> list[int]:
+def _deliver(attempts: Sequence[EndedAttempt], budget: Budget) -> list[int]:
     """Return the ids of those that need not be told any more."""
     if len(attempts) > 1 and _is_received(attempts):
         return [attempt.dispatch_id for attempt in attempts]
-    return [attempt.dispatch_id for attempt in attempts if _is_received([attempt]) or _is_hopeless(attempt)]
+    done = []
+    for attempt in attempts:
+        if _is_received([attempt]) or _is_hopeless(attempt):
+            done.append(attempt.dispatch_id)
+        if budget.is_spent:
+            break
+    return done
 
 
 def _is_received(attempts: Sequence[EndedAttempt]) -> bool:

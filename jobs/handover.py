@@ -5,8 +5,6 @@ nothing: the dispatch stays unpublished and its lease runs out.
 """
 
 import json
-import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from jobs import catalog, gateway, ledger
+from jobs.budget import Budget
 from jobs.dispatching import LATE_CHECK_AFTER, closing, lease_end
 from jobs.models import FAILED, QUEUED, RETRYING, RUNNING, Dispatch, Job, Outcome
 from opsconsole import failpoints
@@ -59,14 +58,15 @@ class HandedOver:
     interrupted: bool = False
 
 
-def hand_over(dispatch_ids: Sequence[int], *, within: float = math.inf) -> HandedOver:
+def hand_over(dispatch_ids: Sequence[int], *, budget: Budget | None = None) -> HandedOver:
     """Publish dispatches whose publication lease the caller holds; stops at the first that finds no broker.
+
+    The leases of those that are left end with it, so that the sweeper need not wait for them to run out.
 
     Args:
         dispatch_ids: in the order in which they shall be published.
-        within: seconds after which the rest is left to the sweeper, which may take them at once.
+        budget: the time after which the rest is left to the sweeper; without a limit by default.
     """
-    deadline = time.monotonic() + within
     # Read once for all; whether one has been ended meanwhile is asked again right before it is sent.
     found = Dispatch.objects.filter(ended_at=None, published_at=None).select_related("job").only(*_COLUMNS)
     dispatches = found.in_bulk(dispatch_ids)
@@ -74,16 +74,15 @@ def hand_over(dispatch_ids: Sequence[int], *, within: float = math.inf) -> Hande
         # The core has deleted their rows; those that somebody else has published meanwhile are left alone.
         _supersede(orphans)
     with _not_waiting_for_the_disk():
-        return _hand_over_each(dispatch_ids, dispatches, deadline)
+        return _hand_over_each(dispatch_ids, dispatches, budget or Budget())
 
 
-def _hand_over_each(dispatch_ids: Sequence[int], dispatches: Mapping[int, Dispatch], deadline: float) -> HandedOver:
-    published = waiting = 0
+def _hand_over_each(dispatch_ids: Sequence[int], dispatches: Mapping[int, Dispatch], budget: Budget) -> HandedOver:
+    published = 0
+    waiting: list[int] = []
     for index, dispatch_id in enumerate(dispatch_ids):
-        if time.monotonic() > deadline:
-            Dispatch.objects.filter(pk__in=dispatch_ids[index:], published_at=None).update(
-                publication_lease_until=Now()
-            )
+        if budget.is_spent:
+            _end_leases(dispatch_ids[index:])
             break
         dispatch = dispatches.get(dispatch_id)
         if dispatch is None:
@@ -92,17 +91,29 @@ def _hand_over_each(dispatch_ids: Sequence[int], dispatches: Mapping[int, Dispat
             if _take_place(dispatch):
                 published += _publish(dispatch)
             else:
-                waiting += 1
+                waiting.append(dispatch_id)
         except gateway.BrokerUnreachable as error:
             # Nothing was sent, so its place is as it was; it had one already if somebody died while sending it before.
             _put_off(dispatch_id, error.message, holds_place=dispatch.holds_place)
-            return HandedOver(published=published, waiting=waiting, broker_down=True)
+            _end_leases(waiting)
+            # The others would find no broker either, but may as soon as this one.
+            _end_leases(dispatch_ids[index + 1 :], after=RETRY_PUBLICATION_AFTER)
+            return HandedOver(published=published, waiting=len(waiting), broker_down=True)
         except (OperationalError, InterfaceError):
             raise
         except Exception:
             # A fault of the console's own must not stand in the way of those behind it; its lease runs out.
             logger.exception("dispatch.not_handed_over", dispatch=dispatch_id)
-    return HandedOver(published=published, waiting=waiting)
+    # Their place may be free a moment later.
+    _end_leases(waiting)
+    return HandedOver(published=published, waiting=len(waiting))
+
+
+def _end_leases(dispatch_ids: Sequence[int], *, after: timedelta = timedelta(0)) -> None:
+    """Let others publish what was leased and has not been published, at once or after a while."""
+    if dispatch_ids:
+        left = Dispatch.objects.filter(pk__in=dispatch_ids, ended_at=None, published_at=None)
+        left.update(publication_lease_until=lease_end(after))
 
 
 class AfterCommit:
@@ -122,7 +133,7 @@ class AfterCommit:
         def run() -> None:
             failpoints.reach("submit.committed")
             try:
-                self.result = hand_over(dispatch_ids, within=self._within)
+                self.result = hand_over(dispatch_ids, budget=Budget(self._within))
             except Exception:
                 # The work is committed: whoever asked must not be told that it failed.
                 logger.exception("dispatch.interrupted")

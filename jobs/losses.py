@@ -18,6 +18,7 @@ from django.db.models import Count, F, Q
 from django.db.models.functions import Now
 
 from jobs import catalog, gateway, handover
+from jobs.budget import Budget
 from jobs.dispatching import closing, lease_end
 from jobs.gateway import Workers
 from jobs.handover import CHECK_AFTER
@@ -44,15 +45,19 @@ OUTCOME_UNKNOWN: Final = (
 )
 
 
-def republish_unclaimed() -> int:
+def republish_unclaimed(budget: Budget | None = None) -> int:
     """Send own tasks again that nobody has claimed for a while; return how many.
 
     Only as many as are missing from their queue, the oldest first: a long queue is no loss. Which ones are missing
     is not known, nor is what a worker has taken and not begun; so this is not for what may run only once.
 
+    Args:
+        budget: the time for it; at least one is looked at, and the others are looked at the next time.
+
     Raises:
         Unavailable: the broker does not answer.
     """
+    budget = budget or Budget()
     waiting = _unclaimed().filter(in_core=False, at_most_once=False, check_at__lt=Now()).order_by("check_at")
     queues = set(waiting.order_by().values_list("queue", flat=True).distinct())
     if not queues:
@@ -64,25 +69,31 @@ def republish_unclaimed() -> int:
         # Whoever holds them now sends them; should it die, they are due again later.
         Dispatch.objects.filter(pk__in=[dispatch.pk for dispatch in due]).update(check_at=lease_end(CHECK_AFTER))
     sent = 0
-    for dispatch in due:
+    for index, dispatch in enumerate(due):
         if missing[dispatch.queue] <= 0:
             continue
+        if sent and budget.is_spent:
+            left = Dispatch.objects.filter(pk__in=[each.pk for each in due[index:]], ended_at=None, started_at=None)
+            left.update(check_at=Now())
+            break
         missing[dispatch.queue] -= 1
         sent += _send_again(dispatch)
     return sent
 
 
-def note_unknown(workers: Workers) -> None:
+def note_unknown(workers: Workers, budget: Budget | None = None) -> None:
     """Note which published tasks neither a queue nor a worker knows, and send again those that got lost.
 
     That is about core tasks and about own ones that may run only once, which are never sent again.
 
     Args:
         workers: what they answered, with what they have reserved; asked after the queues' lengths were.
+        budget: the time for it; at least one is dealt with, and the others are after the next answer.
 
     Raises:
         Unavailable: the broker does not answer.
     """
+    budget = budget or Budget()
     suspects = _suspects(workers)
     known = set(workers.active) | workers.reserved
     seen = [one.pk for one in suspects if str(one.task_id) in known]
@@ -105,6 +116,8 @@ def note_unknown(workers: Workers) -> None:
             handover.fail(dispatch.pk, dispatch.job_id, NEVER_CLAIMED, Outcome.FAILED)
         elif dispatch.publications < MAX_PUBLICATIONS:
             _send_again(dispatch, unknown_since=None)
+        if budget.is_spent:
+            break
 
 
 def suspicious_queues() -> set[str]:

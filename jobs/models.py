@@ -332,6 +332,26 @@ class WorkerReport(models.Model):
         return self.hostname
 
 
+class SweeperAtWork(models.Model):
+    """A sweeper process: when it last said that it is alive, and when a tick of it was last completed.
+
+    Two times, since a process can be there and get nothing done: a tick may hang.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    hostname = models.CharField(max_length=255)
+    pid = models.IntegerField()
+    started_at = models.DateTimeField()
+    alive_at = models.DateTimeField()
+    ticked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"Sweeper {self.pid} on {self.hostname}"
+
+
 class PausedSchedule(models.Model):
     """A periodic task that was on when somebody paused all of them; it goes on with “resume”."""
 

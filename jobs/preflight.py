@@ -20,13 +20,14 @@ DISCONNECTED: Final = "identity_disconnected"
 
 @dataclass(frozen=True, kw_only=True)
 class Failed:
-    """A failed job, as it was read."""
+    """A failed job, as it was read; of a payload that is cut, only the ids that it names are known."""
 
     job_id: int
     job_type: str
     queue: str
     payload: Any
     last_error: str | None
+    payload_is_cut: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,8 +114,12 @@ def preflights(
         else:
             found[one.job_id] = Preflight(refusal=retry_rules.unknown_type(one.job_type))
     refused = {**retry_rules.refusals(candidates, concerns)}
-    # Of those that must not run for another reason, nobody asks.
-    open_ones = [one for one in candidates if refused.get(one.job_id, _NEEDED).code == CONFIRMATION]
+    # Of those that must not run for another reason, nobody asks. What a payload that was cut is identical to shows only
+    # when it is retried.
+    cut = {one.job_id for one in failed if one.payload_is_cut}
+    open_ones = [
+        one for one in candidates if refused.get(one.job_id, _NEEDED).code == CONFIRMATION and one.job_id not in cut
+    ]
     refused |= _identical(open_ones)
     for candidate in candidates:
         found[candidate.job_id] = Preflight(

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from django.db.models.functions import Now
 
 from jobs import subjects
-from jobs.models import Dispatch, Job, Outcome
+from jobs.models import Dispatch, Outcome
 from jobs.subjects import Watermarks
 from opsconsole.redaction import redact_text
 
@@ -46,19 +46,6 @@ def observe(dispatch: Dispatch, payload: Any) -> None:
     arrived = subjects.registered().arrived(payload, since)
     if arrived is not None and arrived.messages:
         _write(dispatch, arrived.messages, None, "messages", OBSERVED)
-
-
-def observe_all(dispatches: list[Dispatch]) -> None:
-    """Observe the progress of attempts whose tasks report none; a query each, and one for their payloads.
-
-    What a task has reported stays, also where its last report can't be read any more.
-    """
-    silent = [dispatch for dispatch in dispatches if dispatch.progress_source != REPORTED]
-    if not silent:
-        return
-    payloads = dict(Job.objects.filter(pk__in=[d.job_id for d in silent]).values_list("pk", "payload_json"))
-    for dispatch in silent:
-        observe(dispatch, payloads.get(dispatch.job_id))
 
 
 def at_the_end(dispatch: Dispatch, outcome: str, result: Any) -> dict[str, Any]:

@@ -10,9 +10,8 @@ from typing import Final
 
 from django.core.cache import cache
 from django.db import connection
-from django.db.models import Max
 
-from jobs.models import FAILED, QUEUED, RETRYING, RUNNING, Outcome, StatusCount, WorkerReport
+from jobs.models import FAILED, QUEUED, RETRYING, RUNNING, Outcome, SweeperAtWork, WorkerReport
 from jobs.stuck import IS_BEHIND, NEWEST_ATTEMPT, WAITING, stuck_cause
 
 # How many active jobs of one status are looked at, those first that have been due for longest.
@@ -23,6 +22,7 @@ _HOUR_SECONDS: Final = 3_600
 # The parts of one page ask for the same within a moment.
 KEPT_SECONDS: Final = 3
 _KEY: Final = "jobs.work"
+SWEEPERS_SHOWN: Final = 50
 
 _COLUMNS: Final = "jobs.id, jobs.status, jobs.queue_name, jobs.job_type, jobs.next_run_at, jobs.updated_at"
 # In the order of the index, so that it is walked until there are enough. What has no time of its own is due at once.
@@ -93,6 +93,21 @@ class Worker:
     seen_at: datetime
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sweeper:
+    """A sweeper process.
+
+    Attributes:
+        name: its process id and its machine.
+        alive_at: when it last said that it is alive.
+        ticked_at: when a tick of it was last completed; when it started, where none was yet.
+    """
+
+    name: str
+    alive_at: datetime
+    ticked_at: datetime
+
+
 def work_of_late() -> Work:
     """Return what waited and what was stuck at most KEPT_SECONDS ago; one query, or none."""
     kept: Work | None = cache.get(_KEY)
@@ -158,7 +173,10 @@ def has_registered(task: str) -> bool:
     return WorkerReport.objects.filter(tasks__contains=[task]).exists()
 
 
-def sweeper_seen_at() -> datetime | None:
-    """Return when a sweeper was last at work, from what each of its ticks leaves; one query. None: never."""
-    seen: datetime | None = StatusCount.objects.aggregate(seen=Max("as_of"))["seen"]
-    return seen
+def sweepers() -> tuple[Sweeper, ...]:
+    """Return the sweeper processes that there are, or were of late, the one that was alive last first; one query."""
+    rows = SweeperAtWork.objects.order_by("-alive_at", "pk")[:SWEEPERS_SHOWN]
+    return tuple(
+        Sweeper(name=f"{row.pid}@{row.hostname}", alive_at=row.alive_at, ticked_at=row.ticked_at or row.started_at)
+        for row in rows
+    )

@@ -9,16 +9,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-import orjson
 from django.db import connection
 
-from jobs import counts
+from jobs import counts, payloads
 from jobs.counts import Counts
 from jobs.filters import JobFilter
 from jobs.models import STATUSES, Dispatch
 from jobs.stuck import NEWEST_ATTEMPT, stuck_cause
+from opsconsole import cut_json
 from opsconsole.errors import NotFound
-from opsconsole.fields import parse_json
 from opsconsole.redaction import CUT_MARGIN, redact_names
 from opsconsole.row_ids import row_id
 from opsconsole.slow_filters import bounded
@@ -52,8 +51,8 @@ TotalIs = Literal["exact", "estimated", "capped"]
 
 _ROWS: Final = """
     SELECT jobs.id, jobs.queue_name, jobs.job_type, jobs.status::text AS status, jobs.attempts, jobs.max_attempts,
-           left(jobs.last_error, {error_length} + {margin}) AS last_error, length(jobs.last_error) AS error_length,
-           jobs.next_run_at, jobs.created_at, jobs.updated_at, jobs.payload_json::text AS payload,
+           left(jobs.last_error, {error_length} + {margin}) AS last_error, {length} AS error_length,
+           jobs.next_run_at, jobs.created_at, jobs.updated_at, {payload} AS payload,
            {stuck_cause} AS stuck_cause,
            d.id AS dispatch_id, d.task_id, d.requested_by, d.via, d.requested_at, d.published_at, d.publish_error,
            d.started_at, d.retrying_since, d.ended_at, d.next_attempt_at, d.worker, d.outcome, d.in_core, d.lease_until,
@@ -159,7 +158,7 @@ def get(job_id: int) -> Row:
     Raises:
         NotFound: there is no such job.
     """
-    rows = by_id([job_id], error_length=DETAIL_ERROR_LENGTH) if row_id(job_id) else []
+    rows = _by_id([job_id], error_length=DETAIL_ERROR_LENGTH, whole=True) if row_id(job_id) else []
     if not rows:
         raise NotFound(f"There is no job {job_id}.", code="job_not_found")
     return rows[0]
@@ -178,12 +177,13 @@ def job_id_of(text: str) -> int:
 
 def by_id(job_ids: Sequence[int], *, error_length: int = LIST_ERROR_LENGTH) -> list[Row]:
     """Return these jobs, newest first, those that exist; one query."""
-    return _rows("SELECT * FROM jobs WHERE id = ANY(%s)", [list(job_ids)], descending=True, error_length=error_length)
+    return _by_id(job_ids, error_length=error_length)
 
 
 def attempts(job_id: int) -> list[Dispatch]:
     """Return a job's attempts that the console made, newest first; one query."""
-    return list(Dispatch.objects.filter(job_id=job_id).order_by("-pk")[:ATTEMPTS_SHOWN])
+    # Their arguments are the payload once more.
+    return list(Dispatch.objects.filter(job_id=job_id).defer("kwargs_json").order_by("-pk")[:ATTEMPTS_SHOWN])
 
 
 def count_by_status(job_filter: JobFilter) -> Counts:
@@ -198,6 +198,11 @@ def count_by_status(job_filter: JobFilter) -> Counts:
     with bounded(True), connection.cursor() as cursor:
         cursor.execute(f"SELECT jobs.status::text, count(*) FROM jobs WHERE {' AND '.join(where)} GROUP BY 1", params)
         return Counts(by_status=dict(cursor.fetchall()), as_of=None)
+
+
+def _by_id(job_ids: Sequence[int], *, error_length: int, whole: bool = False) -> list[Row]:
+    source = "SELECT * FROM jobs WHERE id = ANY(%s)"
+    return _rows(source, [list(job_ids)], descending=True, error_length=error_length, whole=whole)
 
 
 def _find(
@@ -269,11 +274,15 @@ def _total(job_filter: JobFilter, known: Counts, *, rows: int | None) -> tuple[i
     return (CAPPED_COUNT, "capped") if count > CAPPED_COUNT else (count, "exact")
 
 
-def _rows(source: str, params: list[Any], *, descending: bool, error_length: int) -> list[Row]:
+def _rows(source: str, params: list[Any], *, descending: bool, error_length: int, whole: bool = False) -> list[Row]:
+    """Return rows with their newest attempts; `whole` for one that is shown by itself, with more of its payload."""
     cause, *cause_params = stuck_cause("d")
     sql = _ROWS.format(
         error_length=int(error_length),
         margin=CUT_MARGIN,
+        payload=payloads.cut(limit=cut_json.IN_DETAIL if whole else cut_json.IN_LISTS),
+        # Counting the characters of a long error takes reading all of it.
+        length="length(jobs.last_error)" if whole else "NULL",
         stuck_cause=cause,
         source=source,
         newest_attempt=NEWEST_ATTEMPT,
@@ -286,7 +295,8 @@ def _rows(source: str, params: list[Any], *, descending: bool, error_length: int
     for row in rows:
         for name in ("next_run_at", "created_at", "updated_at"):
             row[name] = utc(row[name])
-        row["payload"] = parsed_json(row["payload"])
+        payload = cut_json.parse(row["payload"])
+        row["payload"], row["payload_size"] = payload.value, payload.size
         redact_names(row, NAMES)
     return rows
 
@@ -294,14 +304,3 @@ def _rows(source: str, params: list[Any], *, descending: bool, error_length: int
 def utc(moment: datetime | None) -> datetime | None:
     """Return a time of the core's with its zone, which one variant of its columns lacks."""
     return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
-
-
-def parsed_json(text: str | None) -> Any:
-    """Return the value of a JSON text from the database, None for NULL."""
-    if text is None:
-        return None
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        # Lone surrogates, or numbers beyond a double: the core's own writers can leave both.
-        return parse_json(text)

@@ -10,6 +10,7 @@ from jobs import cancel_rules, preflight, progress, stuck, subjects
 from jobs.models import ACTIVE_STATUSES, FAILED, RUNNING, Dispatch
 from jobs.queries import LIST_ERROR_LENGTH, Row
 from jobs.subjects import Subject
+from opsconsole.api.bounds import shorten
 from opsconsole.redaction import redact, redact_names, redact_start, redact_text
 
 UNKNOWN_AFTER_SECONDS = 24 * 60 * 60  # the core's results expire after a day
@@ -24,7 +25,10 @@ def jobs_as_json(rows: Sequence[Row], *, error_length: int = LIST_ERROR_LENGTH) 
     """
     concerns = subjects.registered().of({row["id"]: row["payload"] for row in rows})
     abilities = abilities_of(rows, concerns)
-    return [_job(row, concerns.get(row["id"]), abilities[row["id"]], error_length) for row in rows]
+    jobs = [_job(row, concerns.get(row["id"]), abilities[row["id"]], error_length) for row in rows]
+    if len(jobs) > 1:
+        shorten(jobs, "last_error")
+    return jobs
 
 
 def abilities_of(rows: Sequence[Row], concerns: Mapping[int, Subject]) -> dict[int, dict[str, Any]]:
@@ -58,6 +62,7 @@ def failed_of(row: Row) -> preflight.Failed:
         queue=row["queue_name"],
         payload=row["payload"],
         last_error=row["last_error"],
+        payload_is_cut=row["payload_size"] is not None,
     )
 
 
@@ -119,6 +124,9 @@ def _job(row: Row, subject: Subject | None, can: dict[str, Any], error_length: i
         "requested_by": row["requested_by"],
         "can": can,
     }
+    if row["payload_size"] is not None:
+        job |= {"payload": job["payload"] if row["payload"] else {}, "payload_cut": True}
+        job["payload_size"] = row["payload_size"]
     return job
 
 

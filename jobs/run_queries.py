@@ -7,11 +7,12 @@ from typing import Any, Final
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from jobs import catalog, progress, subjects
-from jobs.models import CANCELLED, DONE, ENDED_STATUSES, Run
+from jobs import catalog, payloads, progress, subjects
+from jobs.models import CANCELLED, DONE, ENDED_STATUSES, Run, RunJob
 from jobs.outcomes import error_list
-from jobs.queries import NAMES, Row, parsed_json, utc
-from jobs.stuck import stuck_cause
+from jobs.queries import NAMES, Row, utc
+from jobs.stuck import stuck_cause, stuck_condition
+from opsconsole import cut_json
 from opsconsole.errors import NotFound
 from opsconsole.redaction import CUT_MARGIN, redact, redact_names, redact_start
 
@@ -23,6 +24,9 @@ GONE: Final = "gone"
 ERROR_LENGTH: Final = 1_000
 ERRORS_NAMED: Final = 3
 ERRORS_SHOWN: Final = 50
+# Of a result that is too long for all of it to be read.
+SHORT_VALUE: Final = 200
+ERRORS_OF_EACH: Final = 5
 _RUN_NAMES: Final = ("title", "operation", "requested_by", "via")
 # What the front end calls the numbers that fetching attachments again returns.
 _ATTACHMENT_NAMES: Final = {
@@ -34,14 +38,14 @@ _ATTACHMENT_NAMES: Final = {
 _MEMBERS: Final = """
     SELECT m.run_id, m.joined, m.job_id AS id, jobs.queue_name, jobs.job_type,
            COALESCE(jobs.status::text, '{gone}') AS status, jobs.attempts, jobs.max_attempts, jobs.next_run_at,
-           jobs.updated_at, left(jobs.last_error, {error_length}) AS last_error, jobs.payload_json::text AS payload,
+           jobs.updated_at, left(jobs.last_error, {error_length}) AS last_error, {payload} AS payload,
            {stuck_cause} AS stuck_cause,
            d.id AS dispatch_id, d.published_at, d.publish_error, d.started_at, d.retrying_since, d.ended_at,
            d.next_attempt_at, d.outcome,
            d.in_core, d.lease_until, d.unknown_since,
            CASE WHEN d.ended_at IS NULL THEN d.cancel_requested_at END AS cancel_requested_at,
-           d.result::text AS result, d.progress_current, d.progress_total, d.progress_unit, d.progress_source,
-           d.progress_at,
+           {result} AS result, octet_length(d.result::text) > {result_length} AS result_is_cut,
+           d.progress_current, d.progress_total, d.progress_unit, d.progress_source, d.progress_at,
            CASE WHEN d.published_at IS NULL AND d.ended_at IS NULL AND d.serial_key IS NOT NULL THEN COALESCE(
                 (SELECT first.job_id FROM jobs_dispatch first
                   WHERE first.serial_key = d.serial_key AND first.ended_at IS NULL AND first.id < d.id
@@ -52,6 +56,41 @@ _MEMBERS: Final = """
       LEFT JOIN jobs ON jobs.id = m.job_id
       LEFT JOIN LATERAL (SELECT * FROM jobs_dispatch WHERE job_id = m.job_id ORDER BY id DESC LIMIT 1) AS d ON true
      ORDER BY m.job_id
+"""
+
+# As few rows as there are ways to differ: a run may have thousands of jobs, and a list shows many runs.
+_SUMS: Final = """
+    SELECT m.run_id, COALESCE(jobs.status::text, %s) AS status, count(*) AS jobs,
+           CASE WHEN d.cancel_requested_at IS NOT NULL AND d.ended_at IS NULL THEN max(d.cancel_requested_at) END
+             AS cancel_requested_at,
+           sum(d.progress_current)::bigint AS progress_current,
+           sum(d.progress_total)::bigint AS progress_total,
+           d.progress_unit, d.progress_source, max(d.progress_at) AS progress_at
+      FROM jobs_runjob AS m
+      LEFT JOIN jobs ON jobs.id = m.job_id
+      LEFT JOIN LATERAL (SELECT cancel_requested_at, ended_at, progress_current, progress_total, progress_unit,
+                                progress_source, progress_at
+                           FROM jobs_dispatch WHERE job_id = m.job_id ORDER BY id DESC LIMIT 1) AS d ON true
+     WHERE m.run_id = ANY(%s)
+     GROUP BY m.run_id, jobs.status, d.cancel_requested_at IS NOT NULL AND d.ended_at IS NULL,
+              d.progress_current IS NULL, d.progress_current = 0, d.progress_total IS NULL,
+              d.progress_current > d.progress_total, d.progress_unit, d.progress_source
+     ORDER BY m.run_id, min(m.job_id)
+"""
+_STUCK: Final = """
+    SELECT jobs.id FROM jobs_runjob AS m JOIN jobs ON jobs.id = m.job_id
+     WHERE m.run_id = %s AND {condition} ORDER BY jobs.id
+"""
+# Of a long result, what is summed: its short values, and the beginning of its errors. Few jobs may return more each.
+_RESULT_LENGTH: Final = "GREATEST(2048, 524288 / count(*) OVER ())"
+_RESULT: Final = """
+    CASE WHEN octet_length(d.result::text) <= {limit} OR jsonb_typeof(d.result) <> 'object' THEN d.result::text
+         ELSE (SELECT jsonb_object_agg(key, CASE WHEN key = 'errors' AND jsonb_typeof(value) = 'array' THEN
+                          (SELECT jsonb_agg(left(error, {length}))
+                             FROM (SELECT error FROM jsonb_array_elements_text(value) AS error LIMIT {errors}) AS first)
+                          ELSE value END)::text
+                 FROM jsonb_each(CASE WHEN jsonb_typeof(d.result) = 'object' THEN d.result ELSE '{{}}' END)
+                WHERE octet_length(value::text) <= {short} OR key = 'errors') END
 """
 
 
@@ -118,6 +157,35 @@ def members(run_ids: Sequence[uuid.UUID], *, stuck: bool = False) -> dict[uuid.U
     return found
 
 
+def sums(run_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Row]]:
+    """Return the jobs of runs counted in the database: a row for all of a run that look the same; one query.
+
+    A row has the status, what is known of the progress, summed, and how many jobs it stands for, as `jobs`.
+    """
+    found: dict[uuid.UUID, list[Row]] = {run_id: [] for run_id in run_ids}
+    with connection.cursor() as cursor:
+        cursor.execute(_SUMS, [GONE, list(run_ids)])
+        names = [column.name for column in cursor.description]
+        for values in cursor.fetchall():
+            row = dict(zip(names, values, strict=True))
+            redact_names(row, ("progress_unit", "progress_source"))
+            found[row["run_id"]].append(row)
+    return found
+
+
+def job_ids(run_id: uuid.UUID) -> list[int]:
+    """Return the ids of a run's jobs; one query."""
+    return list(RunJob.objects.filter(run=run_id).order_by("job_id").values_list("job_id", flat=True))
+
+
+def stuck_jobs(run_id: uuid.UUID) -> list[int]:
+    """Return the ids of those of a run's jobs that are stuck; one query."""
+    condition, *params = stuck_condition()
+    with connection.cursor() as cursor:
+        cursor.execute(_STUCK.format(condition=condition), [run_id, *params])
+        return [job_id for (job_id,) in cursor.fetchall()]
+
+
 def jobs(job_ids: Sequence[int]) -> list[Row]:
     """Return jobs as `members` does, with which are stuck, whatever run they belong to; one query."""
     source = "SELECT NULL::uuid AS run_id, false AS joined, unnest(%s::bigint[]) AS job_id"
@@ -126,20 +194,32 @@ def jobs(job_ids: Sequence[int]) -> list[Row]:
 
 def _rows(source: str, params: list[Any], *, stuck: bool = False) -> list[Row]:
     cause, *cause_params = stuck_cause("d") if stuck else ("NULL",)
-    sql = _MEMBERS.format(source=source, gone=GONE, error_length=ERROR_LENGTH + CUT_MARGIN, stuck_cause=cause)
+    sql = _MEMBERS.format(
+        source=source,
+        gone=GONE,
+        error_length=ERROR_LENGTH + CUT_MARGIN,
+        payload=payloads.cut(),
+        result=_RESULT.format(limit=_RESULT_LENGTH, short=SHORT_VALUE, errors=ERRORS_OF_EACH, length=ERROR_LENGTH),
+        result_length=_RESULT_LENGTH,
+        stuck_cause=cause,
+    )
     with connection.cursor() as cursor:
         cursor.execute(sql, [*cause_params, *params])
         names = [column.name for column in cursor.description]
         rows = [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
     for row in rows:
-        row["payload"], row["result"] = parsed_json(row["payload"]), parsed_json(row["result"])
+        row["payload"], row["result"] = cut_json.parse(row["payload"]).value, cut_json.parsed(row["result"])
         row["next_run_at"], row["updated_at"] = utc(row["next_run_at"]), utc(row["updated_at"])
         redact_names(row, NAMES)
     return rows
 
 
 def state(rows: Sequence[Row]) -> str:
-    """Return the state of a run: pending until all of its jobs have ended, success when all are done."""
+    """Return the state of a run: pending until all of its jobs have ended, success when all are done.
+
+    Args:
+        rows: its jobs, one by one or counted.
+    """
     statuses = {row["status"] for row in rows}
     # A status that the console doesn't know has not ended, as far as anybody can tell.
     if not statuses <= {*ENDED_STATUSES, GONE}:
@@ -148,7 +228,11 @@ def state(rows: Sequence[Row]) -> str:
 
 
 def summed_progress(rows: Sequence[Row]) -> dict[str, Any] | None:
-    """Return the progress of all of a run's jobs together, or None when it is not known."""
+    """Return the progress of all of a run's jobs together, or None when it is not known.
+
+    Args:
+        rows: its jobs, one by one or counted.
+    """
     return progress.total_of(progress.as_json(row) for row in rows)
 
 

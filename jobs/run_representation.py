@@ -1,6 +1,7 @@
 """How runs look in an answer."""
 
 import uuid
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -14,12 +15,16 @@ from jobs.queries import Row
 from jobs.representation import duration_ms, handed_over, stuck_reason
 from jobs.run_filters import RunFilter
 from opsconsole.api import cursors
+from opsconsole.api.bounds import shorten
 from opsconsole.errors import NotFound, Refused
 from opsconsole.redaction import redact, redact_start, redact_text
 
 
 def page_as_json(request: Request, *, limit: int, cursor: str) -> dict[str, Any]:
-    """Return a page of the runs that the request asks for, newest first, with links; three queries at most."""
+    """Return a page of the runs that the request asks for, newest first, with links; three queries at most.
+
+    However many jobs they have, none of them is read.
+    """
     run_filter = RunFilter(request.query_params, queryset=Run.objects.all())
     among = run_filter.runs()
     listed = f"runs:{run_filter.digest()}"
@@ -30,9 +35,9 @@ def page_as_json(request: Request, *, limit: int, cursor: str) -> dict[str, Any]
         if beyond is None:
             raise Refused("The cursor is broken; start again without one.", code="bad_cursor")
     runs, more = run_queries.page(among, limit=limit, beyond=beyond, backwards=backwards)
-    members = run_queries.members([run.pk for run in runs])
+    counted = run_queries.sums([run.pk for run in runs])
     return {
-        "runs": [summary(run, members[run.pk]) for run in runs],
+        "runs": [summary(run, counted[run.pk]) for run in runs],
         **cursors.links(
             request,
             listed=listed,
@@ -44,10 +49,20 @@ def page_as_json(request: Request, *, limit: int, cursor: str) -> dict[str, Any]
 
 
 def summary(run: Run, rows: list[Row]) -> dict[str, Any]:
-    """Return a run without its jobs' details."""
-    by_status: dict[str, int] = {}
+    """Return a run without its jobs' details.
+
+    Args:
+        run: the run.
+        rows: its jobs, one by one or counted.
+    """
+    by_status: Counter[str] = Counter()
+    cancelling = 0
     for row in rows:
-        by_status[row["status"]] = by_status.get(row["status"], 0) + 1
+        number = row.get("jobs", 1)
+        by_status[row["status"]] += number
+        # Running, in the ledger's words.
+        if row["status"] == RUNNING and row["cancel_requested_at"] is not None:
+            cancelling += number
     return {
         "id": run.pk,
         "operation": run.operation,
@@ -56,10 +71,9 @@ def summary(run: Run, rows: list[Row]) -> dict[str, Any]:
         "requested_by": run.requested_by,
         "via": run.via,
         "created_at": run.created_at,
-        "job_count": len(rows),
-        "by_status": by_status,
-        # Running, in the ledger's words.
-        "cancelling": sum(row["status"] == RUNNING and row["cancel_requested_at"] is not None for row in rows),
+        "job_count": by_status.total(),
+        "by_status": dict(by_status),
+        "cancelling": cancelling,
         "progress": run_queries.summed_progress(rows),
     }
 
@@ -78,7 +92,7 @@ def run_as_json(run: Run) -> dict[str, Any]:
 def members_as_json(rows: list[Row]) -> list[dict[str, Any]]:
     """Return the jobs of a run as its answer and its page show them, read with which are stuck; two queries."""
     concerns = subjects.registered().of({row["id"]: row["payload"] for row in rows})
-    return [
+    jobs = [
         {
             "id": row["id"],
             "job_type": row["job_type"],
@@ -99,9 +113,12 @@ def members_as_json(rows: list[Row]) -> list[dict[str, Any]]:
             "outcome": row["outcome"],
             "last_error": redact_start(row["last_error"], run_queries.ERROR_LENGTH) if row["last_error"] else None,
             "result": redact(row["result"]),
+            **({"result_cut": True} if row["result_is_cut"] else {}),
         }
         for row in rows
     ]
+    shorten(jobs, "last_error")
+    return jobs
 
 
 def polling_as_json(identifier: str) -> dict[str, Any]:
@@ -112,10 +129,28 @@ def polling_as_json(identifier: str) -> dict[str, Any]:
         Unavailable: it is no run, and the core's result back end does not answer.
     """
     try:
-        run = run_queries.find(identifier)
-    except NotFound:
-        return _task_as_json(identifier)
-    return _polled(str(run.pk), run_queries.members([run.pk], stuck=True)[run.pk])
+        run_id = uuid.UUID(identifier)
+    except ValueError:
+        raise _missing() from None
+    counted = run_queries.sums([run_id])[run_id]
+    if not counted and not Run.objects.filter(pk=run_id).exists():
+        return _task_as_json(str(run_id))
+    status = run_queries.state(counted)
+    if status == run_queries.PENDING:
+        # What the jobs have returned is of interest once all of them have ended.
+        result, job_ids = None, run_queries.job_ids(run_id)
+    else:
+        rows = run_queries.members([run_id])[run_id]
+        result, job_ids = run_queries.result(rows), [row["id"] for row in rows]
+    return {
+        "job_id": str(run_id),
+        "status": status,
+        "result": result,
+        "progress": run_queries.summed_progress(counted),
+        "jobs": job_ids,
+        # What nothing runs would be waited for in vain.
+        "stuck": run_queries.stuck_jobs(run_id) if status == run_queries.PENDING else [],
+    }
 
 
 def _polled(identifier: str, rows: list[Row]) -> dict[str, Any]:
@@ -125,23 +160,21 @@ def _polled(identifier: str, rows: list[Row]) -> dict[str, Any]:
         "result": run_queries.result(rows),
         "progress": run_queries.summed_progress(rows),
         "jobs": [row["id"] for row in rows],
-        # What nothing runs would be waited for in vain.
         "stuck": [row["id"] for row in rows if row["stuck_cause"] is not None],
     }
 
 
-def _task_as_json(identifier: str) -> dict[str, Any]:
-    missing = NotFound("There is neither a run nor a task with this id.", code="run_not_found")
-    try:
-        task_id = str(uuid.UUID(identifier))
-    except ValueError:
-        raise missing from None
+def _missing() -> NotFound:
+    return NotFound("There is neither a run nor a task with this id.", code="run_not_found")
+
+
+def _task_as_json(task_id: str) -> dict[str, Any]:
     dispatch = Dispatch.objects.filter(task_id=task_id).values("job_id").first()
     if dispatch is not None:
         return _polled(task_id, run_queries.jobs([dispatch["job_id"]]))
     state = _task_state(task_id)
     if state is None:
-        raise missing
+        raise _missing()
     answer: dict[str, Any] = {
         "job_id": task_id,
         "status": "pending",

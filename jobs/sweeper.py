@@ -1,14 +1,17 @@
 """The sweeper: hands over what is waiting, settles what has ended, and keeps what pages read up to date.
 
 A process of its own (`manage.py run_sweeper`). Any number of them may run at once; it needs no broker to run. A tick
-does a fixed number of queries when nothing is to be done, none of them over the whole ledger.
+does a fixed number of queries when nothing is to be done, none of them over the whole ledger. Each duty has its time in
+a tick: where there is more to do than that, the next duty has its turn, and the rest is done in the next tick.
 """
 
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
+from itertools import chain
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 from uuid import UUID
@@ -17,7 +20,6 @@ import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from jobs import (
     attempts,
@@ -29,14 +31,16 @@ from jobs import (
     handover,
     ledger,
     losses,
-    progress,
     retry_rules,
     settling,
     worker_retries,
 )
+from jobs.at_work import AtWork
+from jobs.budget import Budget, Clock
 from jobs.dispatching import PUBLICATION_LEASE, create_next_dispatch, lease_end
 from jobs.gateway import Workers
 from jobs.models import FAILED, RETRYING, Dispatch, Job, WorkerReport
+from jobs.open_attempts import OpenAttempts, carrying_on
 from opsconsole import failpoints
 from opsconsole.audit import Actor
 from opsconsole.errors import Unavailable
@@ -45,11 +49,21 @@ logger = structlog.get_logger(__name__)
 
 TICK_SECONDS: Final = 2.0
 BATCH_SIZE: Final = 500
+# Whoever is told takes his time for each of them.
+TOLD_AT_ONCE: Final = 100
+# Each of them is asked for in the core's result back end.
+LATE_BATCH_SIZE: Final = 200
 ASK_WORKERS_EVERY_SECONDS: Final = 3.0
 ASK_TASKS_EVERY_SECONDS: Final = 30.0
 TIDY_EVERY_SECONDS: Final = 15.0
-# How long a tick goes on telling of attempts that have ended, where there are many.
-TELL_FOR_SECONDS: Final = 0.5
+# How long a duty goes on in a tick, where there is much to do. Other applications' steps have limits of their own.
+DUTY_SECONDS: Final = 1.0
+# People wait for what has ended, and the jobs behind it for its place.
+SETTLE_SECONDS: Final = 3.0
+# What holds up nobody.
+TELL_SECONDS: Final = 0.5
+# So long messages are sent in a tick, however long it took to find out which.
+LEAST_PUBLISHING_SECONDS: Final = 0.1
 # How long after the database was away no lease ends: its holders try to renew it every few seconds.
 LEASES_HELD_FOR_SECONDS: Final = 10.0
 # Not before it is no longer waited for.
@@ -59,11 +73,21 @@ MAX_NAMESAKES: Final = 100
 LATE_CHECK_EVERY: Final = timedelta(seconds=5)
 RESULTS_EXPIRE_AFTER: Final = timedelta(days=1)
 
+# Its name in the log, what does it, and how many seconds it may take in a tick.
+Duty = tuple[str, Callable[[Budget], object], float]
+
 
 class Sweeper:
-    """One sweeper process's state between its ticks: when it last asked the workers, and the answer to come."""
+    """One sweeper process's state between its ticks: when it last asked the workers, and the answer to come.
 
-    def __init__(self) -> None:
+    Args:
+        clock: what tells how long a duty has taken, in seconds.
+    """
+
+    def __init__(self, *, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
+        self._open_attempts = OpenAttempts()
+        self._at_work = AtWork()
         self._answers: SimpleQueue[Workers | None] = SimpleQueue()
         self._asking = False
         self._asked_at = self._asked_tasks_at = self._tidied_at = self._database_away_at = float("-inf")
@@ -71,28 +95,38 @@ class Sweeper:
 
     def run(self, stop: threading.Event, *, tick_seconds: float = TICK_SECONDS) -> None:
         """Tick until `stop` is set; outlives every failure of the database and the broker."""
+        self._at_work.begin(stop)
         while not stop.is_set():
             started = time.monotonic()
-            self.tick()
-            stop.wait(max(0.0, tick_seconds - (time.monotonic() - started)))
+            if not self.tick():
+                stop.wait(max(0.0, tick_seconds - (time.monotonic() - started)))
 
-    def tick(self) -> None:
-        """Do once what there is to do; a step that fails is logged and tried again in the next tick."""
-        steps = (
-            self._expire_leases,
-            redispatch_due,
-            publish_due,
-            losses.republish_unclaimed,
-            self._read_workers,
-            _settle_and_publish,
-            keep_late_results,
-            tell_ended,
-            self._tidy,
-            counts.refresh,
+    def tick(self) -> bool:
+        """Do once what there is to do; a step that fails is logged and tried again in the next tick.
+
+        Returns:
+            Whether a duty has used up its time, so that there may be more to do at once.
+        """
+        more = False
+        duties: tuple[Duty, ...] = (
+            ("expire_leases", self._expire_leases, DUTY_SECONDS),
+            # What has ended makes room for those that wait for it, so it comes before them.
+            ("settle_ended", self._open_attempts.settle, SETTLE_SECONDS),
+            ("redispatch_due", redispatch_due, DUTY_SECONDS),
+            ("publish_due", publish_due, DUTY_SECONDS),
+            ("republish_unclaimed", losses.republish_unclaimed, DUTY_SECONDS),
+            ("read_workers", self._read_workers, DUTY_SECONDS),
+            ("observe_progress", self._open_attempts.observe, DUTY_SECONDS),
+            ("keep_late_results", keep_late_results, DUTY_SECONDS),
+            ("tell_ended", tell_ended, TELL_SECONDS),
+            ("tidy", partial(_without_budget, self._tidy), DUTY_SECONDS),
+            ("refresh_counts", partial(_without_budget, counts.refresh), DUTY_SECONDS),
         )
-        for name, step in (*((step.__name__, step) for step in steps), *self._steps_of_others()):
+        for name, do, seconds in chain(duties, self._steps_of_others()):
+            budget = Budget(seconds, clock=self._clock)
             try:
-                step()
+                do(budget)
+                more |= budget.is_spent
             except Unavailable as error:
                 logger.warning("sweeper.step_put_off", step=name, error=error.message)
             except (DatabaseError, InterfaceError) as error:
@@ -102,23 +136,25 @@ class Sweeper:
                     self._database_away_at = time.monotonic()
                 if not connection.is_usable():
                     connection.close()
-                    return
+                    return False
             except Exception:
                 # Whatever one row or one worker's answer is like, the rest of the work has to go on.
                 logger.exception("sweeper.step_failed", step=name)
+        self._at_work.note_tick()
+        return more
 
-    def _steps_of_others(self) -> Iterator[tuple[str, Callable[[], object]]]:
-        """Return what other applications want done and whose time has come; each is noted as begun when it is."""
+    def _steps_of_others(self) -> Iterator[Duty]:
+        """Yield what other applications want done and whose time has come; each is noted as begun when it is."""
         for step in background.registered():
             now = time.monotonic()
             if now - self._began_at.get(step.name, float("-inf")) >= step.every_seconds:
                 self._began_at[step.name] = now
-                yield step.name, step.run
+                yield step.name, partial(_without_budget, step.run), DUTY_SECONDS
 
-    def _expire_leases(self) -> None:
+    def _expire_leases(self, budget: Budget) -> None:
         """End own attempts whose worker is gone; not yet where none of them could say that it is still there."""
         if time.monotonic() - self._database_away_at >= LEASES_HELD_FOR_SECONDS:
-            expire_leases()
+            expire_leases(budget)
 
     def _tidy(self) -> None:
         if time.monotonic() - self._tidied_at >= TIDY_EVERY_SECONDS:
@@ -126,13 +162,13 @@ class Sweeper:
             losses.let_go_of_ended()
             losses.free_places()
 
-    def _read_workers(self) -> None:
+    def _read_workers(self, budget: Budget) -> None:
         """Ask the workers in the background, since their answers take a second or more; use the last answer."""
         with suppress(Empty):
             answer = self._answers.get_nowait()
             self._asking = False
             if answer is not None:
-                note_workers(answer)
+                note_workers(answer, budget)
         now = time.monotonic()
         if self._asking or now - self._asked_at < ASK_WORKERS_EVERY_SECONDS:
             return
@@ -163,124 +199,96 @@ class Sweeper:
             self._answers.put(answer)
 
 
-def expire_leases() -> int:
+def _without_budget(do: Callable[[], object], _: Budget) -> None:
+    """Do what is bounded by itself."""
+    do()
+
+
+def expire_leases(budget: Budget | None = None) -> int:
     """End own attempts whose worker is gone; return how many."""
-    return attempts.expire(limit=BATCH_SIZE)
+    return attempts.expire(limit=BATCH_SIZE, budget=budget)
 
 
-def publish_due() -> int:
+def publish_due(budget: Budget | None = None) -> int:
     """Publish what is committed, not published, and whose turn it is; return how many were handed over."""
+    budget = budget or Budget()
     published = 0
     while due := handover.lease_due():
         failpoints.reach("sweep.leased")
         # Well within the leases just taken, so that nobody else starts on them meanwhile.
-        handed_over = handover.hand_over(due, within=PUBLICATION_LEASE.total_seconds() / 2)
+        within = budget.part(PUBLICATION_LEASE.total_seconds() / 2, least=LEAST_PUBLISHING_SECONDS)
+        handed_over = handover.hand_over(due, budget=within)
         published += handed_over.published
-        if handed_over.broker_down:
-            # Its lease holders wait for the next tick; there is no use in trying the rest now.
+        if handed_over.broker_down or budget.is_spent:
+            # Without a broker there is no use in trying the rest now.
             return published
     return published
 
 
-def redispatch_due() -> int:
+def redispatch_due(budget: Budget | None = None) -> int:
     """Make the next attempt of every job of ours whose time has come; return how many."""
+    budget, made = budget or Budget(), 0
     # A type that only another console's catalog knows is that console's to run again.
     unknown = Exists(Job.objects.filter(pk=OuterRef("job_id")).exclude(job_type__in=catalog.titles()))
-    due = Dispatch.objects.filter(~unknown, next_attempt_at__lte=Now()).order_by("next_attempt_at")[:BATCH_SIZE]
-    return sum(_redispatch(dispatch) for dispatch in list(due))
+    due = Dispatch.objects.filter(~unknown, next_attempt_at__lte=Now()).order_by("next_attempt_at")
+    for dispatch in list(due.only("job_id", "requested_by")[:BATCH_SIZE]):
+        with carrying_on(dispatch):
+            made += _redispatch(dispatch)
+        if budget.is_spent:
+            break
+    return made
 
 
 def settle_ended() -> int:
-    """Settle core jobs whose results have come, and note progress; return how many were settled.
+    """Settle core jobs whose results have come, and note progress, of all of them; return how many were settled.
 
     Raises:
         Unavailable: the core's result back end does not answer.
     """
-    settled, last = 0, 0
-    silent: list[Dispatch] = []
-    while batch := list(
-        Dispatch.objects.filter(ended_at=None, in_core=True, pk__gt=last)
-        .exclude(published_at=None)
-        .order_by("pk")[:BATCH_SIZE]
-    ):
-        last = batch[-1].pk
-        states = gateway.read_states(str(dispatch.task_id) for dispatch in batch)
-        for dispatch in batch:
-            with _carrying_on(dispatch):
-                state = states.get(str(dispatch.task_id))
-                if state is not None and state.is_ended:
-                    settled += settling.settle(dispatch, state)
-                elif state is not None and state.is_retry:
-                    worker_retries.note_failed_try(dispatch, state)
-                elif not _has_told(dispatch, state) and dispatch.started_at is not None:
-                    silent.append(dispatch)
-    # What runs past any time limit is not watched any more: counting what has arrived since costs more each time.
-    oldest = timezone.now() - timedelta(seconds=catalog.longest_core_limit())
-    if watched := [dispatch for dispatch in silent if dispatch.started_at and dispatch.started_at > oldest]:
-        progress.observe_all(watched)
+    attempts_now = OpenAttempts()
+    settled = attempts_now.settle(Budget())
+    attempts_now.observe(Budget())
     return settled
 
 
-def _has_told(dispatch: Dispatch, state: gateway.TaskState | None) -> bool:
-    """Note what a task that has not ended says of itself; whether it has told how far it is."""
-    if state is None or state.state not in {"STARTED", "PROGRESS"}:
-        return False
-    note_started(dispatch)
-    if dispatch.retrying_since is not None:
-        worker_retries.note_running(dispatch)
-    return state.state == "PROGRESS" and progress.report(dispatch, state.result)
-
-
-def keep_late_results() -> int:
+def keep_late_results(budget: Budget | None = None) -> int:
     """Keep what tasks leave behind whose attempts had ended before them; return how many.
 
     Raises:
         Unavailable: the core's result back end does not answer.
     """
-    batch = list(Dispatch.objects.filter(late_check_at__lte=Now()).order_by("late_check_at")[:BATCH_SIZE])
+    budget = budget or Budget()
+    due = Dispatch.objects.filter(late_check_at__lte=Now()).order_by("late_check_at")
+    batch = list(due.defer("kwargs_json", "publish_error", "result", "traceback")[:LATE_BATCH_SIZE])
     if not batch:
         return 0
     states = gateway.read_states(str(dispatch.task_id) for dispatch in batch)
-    kept = 0
+    kept, seen = 0, []
     for dispatch in batch:
-        with _carrying_on(dispatch):
+        seen.append(dispatch.pk)
+        with carrying_on(dispatch):
             state = states.get(str(dispatch.task_id))
             if state is not None and state.is_ended:
                 kept += settling.keep_late_result(dispatch, state)
-    waiting = Dispatch.objects.filter(pk__in=[one.pk for one in batch], returned_at=None)
+        if budget.is_spent:
+            break
+    waiting = Dispatch.objects.filter(pk__in=seen, returned_at=None)
     waiting.filter(ended_at__lt=Now() - RESULTS_EXPIRE_AFTER).update(late_check_at=None)
     waiting.exclude(late_check_at=None).update(late_check_at=lease_end(LATE_CHECK_EVERY))
     return kept
 
 
-def tell_ended() -> int:
+def tell_ended(budget: Budget | None = None) -> int:
     """Tell whoever keeps a history of the attempts that have ended; return how many were told."""
-    until, told = time.monotonic() + TELL_FOR_SECONDS, 0
-    while count := ended.tell(BATCH_SIZE):
+    budget, told = budget or Budget(), 0
+    while count := ended.tell(TOLD_AT_ONCE, budget=budget):
         told += count
-        if count < BATCH_SIZE or time.monotonic() > until:
+        if count < TOLD_AT_ONCE or budget.is_spent:
             break
     return told
 
 
-@contextmanager
-def _carrying_on(dispatch: Dispatch) -> Iterator[None]:
-    """Log what goes wrong with one dispatch: one row must not keep the others from being settled."""
-    try:
-        yield
-    except (OperationalError, InterfaceError, Unavailable):
-        raise
-    except Exception:
-        logger.exception("attempt.not_settled", job=dispatch.job_id, dispatch=dispatch.pk)
-
-
-def note_started(dispatch: Dispatch) -> None:
-    """Note that a task must have started, since it reports progress, though no worker has told of it yet."""
-    if dispatch.started_at is None:
-        settling.mark_started(dispatch, gateway.ActiveTask(task_id=str(dispatch.task_id), worker="", started_at=None))
-
-
-def note_workers(workers: Workers) -> None:
+def note_workers(workers: Workers, budget: Budget | None = None) -> None:
     """Keep what the workers answered: which tasks have started, and who is there."""
     if workers.active:
         # The console's own tasks say so themselves: a worker tells of one also before it has claimed its attempt.
@@ -289,7 +297,7 @@ def note_workers(workers: Workers) -> None:
         for dispatch in running:
             settling.mark_started(dispatch, workers.active[str(dispatch.task_id)])
     worker_retries.note_workers(workers)
-    losses.note_unknown(workers)
+    losses.note_unknown(workers, budget)
     if workers.tasks:
         WorkerReport.objects.bulk_create(
             [
@@ -310,12 +318,6 @@ def note_workers(workers: Workers) -> None:
             update_fields=["queues", "tasks", "seen_at"],
         )
         WorkerReport.objects.filter(seen_at__lt=Now() - FORGET_WORKERS_AFTER).delete()
-
-
-def _settle_and_publish() -> None:
-    if settle_ended():
-        # What ended made room for those that waited for it.
-        publish_due()
 
 
 def _redispatch(dispatch: Dispatch) -> bool:

@@ -7,18 +7,25 @@ core's table has none on the entity.
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from django.db import models, transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Left
 from django.utils import timezone
 
-from opsconsole import log_context
+from opsconsole import cut_json, log_context
 from opsconsole.errors import OpsError
 from opsconsole.fields import AnyJSONField, EnumCharField, ShownCharField, UTCDateTimeField
-from opsconsole.redaction import redact, redact_name, redact_text
+from opsconsole.redaction import CUT_MARGIN, redact, redact_name, redact_text
 from opsconsole.schema.core_table import ONLY_SHOWN, CoreTable, Lack, Values, Writes
 
 MAX_REASON_LENGTH = 1_000
+# Characters of an error that are shown.
+MAX_ERROR_LENGTH: Final = 5_000
+# What is shown of a request or an answer that is too long: who, through what, why and for which job.
+KEPT: Final = ("by", "via", "reason", "job_id")
+KEPT_BYTES: Final = 8 * 1024
 
 Via = Literal["admin", "api", "command", "beat", "task", "sweeper"]
 
@@ -281,4 +288,26 @@ def entries_about(entity_type: str, entity_id: int | str, *, limit: int = 50) ->
         .order_by("-audit_id")
         .values_list("audit_id", flat=True)[:limit]
     )
-    return list(AuditLog.objects.filter(pk__in=ids).order_by("-pk")) if ids else []
+    return read(AuditLog.objects.filter(pk__in=ids).order_by("-pk")) if ids else []
+
+
+def read(rows: QuerySet[AuditLog], *, limit: int = cut_json.IN_LISTS) -> list[AuditLog]:
+    """Return rows without more of what was asked for, and of what came of it, than can be shown; one query.
+
+    Args:
+        rows: which ones, in which order.
+        limit: the bytes of a request or an answer that stays whole; longer ones are cut to their KEPT keys.
+    """
+    cut: dict[str, Any] = {
+        f"{name}_text": cut_json.expression(f"audit_log.{name}_json", keys=KEPT, limit=limit, value_bytes=KEPT_BYTES)
+        for name in ("request", "response")
+    }
+    found = rows.defer("request_json", "response_json", "error_detail")
+    shown: list[AuditLog] = list(found.annotate(**cut, error_start=Left("error_detail", MAX_ERROR_LENGTH + CUT_MARGIN)))
+    for row in shown:
+        values = vars(row)
+        row.error_detail = values.pop("error_start")
+        for name in ("request", "response"):
+            document = cut_json.parse(values.pop(f"{name}_text"))
+            values[f"{name}_json"], values[f"{name}_size"] = document.value, document.size
+    return shown

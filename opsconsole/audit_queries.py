@@ -7,13 +7,12 @@ from typing import Any, Final
 
 import orjson
 
-from opsconsole.audit import AuditLog
-from opsconsole.redaction import CUT_MARGIN, redact, redact_start
+from opsconsole.audit import MAX_ERROR_LENGTH, AuditLog, read
+from opsconsole.redaction import redact, redact_start
 from opsconsole.slow_filters import bounded
 
 ACTORS: Final = ("user", "system", "agent")
 RESULTS: Final = ("ok", "error")
-MAX_ERROR_LENGTH: Final = 5_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,13 +54,13 @@ def page(
     }
     entries = AuditLog.objects.filter(**{name: value for name, value in columns.items() if value is not None})
     with bounded(audit_filter != AuditFilter()):
-        found = list(entries.order_by("pk" if backwards else "-pk")[: limit + 1])
+        found = read(entries.order_by("pk" if backwards else "-pk")[: limit + 1])
     more, found = len(found) > limit, found[:limit]
     return (found[::-1] if backwards else found), more
 
 
 def as_json(row: AuditLog) -> dict[str, Any]:
-    """Return an entry as answers show it, redacted once more: others write to this table too."""
+    """Return an entry that was `read` as answers show it, redacted once more: others write to this table too."""
     request = redact(row.request_json)
     asked = request if isinstance(request, dict) else {}
     return {
@@ -77,9 +76,15 @@ def as_json(row: AuditLog) -> dict[str, Any]:
         "entity_type": row.entity_type,
         "entity_id": row.entity_id,
         "result": row.result,
-        "error": redact_start(row.error_detail[: MAX_ERROR_LENGTH + CUT_MARGIN], MAX_ERROR_LENGTH)
-        if row.error_detail
-        else None,
+        "error": redact_start(row.error_detail, MAX_ERROR_LENGTH) if row.error_detail else None,
         "request": request,
         "response": redact(row.response_json),
+        **_cut(row, "request"),
+        **_cut(row, "response"),
     }
+
+
+def _cut(row: AuditLog, name: str) -> dict[str, Any]:
+    """Return that a part of an entry was cut, and how large it is."""
+    size = vars(row)[f"{name}_size"]
+    return {} if size is None else {f"{name}_cut": True, f"{name}_size": size}

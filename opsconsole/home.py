@@ -70,8 +70,8 @@ def _jobs() -> dict[str, Any]:
 
 def _runs() -> dict[str, Any]:
     runs, _ = run_queries.page(limit=SHOWN)
-    members = run_queries.members([run.pk for run in runs])
-    shown = [summary(run, members[run.pk]) for run in runs]
+    counted = run_queries.sums([run.pk for run in runs])
+    shown = [summary(run, counted[run.pk]) for run in runs]
     return {
         "runs": [
             run

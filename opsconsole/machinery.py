@@ -83,10 +83,18 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         }
         for worker in known
     ]
-    context["sweeper_seen_at"] = _read(context, "sweeper_problem", pulse.sweeper_seen_at)
-    context["sweeper_is_silent"] = not context["sweeper_seen_at"] or context["sweeper_seen_at"] < context[
-        "now"
-    ] - timedelta(seconds=settings.SWEEPER_SILENT_SECONDS)
+    old = context["now"] - timedelta(seconds=settings.SWEEPER_SILENT_SECONDS)
+    context["sweepers"] = [
+        {
+            "name": redact_name(sweeper.name),
+            "alive_at": sweeper.alive_at,
+            "ticked_at": sweeper.ticked_at,
+            "silent": sweeper.alive_at < old,
+            "behind": sweeper.ticked_at < old,
+        }
+        for sweeper in _read(context, "sweeper_problem", pulse.sweepers) or ()
+    ]
+    context["sweeper"] = min(context["sweepers"], key=lambda each: (each["silent"], each["behind"]), default=None)
     context["queues"] = _queues(context, online)
     if request.user.has_perm(SEE_SCHEDULES):
         _read_schedules(request, context)

@@ -119,7 +119,8 @@ def database_unavailable(request: HttpRequest) -> HttpResponse:
 
 def _answer(request: HttpRequest, status: int, code: str, sentence: str) -> HttpResponse:
     if is_api(request):
-        return JsonResponse({"detail": sentence, "code": code}, status=status)
+        headers = {"Cache-Control": "no-store", "Vary": "Cookie, Authorization"}
+        return JsonResponse({"detail": sentence, "code": code}, status=status, headers=headers)
     context: dict[str, Any] = {"status": status, "sentence": sentence}
     # Without the request: its context processors would ask the database for the user and the messages.
     return HttpResponse(render_to_string("error.html", context), status=status)

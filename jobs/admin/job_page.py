@@ -51,11 +51,17 @@ def context(row: Row) -> dict[str, Any]:
         if error_length > queries.DETAIL_ERROR_LENGTH
         else "",
         "payload": payload[:PAYLOAD_SHOWN],
-        "payload_cut": f"The beginning of {size(len(payload))}." if len(payload) > PAYLOAD_SHOWN else "",
+        "payload_cut": _payload_cut(job, len(payload)),
         "audit": entries,
         "run_times_chart": run_times_chart.chart_of(timed),
         "run_times": run_times_chart.rows_of(timed, job_id=row["id"]),
     }
+
+
+def _payload_cut(job: dict[str, Any], length: int) -> str:
+    if "payload_size" in job:
+        return f"Too long to show: {size(job['payload_size'])}. Only its ids are shown."
+    return f"The beginning of {size(length)}." if length > PAYLOAD_SHOWN else ""
 
 
 def live_context(row: Row) -> dict[str, Any]:

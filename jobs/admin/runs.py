@@ -58,9 +58,9 @@ class RunAdmin(RunEnding, ListAdmin[Run]):
                 raise Refused("The cursor is broken; start again without one.", code="bad_cursor")
         backwards = cursor is not None and cursor.backwards
         runs, more = run_queries.page(limit=self.list_per_page, beyond=beyond, backwards=backwards)
-        members = run_queries.members([run.pk for run in runs])
+        counted = run_queries.sums([run.pk for run in runs])
         for run in runs:
-            vars(run)["shown"] = summary(run, members[run.pk])
+            vars(run)["shown"] = summary(run, counted[run.pk])
         return ListPage(
             rows=runs,
             next_key=runs[-1].pk.int if runs and (backwards or more) else None,

@@ -12,10 +12,11 @@ import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from jobs import counts, queries
+from jobs import counts, payloads, queries
 from jobs.error_groups.folding import KEPT, READ_LENGTH, Failure, fold
 from jobs.error_groups.telling import FAILURES
 from jobs.models import FAILED
+from opsconsole import cut_json
 from opsconsole.schema import enums
 
 logger = structlog.get_logger(__name__)
@@ -33,7 +34,7 @@ CLOCKS_DIFFER_BY: Final = timedelta(days=1)
 _ROWS: Final = """
     SELECT found.id, found.dispatch_id, found.failed_at, found.job_type, found.error, found.payload
       FROM (SELECT jobs.id, jobs.job_type, left(jobs.last_error, %(length)s) AS error,
-                   jobs.payload_json::text AS payload, COALESCE(d.id, 0) AS dispatch_id,
+                   {payload} AS payload, COALESCE(d.id, 0) AS dispatch_id,
                    CASE WHEN d.outcome = ANY(%(failures)s) THEN d.ended_at
                         ELSE jobs.updated_at::timestamptz END AS failed_at
               FROM jobs
@@ -126,7 +127,7 @@ def _rows(above: int, upto: int) -> list[Failure]:
     """Return failures between two ids that are not known, newest id first; one query."""
     with connection.cursor() as cursor:
         cursor.execute(
-            _ROWS,
+            _ROWS.format(payload=payloads.cut()),
             {
                 "length": READ_LENGTH,
                 "failures": [str(outcome) for outcome in FAILURES],
@@ -146,7 +147,7 @@ def _rows(above: int, upto: int) -> list[Failure]:
                 failed_at=failed_at,
                 job_type=job_type,
                 error=error,
-                payload=queries.parsed_json(payload),
+                payload=cut_json.parse(payload).value,
             )
             for job_id, dispatch_id, failed_at, job_type, error, payload in cursor.fetchall()
         ]

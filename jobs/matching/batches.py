@@ -177,7 +177,7 @@ def _locked(job_ids: Sequence[int], batch: Batch, *, with_holders: bool = False)
     # What pages show is read faster, and not exactly: whole numbers of any size go to the task as they are.
     payloads = dict(Job.objects.filter(pk__in=locked).values_list("pk", "payload_json"))
     for row in rows:
-        row["payload"] = payloads[row["id"]]
+        row["payload"], row["payload_size"] = payloads[row["id"]], None
     # The attempt after its job: that is the order in which everybody locks.
     list(
         Dispatch.objects.select_for_update()

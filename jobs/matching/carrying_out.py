@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.models import F
 
 from jobs import handover
+from jobs.budget import Budget
 from jobs.ledger_task import Attempt
 from jobs.matching.batches import HELD, Batch, Wanted, change
 from jobs.matching.selection import PAST, RETRY, Selection, Verb, filter_from_json, selection
@@ -102,8 +103,8 @@ def _batch(job_ids: Sequence[int], wanted: Wanted, asked: BulkChange, pace: Pace
     failpoints.reach("matching.batch_committed")
     asked.refresh_from_db()
     if batch.dispatch_ids:
-        within = 0 if pace.broker_down else HAND_OVER_SECONDS
-        pace.broker_down |= handover.hand_over(batch.dispatch_ids, within=within).broker_down
+        budget = Budget(0 if pace.broker_down else HAND_OVER_SECONDS)
+        pace.broker_down |= handover.hand_over(batch.dispatch_ids, budget=budget).broker_down
     if batch.revocation.task_ids:
         batch.revocation.send()
 

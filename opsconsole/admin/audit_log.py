@@ -8,9 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from opsconsole import audit_queries, names
+from opsconsole import audit_queries, cut_json, names
 from opsconsole.admin.lists import Cursor, EmptyList, ListAdmin, ListPage, list_page
-from opsconsole.audit import AuditLog
+from opsconsole.audit import AuditLog, read
 from opsconsole.audit_queries import ACTORS, RESULTS, AuditFilter
 from opsconsole.errors import NotFound
 from opsconsole.filter_forms import FilterForm, IdField, MomentField, OpenChoiceField
@@ -152,7 +152,8 @@ class AuditLogAdmin(ListAdmin[AuditLog]):
         """Show one entry."""
         self.demand(request)
         known = row_id(object_id) is not None
-        row = AuditLog.objects.filter(pk=object_id).first() if known else None
+        found = read(AuditLog.objects.filter(pk=object_id), limit=cut_json.IN_DETAIL) if known else []
+        row = next(iter(found), None)
         if row is None:
             return self.missing(request, NotFound(f"There is no audit entry {object_id}."))
         vars(row)["shown"] = entry = audit_queries.as_json(row)

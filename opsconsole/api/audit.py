@@ -8,6 +8,7 @@ from rest_framework.response import Response
 
 from opsconsole import audit_queries
 from opsconsole.api import cursors
+from opsconsole.api.bounds import shorten
 from opsconsole.api.fields import IdField, ListQuery, MomentField
 from opsconsole.api.shapes import AuditPage
 from opsconsole.api.viewsets import OpsViewSet
@@ -52,9 +53,11 @@ class AuditViewSet(OpsViewSet):
         if cursor:
             beyond, backwards = cursors.decode(cursor, listed=listed)
         rows, more = audit_queries.page(audit_filter, limit=limit, beyond=beyond, backwards=backwards)
+        entries = [audit_queries.as_json(row) for row in rows]
+        shorten(entries, "error")
         return Response(
             {
-                "entries": [audit_queries.as_json(row) for row in rows],
+                "entries": entries,
                 **cursors.links(
                     request,
                     listed=listed,

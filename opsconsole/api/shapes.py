@@ -126,6 +126,11 @@ class AuditEntry(Shape):
     error = maybe_text()
     request = anything("What was asked for, without what is private.")
     response = anything("What came of it, likewise.")
+    error_cut = flag("The page was too large, and its errors are shortened.", required=False)
+    request_cut = flag("It has more than 2 KiB, and only what stands above is shown of it.", required=False)
+    request_size = number("Bytes of what is cut.", required=False)
+    response_cut = flag("It has more than 2 KiB, and is not shown.", required=False)
+    response_size = number("Bytes of what is cut.", required=False)
 
 
 class AuditPage(Links):

@@ -1,9 +1,14 @@
 """What every viewset of the API has in common."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final, TypeVar
 
+from django.utils.cache import patch_vary_headers
+from django.utils.decorators import method_decorator
+from django.utils.http import quote_etag
+from django.views.decorators.http import conditional_page
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
@@ -28,6 +33,7 @@ class LengthRequired(APIException):
     default_code = "length_required"
 
 
+@method_decorator(conditional_page, name="dispatch")
 class OpsViewSet(GenericViewSet[Any]):
     """A viewset whose actions are open to those who hold the permissions that it names.
 
@@ -38,6 +44,10 @@ class OpsViewSet(GenericViewSet[Any]):
         tag: the group in which the docs show them.
         id_schema: what the id in an address is, as JSON Schema.
         id_words: of what it is the id.
+        conditional: the actions whose answers carry an ETag, a hash of what they say, and are left out (304) where the
+            caller has them already. Of the core's rows nobody tells that they have changed, and some of what is shown
+            changes by the clock alone: so an answer is made all the same, and only not sent.
+        moving: the keys of those answers that say when they were made. They alone make no other answer of one.
     """
 
     permissions: ClassVar[dict[str, str]]
@@ -46,6 +56,8 @@ class OpsViewSet(GenericViewSet[Any]):
     tag: ClassVar[str]
     id_schema: ClassVar[Mapping[str, Any]] = ID
     id_words: ClassVar[str] = ""
+    conditional: ClassVar[frozenset[str]] = frozenset()
+    moving: ClassVar[frozenset[str]] = frozenset()
     # What is no id is answered by the action, with a sentence.
     lookup_value_regex = "[^/]+"
     pagination_class = None
@@ -63,6 +75,21 @@ class OpsViewSet(GenericViewSet[Any]):
         coding = request.META.get("HTTP_TRANSFER_ENCODING", "")
         if "chunked" in coding.lower() and not request.META.get("CONTENT_LENGTH"):
             raise LengthRequired
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Say what may be kept of an answer, and by whom: only by the caller, and not without asking again."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        patch_vary_headers(response, ("Cookie", "Authorization"))
+        kept = (
+            request.method == "GET" and response.status_code == status.HTTP_200_OK and self.action in self.conditional
+        )
+        response.headers.setdefault("Cache-Control", "private, no-cache" if kept else "no-store")
+        if kept and self.moving and request.accepted_renderer.format == ORJSONRenderer.format:
+            # Of all others, Django makes one of the body.
+            lasting = {name: value for name, value in response.data.items() if name not in self.moving}
+            body = ORJSONRenderer().render(lasting)
+            response["ETag"] = quote_etag(hashlib.md5(body, usedforsecurity=False).hexdigest())
+        return response
 
     def once(
         self, request: Request, operate: Callable[[], Receipt], present: Callable[[Receipt], Response]

@@ -79,8 +79,11 @@ def _machinery(known: Facts, now: datetime) -> Iterator[Metric]:
     yield _one("broker_up", "Whether the broker answers.", "broker" not in known.unread)
     if "workers" not in known.unread:
         if known.sweeper_seen_at is not None:
+            yield _one("sweeper_age_seconds", "Since when no sweeper has been alive.", _age(known.sweeper_seen_at, now))
             yield _one(
-                "sweeper_age_seconds", "Since when no sweeper has been at work.", _age(known.sweeper_seen_at, now)
+                "sweeper_tick_age_seconds",
+                "Since when no sweeper has completed a tick.",
+                _age(known.sweeper_ticked_at, now),
             )
         workers = _gauge("workers", "Workers by whether they have answered of late.", "state")
         workers.add_metric(["online"], len(known.online))

@@ -31,6 +31,8 @@ class HealthViewSet(OpsViewSet):
     tag = "The whole"
     answers: ClassVar[dict[str, Any]] = {"list": shapes.Health}
     permissions: ClassVar[dict[str, str]] = {"list": VIEW}
+    conditional = frozenset({"list"})
+    moving = frozenset({"as_of"})
 
     def list(self, request: Request) -> Response:
         """Whether anything is wrong, the reasons with the worst one first, and the status of each part."""

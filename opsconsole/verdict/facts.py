@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from django.conf import settings
 
-from jobs.pulse import Work, Worker
+from jobs.pulse import Sweeper, Work, Worker
 
 Part = Literal["database", "broker", "workers", "beat", "queue", "failures", "sync", "backup"]
 Severity = Literal["critical", "warning", "unknown"]
@@ -106,7 +106,7 @@ class Facts:
         unread: of which parts nothing is known, and why, in a sentence.
         database: what is wrong with the connection to the database, though it answers.
         broker: what is wrong beside the broker, which answers: with the results, with the cache.
-        sweeper_seen_at: when a sweeper was last at work; None: never.
+        sweepers: the sweeper processes that there are, or were of late.
         workers: what workers last told of themselves.
         work: what waits, and what is stuck.
         failed: how many jobs have failed within the last hour.
@@ -121,7 +121,7 @@ class Facts:
     unread: Mapping[Part, str] = field(default_factory=dict)
     database: tuple[Finding, ...] = ()
     broker: tuple[Finding, ...] = ()
-    sweeper_seen_at: datetime | None = None
+    sweepers: tuple[Sweeper, ...] = ()
     workers: tuple[Worker, ...] = ()
     work: Work = field(default_factory=Work)
     failed: int = 0
@@ -139,6 +139,30 @@ class Facts:
     def silent(self) -> tuple[Worker, ...]:
         """Those that haven't."""
         return tuple(worker for worker in self.workers if worker.seen_at < self._silent_since)
+
+    @property
+    def sweeper_seen_at(self) -> datetime | None:
+        """When a sweeper was last alive; None: never."""
+        return max((sweeper.alive_at for sweeper in self.sweepers), default=None)
+
+    @property
+    def sweeper_ticked_at(self) -> datetime | None:
+        """When a sweeper last completed a tick; None: never."""
+        return max((sweeper.ticked_at for sweeper in self.sweepers), default=None)
+
+    @property
+    def alive_sweepers(self) -> tuple[Sweeper, ...]:
+        """The sweepers that have told of themselves of late."""
+        return tuple(sweeper for sweeper in self.sweepers if sweeper.alive_at >= self._sweeper_old)
+
+    @property
+    def behind_sweepers(self) -> tuple[Sweeper, ...]:
+        """Those of them that haven't completed a tick for long."""
+        return tuple(sweeper for sweeper in self.alive_sweepers if sweeper.ticked_at < self._sweeper_old)
+
+    @property
+    def _sweeper_old(self) -> datetime:
+        return self.as_of - timedelta(seconds=settings.SWEEPER_SILENT_SECONDS)
 
     @property
     def _silent_since(self) -> datetime:

@@ -144,7 +144,7 @@ def _work() -> Mapping[str, Any]:
 
 
 def _workers() -> Mapping[str, Any]:
-    return {"sweeper_seen_at": pulse.sweeper_seen_at(), "workers": pulse.workers()}
+    return {"sweepers": pulse.sweepers(), "workers": pulse.workers()}
 
 
 def _failures() -> Mapping[str, Any]:

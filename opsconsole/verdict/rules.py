@@ -61,9 +61,14 @@ def broker(facts: Facts) -> Iterable[Reason]:
 
 def workers(facts: Facts) -> Iterable[Reason]:
     """Say whether somebody is there to do the work; not where nobody could have told the console."""
-    if _sweeper_is_silent(facts):
+    if not facts.alive_sweepers:
         yield _no_sweeper(facts)
         return
+    if facts.behind_sweepers:
+        yield _behind(facts)
+        if facts.behind_sweepers == facts.alive_sweepers:
+            # What the workers have told is as old.
+            return
     if "broker" in facts.unread:
         return
     gone = facts.silent
@@ -186,11 +191,6 @@ def backup(facts: Facts) -> Iterable[Reason]:
     return _findings(found, part="backup", page=BACKUPS)
 
 
-def _sweeper_is_silent(facts: Facts) -> bool:
-    seen_at = facts.sweeper_seen_at
-    return seen_at is None or facts.as_of - seen_at > timedelta(seconds=settings.SWEEPER_SILENT_SECONDS)
-
-
 def _no_sweeper(facts: Facts) -> Reason:
     seen_at = facts.sweeper_seen_at
     since = f"No sweeper has been at work since {_at(seen_at, facts.as_of)}" if seen_at else "No sweeper has ever run"
@@ -202,6 +202,27 @@ def _no_sweeper(facts: Facts) -> Reason:
         severity="critical",
         page=MACHINERY,
         since=seen_at,
+    )
+
+
+def _behind(facts: Facts) -> Reason:
+    behind = facts.behind_sweepers
+    names = _some([redact_name(sweeper.name) for sweeper in behind])
+    since = max(sweeper.ticked_at for sweeper in behind)
+    who = f"Sweeper {names} is" if len(behind) == 1 else f"Sweepers {names} are"
+    all_of_them = behind == facts.alive_sweepers
+    effect = "Jobs that have ended aren't settled, and waiting jobs aren't handed over." if all_of_them else ""
+    return Reason(
+        code="sweeper_behind",
+        part="workers",
+        what=f"{who} alive, but last completed a tick at {_at(since, facts.as_of)}. {effect}".rstrip(),
+        todo=(
+            "Find the step that hangs in the log, or what blocks it in the database. If it stays, restart the sweeper."
+        ),
+        severity="critical" if all_of_them else "warning",
+        page=MACHINERY,
+        since=since,
+        number=len(behind),
     )
 
 

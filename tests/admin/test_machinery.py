@@ -11,8 +11,9 @@ from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from devserver.redis import Redis
-from jobs import counts, gateway, pulse
-from jobs.models import QUEUED, WorkerReport
+from jobs import gateway, pulse
+from jobs.at_work import AtWork
+from jobs.models import QUEUED, SweeperAtWork, WorkerReport
 from jobs.schedules.operations import pause_all
 from opsconsole import machinery
 from tests.admin.conftest import browser_of
@@ -91,8 +92,36 @@ def test_a_source_that_can_not_be_read_takes_nothing_else_away(page: Client, mon
 
 def test_the_sweeper_is_seen_silent_or_was_never_there(page: Client) -> None:
     assert "Sweeper Never seen" in text(page.get(PART))
-    counts.refresh(max_age_seconds=0)
-    assert "Sweeper Seen just now" in recently(text(page.get(PART)))
+    AtWork().note_tick()
+    words = recently(text(page.get(PART)))
+    assert "Sweeper Seen just now Last tick Completed just now" in words
+    assert "Sweepers Alive" in words
+
+
+@pytest.mark.parametrize(
+    ("alive", "ticked", "words"),
+    [
+        (1, 1, ("Sweeper Seen", "Last tick Completed", "Sweepers Alive")),
+        (1, 600, ("Sweeper Seen", "Last tick Behind, completed 10 min ago", "Sweepers Behind")),
+        (600, 600, ("Sweeper Silent, seen 10 min ago", "Last tick Behind", "Sweepers Silent")),
+        # It began, and has completed none.
+        (1, None, ("Sweeper Seen", "Last tick Behind, completed 10 min ago", "Sweepers Behind")),
+    ],
+)
+def test_a_sweeper_that_completes_no_tick_is_told_from_one_that_is_gone(
+    page: Client, alive: float, ticked: float | None, words: tuple[str, ...]
+) -> None:
+    now = timezone.now()
+    SweeperAtWork.objects.create(
+        hostname="host",
+        pid=7,
+        started_at=now - timedelta(minutes=10),
+        alive_at=now - timedelta(seconds=alive),
+        ticked_at=None if ticked is None else now - timedelta(seconds=ticked),
+    )
+    shown = text(page.get(PART))
+    for part in words:
+        assert part in shown
 
 
 def test_schedules_can_be_paused_and_resumed_from_there(page: Client) -> None:

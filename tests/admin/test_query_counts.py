@@ -135,7 +135,8 @@ def test_a_page_takes_few_queries_and_no_more_for_more_rows(page: Client, rows: 
 )
 def test_no_page_counts_a_big_table(page: Client, rows: Rows, address: str) -> None:
     for sql in queries_of(page, address):
-        assert "count(" not in sql.lower() or "jobs_statuscount" in sql, sql
+        # The jobs of the runs that are shown may be counted.
+        assert "count(" not in sql.lower() or "jobs_statuscount" in sql or "jobs_runjob" in sql, sql
         assert not re.search(r"OFFSET [1-9]", sql), sql
         assert "DISTINCT" not in sql or "auth_permission" in sql, sql
 

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext, override_script_prefix
 from django.utils import timezone
 
 from jobs import counts
+from jobs.at_work import AtWork
 from jobs.models import WorkerReport
 from opsconsole import look
 from tests.admin.conftest import browser_of
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.django_db
 def numbers(client: Client) -> dict[str, str]:
     """Return what stands beside each link, in words."""
     counts.refresh(max_age_seconds=0)
+    AtWork().note_tick()
     cache.clear()
     response = client.get(SIDEBAR)
     assert response.status_code == 200

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from backups import status as backup_status
-from jobs import counts
+from jobs.at_work import AtWork
 from jobs.models import WorkerReport
 from opsconsole.verdict import reading
 from tests.admin.conftest import browser_of
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _at_work(db: None) -> None:
     """A sweeper is at work, and a worker listens."""
-    counts.refresh(max_age_seconds=0)
+    AtWork().note_tick()
     WorkerReport.objects.create(hostname="core@a", queues=["ingest"], tasks=["x"], seen_at=timezone.now())
 
 

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from jobs import counts, handover, losses, measures, pulse, recent, sweeper, throughput
+from jobs.budget import Budget
 from jobs.filters import JobFilter
 from jobs.models import Dispatch, Job
 from tests.api.cast import make_attempt
@@ -76,7 +77,7 @@ def backlog(db: None, variant: str) -> None:
 
 def hand_over(_: APIClient) -> None:
     waiting = Dispatch.objects.filter(ended_at=None, published_at=None, serial_key__in=KEYS).order_by("pk")
-    assert handover.hand_over([one.pk for one in waiting[:3]], within=10).published == 2
+    assert handover.hand_over([one.pk for one in waiting[:3]], budget=Budget(10)).published == 2
 
 
 READS: dict[str, tuple[Callable[[APIClient], Any], int]] = {

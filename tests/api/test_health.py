@@ -13,7 +13,8 @@ from rest_framework.test import APIClient
 
 from backups import status as backup_status
 from jobs import counts, gateway, pulse, throughput
-from jobs.models import StatusCount, WorkerReport
+from jobs.at_work import AtWork
+from jobs.models import StatusCount, SweeperAtWork, WorkerReport
 from jobs.schedules.operations import pause_all
 from opsconsole.errors import OpsError
 from opsconsole.verdict import PARTS, reading
@@ -37,7 +38,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _at_work(db: None) -> None:
     """A sweeper is at work, and a worker listens on each of the core's queues."""
-    counts.refresh(max_age_seconds=0)
+    AtWork().note_tick()
     make_worker("core@a", "ingest", "messages", "maintenance")
 
 
@@ -105,9 +106,24 @@ def test_workers_that_have_fallen_silent_are_named_and_do_not_count(api: APIClie
 
 
 def test_without_a_sweeper_nobody_can_tell_of_the_workers(api: APIClient) -> None:
-    StatusCount.objects.update(as_of=ago(minutes=10))
+    SweeperAtWork.objects.update(alive_at=ago(minutes=10), ticked_at=ago(minutes=10))
     WorkerReport.objects.all().delete()
     assert set(said(health(api), "workers")) == {"sweeper_silent"}
+
+
+def test_a_count_of_the_ledger_that_slows_down_by_itself_says_nothing_of_the_sweeper(api: APIClient) -> None:
+    counts.refresh(max_age_seconds=0)
+    StatusCount.objects.update(as_of=ago(minutes=10))
+    assert said(health(api), "workers") == {}
+
+
+def test_a_sweeper_that_hangs_is_told_by_its_name(api: APIClient) -> None:
+    SweeperAtWork.objects.update(ticked_at=ago(minutes=5), pid=4711)
+    reason = said(health(api), "workers")["sweeper_behind"]
+    assert reason["severity"] == "critical"
+    assert reason["message"].startswith("Sweeper 4711@")
+    AtWork().note_tick()
+    assert said(health(api), "workers")["sweeper_behind"]["severity"] == "warning"
 
 
 def test_what_waits_for_long_is_told_by_the_oldest(api: APIClient) -> None:

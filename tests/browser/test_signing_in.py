@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from jobs import counts
+from jobs.at_work import AtWork
 from tests.browser.observing import Observed
 from tests.cast import make_identity
 
@@ -17,7 +17,7 @@ def test_somebody_logs_in_and_reads_the_verdict(page: Page, operator: User, obse
     operator.set_password(PASSWORD)
     operator.save()
     make_identity("Quiet Harbor")
-    counts.refresh(max_age_seconds=0)
+    AtWork().note_tick()
     page.goto("/admin/")
     page.get_by_label("Username").fill("olivia")
     page.get_by_label("Password").fill(PASSWORD)

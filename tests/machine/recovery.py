@@ -31,11 +31,11 @@ def patched(target: Any, name: str, value: Any) -> Iterator[None]:
 def tick(workers: WorkersAtWork) -> None:
     """Do what a sweeper's tick does, with the workers' answer at once."""
     sweeper.expire_leases()
+    sweeper.settle_ended()
     sweeper.redispatch_due()
     sweeper.publish_due()
     losses.republish_unclaimed()
     sweeper.note_workers(workers.answer())
-    sweeper._settle_and_publish()
     sweeper.keep_late_results()
     tidy()
     counts.refresh(max_age_seconds=0)

@@ -16,7 +16,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from identities.models import Identity
-from jobs import catalog, counts, foreign, gateway, handover, ledger, losses, operations, settling, sweeper
+from jobs import (
+    catalog,
+    counts,
+    foreign,
+    gateway,
+    handover,
+    ledger,
+    losses,
+    open_attempts,
+    operations,
+    settling,
+    sweeper,
+)
 from jobs.gateway import TaskMessage, Workers
 from jobs.models import ACTIVE_STATUSES, FAILED, QUEUED, STATUSES, Dispatch, Job
 from opsconsole.audit import AuditLog, Entity
@@ -335,7 +347,7 @@ class LifeOfJobs(RuleBasedStateMachine):
                 "expire": sweeper.expire_leases,
                 "redispatch": sweeper.redispatch_due,
                 "publish": sweeper.publish_due,
-                "settle": sweeper._settle_and_publish,
+                "settle": sweeper.settle_ended,
                 "late": sweeper.keep_late_results,
                 "tidy": recovery.tidy,
                 "count": counts.refresh,
@@ -384,7 +396,7 @@ class LifeOfJobs(RuleBasedStateMachine):
                 if state is not None and state.is_ended:
                     settling.settle(dispatch, state)
                 elif state is not None:
-                    sweeper.note_started(dispatch)
+                    open_attempts.note_started(dispatch)
 
     # --- time
 

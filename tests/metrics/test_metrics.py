@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from backups import status as backup_status
 from devserver.redis import Redis
 from jobs import counts
+from jobs.at_work import AtWork
 from jobs.models import WorkerReport
 from opsconsole.metrics import view
 from tests.admin.syncs import synced
@@ -39,6 +40,7 @@ def _open(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 def scrape(**headers: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     """Return all samples by name and labels, without the prefix that all share."""
     counts.refresh(max_age_seconds=0)
+    AtWork().note_tick()
     response = Client(headers={"authorization": f"Bearer {TOKEN}", **headers}).get(METRICS)
     assert response.status_code == 200, response.content
     return {

@@ -374,12 +374,12 @@ HANDING_OVER: Final = (
         edits=(
             Edit(
                 "jobs/sweeper.py",
-                "    return sum(_redispatch(dispatch) for dispatch in list(due))\n",
+                "    return made\n\n\ndef settle_ended",
                 "    foreign = Job.objects.exclude(pk__in=Dispatch.objects.values('job_id'))\n"
                 "    for job in foreign.filter(status__in=('queued', 'retrying'), job_type__in=catalog.titles()):\n"
                 "        values = {'job_type': catalog.find(job.job_type), 'actor': Actor.system('sweeper')}\n"
                 "        create_next_dispatch(job_id=job.pk, payload=job.payload_json, **values)\n"
-                "    return sum(_redispatch(dispatch) for dispatch in list(due))\n",
+                "    return made\n\n\ndef settle_ended",
             ),
         ),
         tests=(_SETTLING + "test_a_job_that_the_console_did_not_create_is_never_handed_over",),

@@ -89,8 +89,7 @@ def test_what_has_ended_before_is_told_in_batches() -> None:
 
 
 def test_a_tick_tells_of_all_that_is_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeper, "BATCH_SIZE", 2)
-    monkeypatch.setattr(sweeper, "TELL_FOR_SECONDS", 60.0)
+    monkeypatch.setattr(sweeper, "TOLD_AT_ONCE", 2)
     for _ in range(5):
         attempt(make_identity())
     assert sweeper.tell_ended() == 5

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobs.pulse import Waiting, Work, Worker
+from jobs.pulse import Sweeper, Waiting, Work, Worker
 from opsconsole.verdict import PARTS, assess
 from opsconsole.verdict.facts import Beat, Facts, Finding, Pause
 from opsconsole.verdict.representation import link_of
@@ -35,7 +35,11 @@ def pause(**values: Any) -> dict[str, Any]:
     return {"pause": Pause(**{**default, **values}), "beat": Beat(status="paused", since=ago(minutes=10))}
 
 
-WELL = Facts(as_of=NOW, sweeper_seen_at=ago(seconds=15), workers=(a_worker(),), beat=Beat(status="running", missed=()))
+def a_sweeper(name: str = "7@host", *, alive: float = 15, ticked: float = 15) -> Sweeper:
+    return Sweeper(name=name, alive_at=ago(seconds=alive), ticked_at=ago(seconds=ticked))
+
+
+WELL = Facts(as_of=NOW, sweepers=(a_sweeper(),), workers=(a_worker(),), beat=Beat(status="running", missed=()))
 
 
 def test_where_all_is_well_there_is_nothing_to_say() -> None:
@@ -59,7 +63,7 @@ def test_where_all_is_well_there_is_nothing_to_say() -> None:
             "/admin/machinery/",
         ),
         (
-            {"sweeper_seen_at": ago(minutes=5)},
+            {"sweepers": (a_sweeper(alive=300, ticked=300),)},
             "workers",
             "critical",
             "sweeper_silent",
@@ -70,13 +74,36 @@ def test_where_all_is_well_there_is_nothing_to_say() -> None:
             "/admin/machinery/",
         ),
         (
-            {"sweeper_seen_at": None},
+            {"sweepers": ()},
             "workers",
             "critical",
             "sweeper_silent",
             (
                 "No sweeper has ever run: what is put off isn't handed over, and what has ended isn't settled. "
                 "Start one with “manage.py run_sweeper”."
+            ),
+            "/admin/machinery/",
+        ),
+        (
+            {"sweepers": (a_sweeper(ticked=300),)},
+            "workers",
+            "critical",
+            "sweeper_behind",
+            (
+                "Sweeper 7@host is alive, but last completed a tick at 11:55 UTC (5 min ago). Jobs that have ended "
+                "aren't settled, and waiting jobs aren't handed over. Find the step that hangs in the log, or what "
+                "blocks it in the database. If it stays, restart the sweeper."
+            ),
+            "/admin/machinery/",
+        ),
+        (
+            {"sweepers": (a_sweeper(), a_sweeper("8@other", ticked=300))},
+            "workers",
+            "warning",
+            "sweeper_behind",
+            (
+                "Sweeper 8@other is alive, but last completed a tick at 11:55 UTC (5 min ago). Find the step that "
+                "hangs in the log, or what blocks it in the database. If it stays, restart the sweeper."
             ),
             "/admin/machinery/",
         ),
@@ -251,7 +278,9 @@ def test_what_is_wrong_is_said_with_what_to_do_and_where(
 @pytest.mark.parametrize(
     "facts",
     [
-        {"sweeper_seen_at": ago(seconds=119)},
+        {"sweepers": (a_sweeper(alive=119, ticked=119),)},
+        # One that was stopped, and one that has taken over.
+        {"sweepers": (a_sweeper(), a_sweeper("6@host", alive=300, ticked=300))},
         {"workers": (a_worker(seen_at=ago(seconds=89)),)},
         work(waiting(seconds=299)),
         {"failed": 19},
@@ -274,7 +303,7 @@ def test_the_limits_are_the_settings(settings: Any) -> None:
     for failed, seconds, severity in ((2, 10, "warning"), (3, 20, "critical")):
         facts = replace(
             WELL,
-            sweeper_seen_at=old,
+            sweepers=(a_sweeper(alive=499, ticked=499),),
             workers=(a_worker(seen_at=old),),
             failed=failed,
             **work(waiting(seconds=seconds)),
