@@ -188,5 +188,6 @@ def _written_here(run: BackupRun) -> bool:
 
 def _size(run: BackupRun) -> Size:
     assert run.completed_at is not None
-    seconds = max(0.0, (run.completed_at - run.started_at).total_seconds())
+    began = run.started_at or run.completed_at
+    seconds = max(0.0, (run.completed_at - began).total_seconds())
     return Size(id=run.pk, completed_at=run.completed_at, size_bytes=run.size_bytes, seconds=round(seconds, 1))

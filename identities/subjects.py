@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Max, OuterRef, Subquery
+from django.db.models import Max, OuterRef, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from identities.models import Conversation, Identity, Message, ProviderCredential
 from jobs.subjects import Arrived, SendState, Subject, Subjects, Watermarks, identity_id_of
+from opsconsole.far_times import EARLIEST, Near
 from opsconsole.row_ids import row_id
 
 
@@ -37,7 +38,8 @@ class IdentitySubjects(Subjects):
             ProviderCredential.objects.filter(identity_id=OuterRef("pk"))
             .order_by()
             .values("identity_id")
-            .values(at=Max(Coalesce("rotated_at", "created_at")))
+            # Since when nobody knows is since ever: it is there, whatever its times are.
+            .values(at=Max(Coalesce(Near("rotated_at"), Near("created_at"), Value(EARLIEST))))
         )
         rows = Identity.objects.filter(pk__in=set(identities.values())).annotate(connected_at=Subquery(renewed))
         known = {

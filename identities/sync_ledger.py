@@ -17,6 +17,7 @@ from identities.models import SyncAttempt
 from identities.sync_history import MAX_ERROR_READ, keep_what_can_be, shown_error
 from jobs import catalog, counts, recent, subjects
 from jobs.models import DONE, Job, Outcome
+from opsconsole.far_times import is_held
 from opsconsole.redaction import CUT_MARGIN
 
 LOOK_EVERY_SECONDS: Final = 60.0
@@ -61,7 +62,7 @@ class SyncsOfOthers:
 
 def _newest_of_each(since: datetime | None) -> dict[int, int]:
     """Return the newest rows of each identity, and its newest success, as identities by job id; three queries."""
-    rows = recent.ended_by_others({job_type.name for job_type in catalog.syncing()})
+    rows = recent.ended_by_others({job_type.name for job_type in catalog.syncing()}).filter(is_held("updated_at"))
     if since is not None:
         rows = rows.filter(updated_at__gte=since)
     ended = list(rows.order_by("-updated_at", "-pk").values_list("pk", "payload_json", "status"))

@@ -8,6 +8,7 @@ from opsconsole.api.shapes import (
     Subject,
     anything,
     counts,
+    far_text,
     flag,
     mapping,
     maybe_moment,
@@ -60,8 +61,11 @@ class Job(Shape):
     max_attempts = number()
     last_error = maybe_text("In lists, its first 5,000 characters.")
     next_run_at = maybe_moment()
-    created_at = moment()
-    updated_at = moment()
+    next_run_at_text = far_text()
+    created_at = maybe_moment()
+    created_at_text = far_text()
+    updated_at = maybe_moment()
+    updated_at_text = far_text()
     payload = mapping("Without what is private.")
     identity = Subject(allow_null=True)
     task_id = maybe_text("Of its newest attempt.")

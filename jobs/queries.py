@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-import orjson
 from django.db import connection
 
 from jobs import counts
@@ -18,6 +17,7 @@ from jobs.filters import JobFilter
 from jobs.models import STATUSES, Dispatch
 from jobs.stuck import NEWEST_ATTEMPT, stuck_cause
 from opsconsole.errors import NotFound
+from opsconsole.far_times import text_of_far
 from opsconsole.fields import parse_json
 from opsconsole.redaction import CUT_MARGIN, redact_names
 from opsconsole.row_ids import row_id
@@ -47,13 +47,16 @@ NAMES: Final = (
     "outcome",
 )
 
+# The core's times of a job.
+TIMES: Final = ("next_run_at", "created_at", "updated_at")
+
 Row = dict[str, Any]
 TotalIs = Literal["exact", "estimated", "capped"]
 
 _ROWS: Final = """
     SELECT jobs.id, jobs.queue_name, jobs.job_type, jobs.status::text AS status, jobs.attempts, jobs.max_attempts,
            left(jobs.last_error, {error_length} + {margin}) AS last_error, length(jobs.last_error) AS error_length,
-           jobs.next_run_at, jobs.created_at, jobs.updated_at, jobs.payload_json::text AS payload,
+           jobs.next_run_at, jobs.created_at, jobs.updated_at, {far_times}, jobs.payload_json::text AS payload,
            {stuck_cause} AS stuck_cause,
            d.id AS dispatch_id, d.task_id, d.requested_by, d.via, d.requested_at, d.published_at, d.publish_error,
            d.started_at, d.ended_at, d.worker, d.outcome, d.in_core, d.lease_until, d.unknown_since,
@@ -274,6 +277,7 @@ def _rows(source: str, params: list[Any], *, descending: bool, error_length: int
         error_length=int(error_length),
         margin=CUT_MARGIN,
         stuck_cause=cause,
+        far_times=", ".join(f"{text_of_far(f'jobs.{name}')} AS {name}_text" for name in TIMES),
         source=source,
         newest_attempt=NEWEST_ATTEMPT,
         direction="DESC" if descending else "ASC",
@@ -283,9 +287,9 @@ def _rows(source: str, params: list[Any], *, descending: bool, error_length: int
         names = [column.name for column in cursor.description]
         rows = [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
     for row in rows:
-        for name in ("next_run_at", "created_at", "updated_at"):
+        for name in TIMES:
             row[name] = utc(row[name])
-        row["payload"] = parsed_json(row["payload"])
+        row["payload"] = parse_json(row["payload"])
         redact_names(row, NAMES)
     return rows
 
@@ -293,14 +297,3 @@ def _rows(source: str, params: list[Any], *, descending: bool, error_length: int
 def utc(moment: datetime | None) -> datetime | None:
     """Return a time of the core's with its zone, which one variant of its columns lacks."""
     return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
-
-
-def parsed_json(text: str | None) -> Any:
-    """Return the value of a JSON text from the database, None for NULL."""
-    if text is None:
-        return None
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        # Lone surrogates, or numbers beyond a double: the core's own writers can leave both.
-        return parse_json(text)

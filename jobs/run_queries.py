@@ -10,9 +10,10 @@ from django.db.models import Q, QuerySet
 from jobs import catalog, progress, subjects
 from jobs.models import CANCELLED, DONE, ENDED_STATUSES, Run
 from jobs.outcomes import error_list
-from jobs.queries import NAMES, Row, parsed_json, utc
+from jobs.queries import NAMES, Row, utc
 from jobs.stuck import stuck_cause
 from opsconsole.errors import NotFound
+from opsconsole.fields import parse_json
 from opsconsole.redaction import CUT_MARGIN, redact, redact_names, redact_start
 
 PENDING: Final = "pending"
@@ -124,7 +125,7 @@ def _rows(source: str, params: list[Any], *, stuck: bool = False) -> list[Row]:
         names = [column.name for column in cursor.description]
         rows = [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
     for row in rows:
-        row["payload"], row["result"] = parsed_json(row["payload"]), parsed_json(row["result"])
+        row["payload"], row["result"] = parse_json(row["payload"]), parse_json(row["result"])
         row["next_run_at"], row["updated_at"] = utc(row["next_run_at"]), utc(row["updated_at"])
         redact_names(row, NAMES)
     return rows

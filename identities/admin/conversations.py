@@ -118,7 +118,8 @@ class ConversationAdmin(ListAdmin[Conversation]):
     @admin.display(description="Last activity")
     def activity(self, obj: Conversation) -> SafeString:
         """When something was said last."""
-        return formatting.ago(vars(obj)["shown"]["last_activity_at"])
+        shown = vars(obj)["shown"]
+        return formatting.ago(shown["last_activity_at"], shown.get("last_activity_at_text"))
 
     @admin.display(description="")
     def buttons(self, obj: Conversation) -> SafeString:

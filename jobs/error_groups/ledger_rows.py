@@ -16,6 +16,7 @@ from jobs import counts, queries
 from jobs.error_groups.folding import KEPT, READ_LENGTH, Failure, fold
 from jobs.error_groups.telling import FAILURES
 from jobs.models import FAILED
+from opsconsole.fields import parse_json
 from opsconsole.schema import enums
 
 logger = structlog.get_logger(__name__)
@@ -146,7 +147,7 @@ def _rows(above: int, upto: int) -> list[Failure]:
                 failed_at=failed_at,
                 job_type=job_type,
                 error=error,
-                payload=queries.parsed_json(payload),
+                payload=parse_json(payload),
             )
             for job_id, dispatch_id, failed_at, job_type, error, payload in cursor.fetchall()
         ]

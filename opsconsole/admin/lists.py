@@ -7,14 +7,16 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.admin import helpers
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from opsconsole.admin.base import ReadOnlyAdmin
 from opsconsole.api import cursors
-from opsconsole.errors import OpsError
+from opsconsole.errors import BadAddress, OpsError
 from opsconsole.filter_forms import FilterForm
-from opsconsole.row_ids import row_id
+from opsconsole.row_ids import MAX_ID, row_id
 
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList
@@ -71,6 +73,56 @@ class ListState:
     next_url: str = ""
     previous_url: str = ""
     total: str = ""
+
+
+class CheckedChangeList(ChangeList):
+    """A list as Django makes it that takes its own filters only; anything else in the address is a 400.
+
+    Django takes any look-up that somebody types, such as a regular expression, and the database refuses it too late.
+    """
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        if any("\x00" in text for name, values in request.GET.lists() for text in (name, *values)):
+            raise BadAddress("The address holds a NUL character. Remove it.")
+        try:
+            super().__init__(request, *args, **kwargs)
+        except (IncorrectLookupParameters, DisallowedModelAdminLookup) as error:
+            raise self._refused() from error
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        """Return the list's filters.
+
+        Raises:
+            BadAddress: the address has another one.
+        """
+        found = super().get_filters(request)
+        # What none of the filters has taken.
+        if found[2]:
+            raise self._refused(next(iter(found[2])))
+        return found
+
+    def _refused(self, name: str = "") -> BadAddress:
+        allowed = ", ".join(str(one) for one in self.list_filter) or "none"
+        what = f"“{name[:50]}” is not a filter of this list" if name else "This list has no such filter, value or page"
+        return BadAddress(f"{what}. Allowed filters: {allowed}.")
+
+
+class CheckedListMixin:
+    """An admin whose list is Django's: what can't be asked of it is answered with a 400 that says so."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Check the address."""
+        return CheckedChangeList
+
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Run an action on the rows that were ticked.
+
+        Raises:
+            BadAddress: something was ticked that can't be a row.
+        """
+        if any(row_id(chosen) is None for chosen in request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)):
+            raise BadAddress(f"Chosen rows must be numbers from 1 to {MAX_ID}.")
+        return super().response_action(request, *args, **kwargs)  # type: ignore[misc]
 
 
 class ConsoleChangeList(ChangeList):
