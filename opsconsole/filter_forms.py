@@ -50,6 +50,12 @@ class IdField(forms.IntegerField):
         errors = dict.fromkeys(("invalid", "min_value", "max_value"), message)
         super().__init__(min_value=1, max_value=MAX_ID, error_messages=errors, **kwargs)
 
+    def to_python(self, value: Any) -> int | None:
+        """Return the number; Python's own way to group digits is none."""
+        if "_" in str(value):
+            raise ValidationError(self.error_messages["invalid"])
+        return super().to_python(value)
+
 
 class MomentInput(forms.DateTimeInput):
     """The browser's own input for a moment."""

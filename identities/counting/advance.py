@@ -162,7 +162,8 @@ def _add(above_id: int, last_id: int) -> None:
         cursor.execute(
             f"""
             WITH arrived AS MATERIALIZED (
-                SELECT conversation_id, CASE WHEN {held("created_at")} THEN LEAST(created_at::timestamptz, now()) END AS at
+                SELECT conversation_id,
+                       CASE WHEN {held("created_at")} THEN LEAST(created_at::timestamptz, now()) END AS at
                   FROM messages WHERE id > %(above)s AND id <= %(last)s AND deleted_at IS NULL),
             by_conversation AS MATERIALIZED (
                 SELECT conversation_id, count(*) AS messages, max(at) AS newest_at
