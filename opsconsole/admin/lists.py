@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -83,7 +83,7 @@ class CheckedListMixin:
     Django takes any look-up that somebody types, such as a regular expression, and the database refuses it too late.
     """
 
-    list_filter: Sequence[Any]
+    list_filter: ClassVar[Any]
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         """Take what the list's own filters ask for."""
