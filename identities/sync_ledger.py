@@ -99,6 +99,9 @@ def _attempts(chosen: dict[int, int], now: datetime) -> Collection[SyncAttempt]:
     }
     attempts = []
     for pk, job_type, status, updated_at, error in rows:
+        if updated_at is None:
+            # Somebody has changed it meanwhile, to a time that Python can't hold.
+            continue
         outcome = Outcome.DONE if status == DONE else Outcome.FAILED
         known = kept.get(sources[pk])
         # One whose writer's clock was ahead has ended when it was first seen.

@@ -93,8 +93,11 @@ class ShownTextField(models.TextField[Set, Get]):
         return None if value is None else redact_text(value)
 
 
-class UTCDateTimeField(models.DateTimeField[Any, Any]):
-    """A moment in UTC, in a column with or without a time zone (the core writes naive UTC)."""
+class UTCDateTimeField(models.DateTimeField[Any, datetime | None]):
+    """A moment in UTC, in a column with or without a time zone (the core writes naive UTC).
+
+    None, whatever the column allows, where Python can't hold the moment; see opsconsole/far_times.py.
+    """
 
     def from_db_value(
         self, value: datetime | None, expression: Any, connection: BaseDatabaseWrapper

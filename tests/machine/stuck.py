@@ -25,8 +25,9 @@ def is_stuck(job: Job) -> bool:
     if job.status == RUNNING:
         if attempt and not attempt.in_core and attempt.lease_until:
             return bool(attempt.lease_until < now)
-        return bool(job.updated_at < now - TIME_LIMIT)
+        return bool(job.updated_at and job.updated_at < now - TIME_LIMIT)
     due = job.next_run_at or job.updated_at
+    assert due is not None
     if attempt and attempt.published_at:
         return bool(max(due, attempt.published_at) < now - WAITING)
     if not attempt or attempt.serial_key is None:
