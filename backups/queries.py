@@ -4,12 +4,13 @@ from django.db.models import QuerySet
 
 from backups import origin
 from backups.models import KINDS, SUCCEEDED, BackupRun
-from opsconsole.far_times import is_held
+from opsconsole.far_times import FarText, is_held
 
 
 def run_of(pk: int) -> BackupRun | None:
     """Return a backup without its manifest, or None when there is none; one query."""
-    return BackupRun.objects.defer("manifest_json").filter(pk=pk).first()
+    found = BackupRun.objects.defer("manifest_json").annotate(removed_at_text=FarText("removed_at"))
+    return found.filter(pk=pk).first()
 
 
 def is_kept(pk: int) -> bool:

@@ -85,6 +85,7 @@ def last_restore_tests() -> dict[str, list[RestoreTest]]:
     parts = []
     for kind in KINDS:
         joined = restore_tests().select_related("backup_run").defer("error", *_LEFT_OUT_OF_TESTED)
+        joined = joined.annotate(run_removed_at_text=FarText("backup_run__removed_at"))
         mine = joined.filter(backup_run__kind=kind)
         ended = mine.filter(is_held("completed_at")).order_by("-completed_at", "-pk")
         passed = ended.filter(status=PASSED)
@@ -100,6 +101,7 @@ def last_restore_tests() -> dict[str, list[RestoreTest]]:
         ]
     found: dict[str, list[RestoreTest]] = {kind: [] for kind in KINDS}
     for test in _distinct(_union(parts)):
+        vars(test.backup_run)["removed_at_text"] = test.run_removed_at_text
         found[test.backup_run.kind].append(test)
     for tests in found.values():
         tests.sort(key=_moment, reverse=True)

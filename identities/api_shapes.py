@@ -122,6 +122,7 @@ class Conversation(Shape):
     last_activity_at = maybe_moment()
     last_activity_at_text = far_text()
     archived_at = maybe_moment()
+    archived_at_text = far_text()
     message_count = number()
 
 

@@ -108,7 +108,7 @@ def conversation_counts(identity_ids: list[int]) -> dict[int, int]:
 def conversations(*, identity_id: int | None = None, q: str = "") -> QuerySet[Conversation]:
     """Return conversations (not deleted) by identity and by a part of the counterpart's name, newest first."""
     found = Conversation.objects.filter(deleted_at=None).select_related("counterpart_account", "identity")
-    found = found.annotate(last_activity_at_text=FarText("last_activity_at"))
+    found = found.annotate(**{f"{name}_text": FarText(name) for name in ("last_activity_at", "archived_at")})
     if identity_id is not None:
         found = found.filter(identity_id=identity_id)
     if q:
@@ -174,5 +174,6 @@ def _conversation_row(row: Conversation, message_count: int) -> dict[str, Any]:
         "last_activity_at": row.last_activity_at,
         **texts(row, last_activity_at="last_activity_at"),
         "archived_at": row.archived_at,
+        **texts(row, archived_at="archived_at"),
         "message_count": message_count,
     }

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Max, OuterRef, Subquery, Value
+from django.db.models import Max, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from identities.models import Conversation, Identity, Message, ProviderCredential
@@ -57,11 +57,10 @@ class IdentitySubjects(Subjects):
             for job_id, payload in payloads.items()
         }
         rows = Message.objects.filter(pk__in={pk for pk in messages.values() if pk}).values_list(
-            "pk", "deleted_at", "remote_visibility"
+            "pk", Q(deleted_at__isnull=False), "remote_visibility"
         )
         known = {
-            pk: SendState(exists=True, deleted=deleted_at is not None, visibility=visibility)
-            for pk, deleted_at, visibility in rows
+            pk: SendState(exists=True, deleted=is_deleted, visibility=visibility) for pk, is_deleted, visibility in rows
         }
         missing = SendState(exists=False)
         return {job_id: known.get(pk, missing) if pk else missing for job_id, pk in messages.items()}

@@ -275,6 +275,31 @@ def test_a_backup_of_a_far_time_neither_goes_nor_keeps_a_real_one(settings: Any,
     assert [run.pk for run in backup_queries.newest_testable()] == [real.pk]
 
 
+@pytest.mark.parametrize("moment", FAR)
+def test_what_was_deleted_or_removed_at_a_far_time_is_gone(api: APIClient, moment: str) -> None:
+    conversation = make_conversation(make_identity())
+    message = make_message(conversation, remote_visibility="send_failed")
+    send = insert_job(f'{{"message_id": {message.pk}}}', job_type="message.send_manual", queue_name="messages")
+    run = make_backup()
+    make_restore_test(run)
+    assert api.get(f"/ops/jobs/{send}").json()["can"]["retry"] is True
+    with connection.cursor() as cursor:
+        for table, column in (
+            ("messages", "deleted_at"),
+            ("conversations", "deleted_at"),
+            ("backup_runs", "removed_at"),
+        ):
+            cursor.execute(f"UPDATE {table} SET {column} = %s", [moment])
+    assert "deleted" in refusal(api.post(f"/ops/jobs/{send}/retry", {"confirm": True}), 409, "message_deleted")
+    chosen = {"conversation_id": conversation.pk}
+    refusal(api.post("/ops/backfill/messages", chosen), 404, "conversation_not_found")
+    assert api.get("/ops/conversations").json()["conversations"] == []
+    (backup,) = api.get("/ops/backup/history?type=backup").json()["history"]
+    assert (backup["removed_at"], zoneless(backup["removed_at_text"]), backup["file"]) == (None, moment, "removed")
+    status = api.get("/ops/backup/status").json()
+    assert (status["last_backup"], status["kinds"]["database"]["verified_backup_id"]) == ({}, None)
+
+
 def test_how_jobs_end_by_the_hour_leaves_out_what_has_no_hour() -> None:
     make_job(status="done", updated_at=timezone.now())
     for moment in (*FAR, *NEARLY_FAR):
