@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Max, OuterRef, Q, Subquery, Value
+from django.db.models import BooleanField, ExpressionWrapper, Max, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from identities.models import Conversation, Identity, Message, ProviderCredential
@@ -56,12 +56,11 @@ class IdentitySubjects(Subjects):
             job_id: row_id(payload.get("message_id")) if isinstance(payload, Mapping) else None
             for job_id, payload in payloads.items()
         }
-        rows = Message.objects.filter(pk__in={pk for pk in messages.values() if pk}).values_list(
-            "pk", Q(deleted_at__isnull=False), "remote_visibility"
-        )
-        known = {
-            pk: SendState(exists=True, deleted=is_deleted, visibility=visibility) for pk, is_deleted, visibility in rows
-        }
+        found = Message.objects.filter(pk__in={pk for pk in messages.values() if pk})
+        # Asked in SQL: a time that Python can't hold is one, too.
+        is_deleted = ExpressionWrapper(Q(deleted_at__isnull=False), output_field=BooleanField())
+        rows = found.annotate(is_deleted=is_deleted).values_list("pk", "is_deleted", "remote_visibility")
+        known = {pk: SendState(exists=True, deleted=deleted, visibility=visibility) for pk, deleted, visibility in rows}
         missing = SendState(exists=False)
         return {job_id: known.get(pk, missing) if pk else missing for job_id, pk in messages.items()}
 
