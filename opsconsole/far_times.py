@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from django.db.backends.signals import connection_created
 from django.db.models import DateTimeField, Func, Q, TextField
-from psycopg import DataError
-from psycopg.types.datetime import TimestampLoader, TimestamptzLoader
+from psycopg import DataError, adapters
+from psycopg.adapt import Loader
+from psycopg.pq import Format
 
 EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 LATEST: Final = datetime.max.replace(tzinfo=UTC)
@@ -64,30 +65,36 @@ def texts(row: Any, **columns: str) -> dict[str, str]:
     return {f"{key}_text": text for key, column in columns.items() if (text := values.get(f"{column}_text"))}
 
 
-class _NaiveLoader(TimestampLoader):
+class _NaiveLoader(Loader):
+    """psycopg's own loader, in C where there is one, but for far times."""
+
+    def __init__(self, oid: int, context: Any = None) -> None:
+        super().__init__(oid, context)
+        own = adapters.get_loader(oid, Format.TEXT)
+        assert own is not None
+        self._load = own(oid, context).load
+
     def load(self, data: Any) -> Any:
         try:
-            return super().load(data)
+            return self._load(data)
         except DataError:
             return None
 
 
-class _UTCLoader(TimestamptzLoader):
+class _UTCLoader(_NaiveLoader):
     # Django compares it with its own, which it would put in this one's place.
     timezone = UTC
 
     def load(self, data: Any) -> Any:
-        try:
-            return super().load(data).replace(tzinfo=UTC)
-        except DataError:
-            return None
+        moment = super().load(data)
+        return moment and moment.replace(tzinfo=UTC)
 
 
 def read_as_none(connection: Any, **kwargs: Any) -> None:
     """Have a new connection of Django's read far times as None."""
-    adapters = connection.connection.adapters
-    adapters.register_loader("timestamp", _NaiveLoader)
-    adapters.register_loader("timestamptz", _UTCLoader)
+    own = connection.connection.adapters
+    own.register_loader("timestamp", _NaiveLoader)
+    own.register_loader("timestamptz", _UTCLoader)
 
 
 def install() -> None:
