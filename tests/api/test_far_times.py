@@ -12,11 +12,13 @@ from rest_framework.test import APIClient
 
 from backups import queries as backup_queries
 from backups import retention
-from identities.models import IdentityCounts
+from backups.models import BackupRun
+from identities.models import Conversation, Identity, IdentityCounts
 from identities.sync_ledger import SyncsOfOthers
 from identities.sync_results import SyncResults
 from jobs import background, counts, ended, losses, pulse, sweeper, throughput
 from jobs.error_groups.ledger_rows import FailedRows
+from jobs.models import Job, Run
 from tests.api.cast import insert_audit, insert_job, make_attempt, make_run, refusal
 from tests.api.test_core_session import make_core_session, make_core_user, with_session
 from tests.backups.cast import make_backup, make_restore_test
@@ -130,6 +132,34 @@ def test_pages_follow_each_other_though_their_times_are_far(api: APIClient) -> N
         seen += [job["id"] for job in answer["jobs"]]
         url = answer["next"]
     assert seen == pks
+
+
+@pytest.mark.parametrize("moment", ["infinity", "-infinity", *NEARLY_FAR])
+def test_no_action_fails_of_a_far_time(api: APIClient, moment: str) -> None:
+    some_of_everything()
+    set_all_times(moment)
+    identity, conversation = Identity.objects.get().pk, Conversation.objects.get().pk
+    reason = {"reason": "it is time"}
+    asked: list[tuple[str, dict[str, Any]]] = [
+        *(
+            (f"/ops/jobs/{pk}/{verb}", reason)
+            for pk in Job.objects.values_list("pk", flat=True)
+            for verb in ("retry", "fail")
+        ),
+        *((f"/ops/runs/{run}/cancel", reason) for run in Run.objects.values_list("pk", flat=True)),
+        ("/ops/jobs/retry", {"filter": {"created_after": "2026-01-01T00:00:00Z"}, "dry_run": True}),
+        ("/ops/jobs/cancel", {"filter": {"created_before": "2026-01-01T00:00:00Z"}, "dry_run": True}),
+        ("/ops/backfill/conversations", {}),
+        ("/ops/backfill/messages", {"conversation_id": conversation}),
+        ("/ops/redownload/attachments", {"conversation_id": conversation}),
+        (f"/ops/identities/{identity}/sync", reason),
+        ("/ops/backup/trigger", {}),
+        ("/ops/backup/restore-test", {}),
+        *(("/ops/backup/restore-test", {"backup_run_id": pk}) for pk in BackupRun.objects.values_list("pk", flat=True)),
+    ]
+    for url, body in asked:
+        assert api.post(url, body).status_code < 500, url
+    assert far_times_of_the_console() == []
 
 
 # --- in the background --------------------------------------------------------------------------------------------
