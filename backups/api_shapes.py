@@ -9,6 +9,7 @@ from opsconsole.api.shapes import (
     Links,
     Shape,
     anything,
+    far_text,
     flag,
     maybe_float,
     maybe_moment,
@@ -38,7 +39,9 @@ class Recorded(Shape):
     trigger = maybe_text("`manual` or `scheduled`.")
     requested_by = maybe_text()
     started_at = maybe_moment()
+    started_at_text = far_text()
     completed_at = maybe_moment()
+    completed_at_text = far_text()
     duration_seconds = maybe_float()
     job_id = maybe_number()
     run_id = maybe_text()
@@ -54,6 +57,7 @@ class Backup(Recorded):
     size_bytes = maybe_number()
     sha256 = maybe_text()
     removed_at = maybe_moment("When retention deleted its file.")
+    removed_at_text = far_text()
     file = word("kept", "removed", "missing", "unreachable", allow_null=True)
     verified_by = Verification(allow_null=True)
 

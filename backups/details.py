@@ -67,7 +67,7 @@ def details_of(rows: Iterable[BackupRun | RestoreTest]) -> Details:
 
 def file_of(run: BackupRun, folder: BackupFolder | None) -> Kept | None:
     """Return what became of a backup's file; None where it never had one here, or it is the core's."""
-    if run.removed_at is not None:
+    if run.is_removed:
         return "removed"
     if run.status != SUCCEEDED or not run.storage_key:
         return None

@@ -92,7 +92,7 @@ def status_of_kind(
     """
     ended = [run for run in runs if run.status != RUNNING]
     good = [run for run in ended if run.status == SUCCEEDED]
-    last_good = next((run for run in good if run.removed_at is None), None)
+    last_good = next((run for run in good if not run.is_removed), None)
     ended_tests = [test for test in tests if test.status != RUNNING and test.completed_at is not None]
     verified = _verified(tests)
     return KindStatus(
@@ -166,7 +166,7 @@ def _verified(tests: Sequence[RestoreTest]) -> BackupRun | None:
         for test in tests
         if test.status == PASSED
         and (run := test.backup_run).status == SUCCEEDED
-        and run.removed_at is None
+        and not run.is_removed
         and run.completed_at is not None
     ]
     return max(found)[-1] if found else None
@@ -174,7 +174,7 @@ def _verified(tests: Sequence[RestoreTest]) -> BackupRun | None:
 
 def _is_spared(verified: BackupRun, good: Sequence[BackupRun], *, now: datetime) -> bool:
     """Say whether retention would remove a backup, had it not passed a restore test."""
-    kept = [run.pk for run in good if run.removed_at is None and _written_here(run)]
+    kept = [run.pk for run in good if not run.is_removed and _written_here(run)]
     if verified.completed_at is None or not _written_here(verified):
         return False
     limit = now - timedelta(days=min(settings.BACKUP_KEEP_DAYS, _MOST_DAYS))
@@ -188,5 +188,6 @@ def _written_here(run: BackupRun) -> bool:
 
 def _size(run: BackupRun) -> Size:
     assert run.completed_at is not None
-    seconds = max(0.0, (run.completed_at - run.started_at).total_seconds())
+    began = run.started_at or run.completed_at
+    seconds = max(0.0, (run.completed_at - began).total_seconds())
     return Size(id=run.pk, completed_at=run.completed_at, size_bytes=run.size_bytes, seconds=round(seconds, 1))

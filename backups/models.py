@@ -98,6 +98,11 @@ class BackupRun(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} backup {self.pk}"
 
+    @property
+    def is_removed(self) -> bool:
+        """Whether retention has deleted its file, also at a time that Python can't hold, where its text was read."""
+        return self.removed_at is not None or bool(vars(self).get("removed_at_text"))
+
 
 class RestoreTest(models.Model):
     """One attempt at restoring one backup."""

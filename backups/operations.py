@@ -163,7 +163,7 @@ def _testable(backup_run_id: Any) -> BackupRun:
         raise NotFound(f"There is no backup {wanted}.", code="backup_not_found")
     if run.status != SUCCEEDED:
         raise Conflict(f"Backup {run.pk} did not succeed, so there is nothing to test.", code="not_testable")
-    if run.removed_at is not None:
+    if run.is_removed:
         raise Conflict(f"The file of backup {run.pk} was removed, so there is nothing to test.", code="not_testable")
     if not run.storage_key:
         raise Conflict(f"Backup {run.pk} has no file in the backups folder to be tested.", code="not_testable")

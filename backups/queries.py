@@ -1,12 +1,16 @@
 """Reading the rows of backups and restore tests; a manifest is never read where it isn't shown."""
 
+from django.db.models import QuerySet
+
 from backups import origin
 from backups.models import KINDS, SUCCEEDED, BackupRun
+from opsconsole.far_times import FarText, is_held
 
 
 def run_of(pk: int) -> BackupRun | None:
     """Return a backup without its manifest, or None when there is none; one query."""
-    return BackupRun.objects.defer("manifest_json").filter(pk=pk).first()
+    found = BackupRun.objects.defer("manifest_json").annotate(removed_at_text=FarText("removed_at"))
+    return found.filter(pk=pk).first()
 
 
 def is_kept(pk: int) -> bool:
@@ -18,8 +22,8 @@ def newest_testable() -> list[BackupRun]:
     """Return the newest backup of each kind whose file the console has written and not removed; two queries."""
     found = []
     for kind in KINDS:
-        kept = BackupRun.objects.defer("manifest_json").filter(kind=kind, status=SUCCEEDED, removed_at=None)
-        newest = origin.written_here(kept.exclude(storage_key=None)).order_by("-completed_at", "-pk").first()
+        kept = _newest_good(kind).defer("manifest_json").filter(removed_at=None).exclude(storage_key=None)
+        newest = origin.written_here(kept).first()
         if newest is not None:
             found.append(newest)
     return found
@@ -27,5 +31,10 @@ def newest_testable() -> list[BackupRun]:
 
 def last_size(kind: str) -> int | None:
     """Return the size in bytes of the last backup of a kind that succeeded, or None; one query."""
-    sizes = BackupRun.objects.filter(kind=kind, status=SUCCEEDED).order_by("-completed_at", "-pk")
-    return sizes.values_list("size_bytes", flat=True).first()
+    return _newest_good(kind).values_list("size_bytes", flat=True).first()
+
+
+def _newest_good(kind: str) -> QuerySet[BackupRun]:
+    """Return the backups of a kind that succeeded, newest first: those completed at a time that Python can hold."""
+    good = BackupRun.objects.filter(is_held("completed_at"), kind=kind, status=SUCCEEDED)
+    return good.order_by("-completed_at", "-pk")

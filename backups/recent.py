@@ -15,6 +15,7 @@ from django.db.models.functions import Coalesce, Left
 from backups.models import COULD_NOT_VERIFY, FAILED, KINDS, PASSED, RUNNING, SUCCEEDED, BackupRun, RestoreTest
 from jobs import queries as job_queries
 from jobs.queries import Row
+from opsconsole.far_times import FarText, is_held
 from opsconsole.redaction import CUT_MARGIN, redact_name, redact_start
 
 # So many backups of each kind show how sizes and durations go.
@@ -38,13 +39,14 @@ class Tested:
 
 def backups() -> QuerySet[BackupRun]:
     """Return backups without their manifests, their errors cut."""
-    cut: QuerySet[BackupRun] = _with_error_cut(BackupRun.objects.defer("manifest_json", "error"))
+    found = BackupRun.objects.defer("manifest_json", "error")
+    cut: QuerySet[BackupRun] = _as_shown(found, "started_at", "completed_at", "removed_at")
     return cut
 
 
 def restore_tests() -> QuerySet[RestoreTest]:
     """Return restore tests, their errors cut."""
-    cut: QuerySet[RestoreTest] = _with_error_cut(RestoreTest.objects.defer("error"))
+    cut: QuerySet[RestoreTest] = _as_shown(RestoreTest.objects.defer("error"), "started_at", "completed_at")
     return cut
 
 
@@ -52,13 +54,15 @@ def last_backups() -> dict[str, list[BackupRun]]:
     """Return of each kind the last attempt, those that run, the last good ones, and those kept; one query.
 
     Newest first. Enough to say for each kind how the last attempts ended, how sizes go, and which backups retention
-    keeps for their number.
+    keeps for their number. Backups that ended at a time that Python can't hold are left out: nobody knows how old
+    they are.
     """
     parts = []
     for kind in KINDS:
         mine = backups().filter(kind=kind)
-        good = mine.filter(status=SUCCEEDED, completed_at__isnull=False).order_by("-completed_at", "-pk")
-        ended = mine.filter(status=FAILED, completed_at__isnull=False).order_by("-completed_at", "-pk")
+        dated = mine.filter(is_held("completed_at")).order_by("-completed_at", "-pk")
+        good = dated.filter(status=SUCCEEDED)
+        ended = dated.filter(status=FAILED)
         parts += [
             mine.filter(status=RUNNING).order_by("-pk")[:_RUNNING_SHOWN],
             ended[:1],
@@ -81,8 +85,9 @@ def last_restore_tests() -> dict[str, list[RestoreTest]]:
     parts = []
     for kind in KINDS:
         joined = restore_tests().select_related("backup_run").defer("error", *_LEFT_OUT_OF_TESTED)
+        joined = joined.annotate(run_removed_at_text=FarText("backup_run__removed_at"))
         mine = joined.filter(backup_run__kind=kind)
-        ended = mine.filter(completed_at__isnull=False).order_by("-completed_at", "-pk")
+        ended = mine.filter(is_held("completed_at")).order_by("-completed_at", "-pk")
         passed = ended.filter(status=PASSED)
         parts += [
             mine.filter(status=RUNNING).order_by("-pk")[:_RUNNING_SHOWN],
@@ -90,12 +95,13 @@ def last_restore_tests() -> dict[str, list[RestoreTest]]:
             passed[:1],
             # As retention has it. By an expression, for which there is no index: PostgreSQL would otherwise read all
             # tests again for each backup, in its hope to meet one soon.
-            mine.filter(status=PASSED, backup_run__status=SUCCEEDED, backup_run__removed_at=None).order_by(
-                Coalesce("backup_run__completed_at", "backup_run__started_at").desc(), "-pk"
-            )[:1],
+            mine.filter(status=PASSED, backup_run__status=SUCCEEDED, backup_run__removed_at=None)
+            .filter(is_held("backup_run__completed_at"))
+            .order_by(Coalesce("backup_run__completed_at", "backup_run__started_at").desc(), "-pk")[:1],
         ]
     found: dict[str, list[RestoreTest]] = {kind: [] for kind in KINDS}
     for test in _distinct(_union(parts)):
+        vars(test.backup_run)["removed_at_text"] = test.run_removed_at_text
         found[test.backup_run.kind].append(test)
     for tests in found.values():
         tests.sort(key=_moment, reverse=True)
@@ -110,7 +116,7 @@ def jobs_of(rows: Iterable[BackupRun | RestoreTest]) -> dict[int, Row]:
 
 def tests_of(backup_ids: Collection[int]) -> dict[int, Tested]:
     """Return the last restore test of each of these backups that ended, by the backup's id; one query, or none."""
-    ended = RestoreTest.objects.filter(backup_run_id__in=backup_ids, completed_at__isnull=False)
+    ended = RestoreTest.objects.filter(is_held("completed_at"), backup_run_id__in=backup_ids)
     newest = ended.order_by("backup_run_id", "-completed_at", "-pk").distinct("backup_run_id")
     return {test.backup_run_id: _tested(test) for test in newest.only("backup_run_id", "status", "completed_at")}
 
@@ -128,8 +134,10 @@ def with_errors(rows: Iterable[Any]) -> list[Any]:
     return found
 
 
-def _with_error_cut(rows: Any) -> Any:
-    return rows.annotate(error_start=Left("error", ERROR_LENGTH + CUT_MARGIN))
+def _as_shown(rows: Any, *times: str) -> Any:
+    """Return rows with their errors cut, and with the text of each of these times that Python can't hold."""
+    texts = {f"{name}_text": FarText(name) for name in times}
+    return rows.annotate(error_start=Left("error", ERROR_LENGTH + CUT_MARGIN), **texts)
 
 
 def _union(parts: list[QuerySet[Any]]) -> QuerySet[Any]:

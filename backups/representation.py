@@ -15,6 +15,7 @@ from backups.models import BackupRun, RestoreTest
 from backups.recent import shown_error
 from backups.status import BackupStatus, KindStatus, Size
 from opsconsole.api.bounds import shorten
+from opsconsole.far_times import texts
 from opsconsole.redaction import redact, redact_name, redact_start
 
 CHECKS_SHOWN: Final = 100
@@ -94,6 +95,7 @@ def run_as_json(run: BackupRun, details: Details, folder: BackupFolder | None) -
         "size_bytes": run.size_bytes,
         "sha256": _name(run.sha256),
         "removed_at": run.removed_at,
+        **texts(run, removed_at="removed_at"),
         "file": file_of(run, folder),
         "verified_by": {"id": tested.id, "status": tested.status, "at": tested.at} if tested else None,
     }
@@ -172,6 +174,7 @@ def _common(row: BackupRun | RestoreTest, details: Details) -> dict[str, Any]:
         "requested_by": asked.requested_by,
         "started_at": row.started_at,
         "completed_at": row.completed_at,
+        **texts(row, started_at="started_at", completed_at="completed_at"),
         "duration_seconds": _seconds(row.started_at, row.completed_at),
         "job_id": row.job_id,
         "run_id": asked.run_id,

@@ -5,13 +5,13 @@ from typing import Final
 
 import structlog
 from django.conf import settings
-from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from backups import origin
 from backups.folder import BackupFolder, BadStorageKey
 from backups.models import PASSED, RUNNING, SUCCEEDED, BackupRun, RestoreTest
+from opsconsole.far_times import is_held
 
 logger = structlog.get_logger(__name__)
 
@@ -27,7 +27,8 @@ def removable(kind: str, *, now: datetime | None = None) -> list[BackupRun]:
     Kept are the newest OPS_BACKUP_KEEP ones, those younger than OPS_BACKUP_KEEP_DAYS, the last one that passed a
     restore test, the last good one, what is being tested, and whatever the console has not written itself.
     """
-    kept = BackupRun.objects.filter(kind=kind, status=SUCCEEDED, removed_at=None).exclude(completed_at=None)
+    # Of one that was completed at no time that Python can hold, nobody knows whether it is old.
+    kept = BackupRun.objects.filter(is_held("completed_at"), kind=kind, status=SUCCEEDED, removed_at=None)
     kept = origin.written_here(kept)
     newest = list(kept.order_by("-completed_at", "-pk").values_list("pk", flat=True)[: _count()])
     spared = {*newest, *RestoreTest.objects.filter(status=RUNNING).values_list("backup_run_id", flat=True)}
@@ -40,9 +41,13 @@ def removable(kind: str, *, now: datetime | None = None) -> list[BackupRun]:
 def verified(kind: str) -> int | None:
     """Return the newest backup of a kind that passed a restore test and whose file is kept; one query."""
     tests = RestoreTest.objects.filter(
-        status=PASSED, backup_run__kind=kind, backup_run__status=SUCCEEDED, backup_run__removed_at=None
+        is_held("backup_run__completed_at"),
+        status=PASSED,
+        backup_run__kind=kind,
+        backup_run__status=SUCCEEDED,
+        backup_run__removed_at=None,
     )
-    newest = tests.order_by(F("backup_run__completed_at").desc(nulls_last=True), "-pk")
+    newest = tests.order_by("-backup_run__completed_at", "-pk")
     return newest.values_list("backup_run_id", flat=True).first()
 
 

@@ -17,6 +17,7 @@ from backups.models import COULD_NOT_VERIFY, DATABASE, FAILED, PASSED, SUCCEEDED
 from backups.operations import NOT_CONFIGURED
 from backups.reporting import Reporter
 from opsconsole.errors import OpsError
+from opsconsole.far_times import FarText
 from opsconsole.row_ids import row_id
 
 
@@ -145,10 +146,11 @@ def _run_of(backup_run_id: Any) -> BackupRun:
         wanted: int | None = newest[0].pk
     else:
         wanted = row_id(backup_run_id)
-    run = None if wanted is None else BackupRun.objects.filter(pk=wanted).first()
+    runs = BackupRun.objects.annotate(removed_at_text=FarText("removed_at"))
+    run = None if wanted is None else runs.filter(pk=wanted).first()
     if run is None:
         raise BackupFailed(f"There is no backup {backup_run_id}.", code="backup_not_found")
-    if run.status != SUCCEEDED or run.removed_at is not None or not run.storage_key:
+    if run.status != SUCCEEDED or run.is_removed or not run.storage_key:
         raise BackupFailed(f"Backup {run.pk} has no file that could be tested.", code="not_testable")
     return run
 

@@ -17,6 +17,7 @@ from opsconsole.api import cursors
 from opsconsole.api.actor import actor_of
 from opsconsole.api.fields import IdField, Input, ListQuery, ReasonField
 from opsconsole.api.viewsets import OpsViewSet
+from opsconsole.row_ids import MAX_ID
 
 
 class BackfillConversationsInput(Input):
@@ -143,7 +144,7 @@ class RedownloadViewSet(OpsViewSet):
 class ConversationQuery(ListQuery):
     """The query parameters of the conversations list."""
 
-    identity_id = IdField(required=False)
+    identity_id = IdField(required=False, max_value=MAX_ID)
     q = serializers.CharField(required=False, allow_blank=True, default="", max_length=128)
 
 

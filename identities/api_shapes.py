@@ -6,6 +6,7 @@ from opsconsole.api.shapes import (
     Links,
     Shape,
     Subject,
+    far_text,
     flag,
     maybe_moment,
     maybe_number,
@@ -54,7 +55,7 @@ class ActiveJob(Shape):
     job_type = text()
     title = text()
     status = text()
-    since = moment()
+    since = maybe_moment()
     progress = Progress(allow_null=True)
     cancel_requested_at = maybe_moment()
     waits_for = maybe_number()
@@ -72,7 +73,7 @@ class SyncStatus(Shape):
     provider = text("The provider's name.")
     is_default = flag()
     is_active = flag()
-    created_at = moment()
+    created_at = maybe_moment()
     last_sync_at = maybe_moment("The last sign of a sync that succeeded.")
     last_sync_source = word("job", "result", "message", allow_null=True, words="From what that is known.")
     last_sync_status = maybe_text("How the last attempt ended.")
@@ -120,7 +121,9 @@ class Conversation(Shape):
     counterpart = text()
     identity = Subject()
     last_activity_at = maybe_moment()
+    last_activity_at_text = far_text()
     archived_at = maybe_moment()
+    archived_at_text = far_text()
     message_count = number()
 
 

@@ -125,11 +125,12 @@ def live_conversations(conversation_ids: Sequence[int]) -> list[Conversation]:
         raise Refused(
             f"Name 1 to {MAX_CONVERSATIONS} conversations at once, not {len(wanted)}.", code="too_many_conversations"
         )
-    found = Conversation.objects.select_related("counterpart_account").in_bulk([pk for pk in wanted if row_id(pk)])
+    live = Conversation.objects.filter(deleted_at=None).select_related("counterpart_account")
+    found = live.in_bulk([pk for pk in wanted if row_id(pk)])
     owners = Identity.objects.in_bulk({conversation.identity_id for conversation in found.values()})
     for pk in wanted:
         conversation = found.get(pk)
-        if conversation is None or conversation.deleted_at is not None:
+        if conversation is None:
             raise NotFound(f"There is no conversation {pk}.", code="conversation_not_found")
         owner = owners.get(conversation.identity_id)
         if owner is None:

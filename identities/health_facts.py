@@ -77,9 +77,9 @@ class Health:
 
 @dataclass(frozen=True, kw_only=True)
 class ActiveSync:
-    """The job of an identity that runs, or waits to: since when, and whether it is a sync or another job."""
+    """The job of an identity that runs, or waits to: since when if known, and whether it is a sync or another job."""
 
-    since: datetime
+    since: datetime | None
     running: bool
     what: str = "sync"
 

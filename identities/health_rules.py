@@ -116,7 +116,7 @@ def time_since(facts: Facts, now: datetime) -> Iterable[Reason]:
 def active(facts: Facts, now: datetime) -> Iterable[Reason]:
     """Say whether what runs or waits does so for too long."""
     active = facts.active
-    if active is None:
+    if active is None or active.since is None:
         return
     seconds = (now - active.since).total_seconds()
     if active.running and seconds > settings.SYNC_LONG_AFTER_SECONDS and active.what == "sync":

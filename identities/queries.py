@@ -17,6 +17,7 @@ from identities.models import (
     ProviderCredential,
 )
 from opsconsole.errors import NotFound
+from opsconsole.far_times import FarText, texts
 from opsconsole.redaction import redact_name
 from opsconsole.row_ids import row_id
 from opsconsole.slow_filters import bounded
@@ -79,12 +80,11 @@ def credential_states(identity_ids: list[int]) -> dict[int, CredentialState]:
         if row.identity_id is not None:
             by_identity.setdefault(row.identity_id, []).append(row)
     for pk, credentials in by_identity.items():
-        rotated = [row.rotated_at for row in credentials if row.rotated_at is not None]
         states[pk] = CredentialState(
             status="present",
             types=tuple(row.credential_type for row in credentials),
-            connected_at=min(row.created_at for row in credentials),
-            rotated_at=max(rotated) if rotated else None,
+            connected_at=min((row.created_at for row in credentials if row.created_at), default=None),
+            rotated_at=max((row.rotated_at for row in credentials if row.rotated_at), default=None),
         )
     return states
 
@@ -108,6 +108,7 @@ def conversation_counts(identity_ids: list[int]) -> dict[int, int]:
 def conversations(*, identity_id: int | None = None, q: str = "") -> QuerySet[Conversation]:
     """Return conversations (not deleted) by identity and by a part of the counterpart's name, newest first."""
     found = Conversation.objects.filter(deleted_at=None).select_related("counterpart_account", "identity")
+    found = found.annotate(**{f"{name}_text": FarText(name) for name in ("last_activity_at", "archived_at")})
     if identity_id is not None:
         found = found.filter(identity_id=identity_id)
     if q:
@@ -171,6 +172,8 @@ def _conversation_row(row: Conversation, message_count: int) -> dict[str, Any]:
         "counterpart": row.counterpart_account.external_username,
         "identity": {"id": row.identity_id, "display_name": row.identity.display_name},
         "last_activity_at": row.last_activity_at,
+        **texts(row, last_activity_at="last_activity_at"),
         "archived_at": row.archived_at,
+        **texts(row, archived_at="archived_at"),
         "message_count": message_count,
     }

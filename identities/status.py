@@ -255,5 +255,6 @@ def _active(jobs: Sequence[dict[str, Any]]) -> ActiveSync | None:
     what = "sync" if first["job_type"] == catalog.SYNC else "job"
     running = first["status"] == RUNNING
     # One that is tried again waits for nobody before its time has come.
-    since = first["since"] if running else max(first["since"], first["next_run_at"] or first["since"])
+    due = None if running else first["next_run_at"]
+    since = max((at for at in (first["since"], due) if at), default=None)
     return ActiveSync(since=since, running=running, what=what)

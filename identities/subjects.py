@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Max, OuterRef, Subquery
+from django.db.models import BooleanField, ExpressionWrapper, Max, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from identities import ability
 from identities.models import Conversation, Identity, Message, ProviderCredential
 from jobs.subjects import Arrived, SendState, Subject, Subjects, Watermarks, identity_id_of
+from opsconsole.far_times import EARLIEST, Near
 from opsconsole.row_ids import row_id
 
 
@@ -38,7 +39,8 @@ class IdentitySubjects(Subjects):
             ProviderCredential.objects.filter(identity_id=OuterRef("pk"))
             .order_by()
             .values("identity_id")
-            .values(at=Max(Coalesce("rotated_at", "created_at")))
+            # Since when nobody knows is since ever: it is there, whatever its times are.
+            .values(at=Max(Coalesce(Near("rotated_at"), Near("created_at"), Value(EARLIEST))))
         )
         concerned = ability.with_provider_off(Identity.objects.filter(pk__in=set(identities.values())))
         rows = concerned.annotate(connected_at=Subquery(renewed)).values_list(
@@ -68,13 +70,11 @@ class IdentitySubjects(Subjects):
             job_id: row_id(payload.get("message_id")) if isinstance(payload, Mapping) else None
             for job_id, payload in payloads.items()
         }
-        rows = Message.objects.filter(pk__in={pk for pk in messages.values() if pk}).values_list(
-            "pk", "deleted_at", "remote_visibility"
-        )
-        known = {
-            pk: SendState(exists=True, deleted=deleted_at is not None, visibility=visibility)
-            for pk, deleted_at, visibility in rows
-        }
+        found = Message.objects.filter(pk__in={pk for pk in messages.values() if pk})
+        # Asked in SQL: a time that Python can't hold is one, too.
+        is_deleted = ExpressionWrapper(Q(deleted_at__isnull=False), output_field=BooleanField())
+        rows = found.annotate(is_deleted=is_deleted).values_list("pk", "is_deleted", "remote_visibility")
+        known = {pk: SendState(exists=True, deleted=deleted, visibility=visibility) for pk, deleted, visibility in rows}
         missing = SendState(exists=False)
         return {job_id: known.get(pk, missing) if pk else missing for job_id, pk in messages.items()}
 

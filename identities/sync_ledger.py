@@ -18,6 +18,7 @@ from identities.sync_history import MAX_ERROR_READ, keep_what_can_be, shown_erro
 from jobs import catalog, counts, payloads, recent, subjects
 from jobs.models import DONE, Job, Outcome
 from opsconsole import cut_json
+from opsconsole.far_times import is_held
 from opsconsole.redaction import CUT_MARGIN
 
 LOOK_EVERY_SECONDS: Final = 60.0
@@ -62,7 +63,7 @@ class SyncsOfOthers:
 
 def _newest_of_each(since: datetime | None) -> dict[int, int]:
     """Return the newest rows of each identity, and its newest success, as identities by job id; three queries."""
-    rows = recent.ended_by_others({job_type.name for job_type in catalog.syncing()})
+    rows = recent.ended_by_others({job_type.name for job_type in catalog.syncing()}).filter(is_held("updated_at"))
     if since is not None:
         rows = rows.filter(updated_at__gte=since)
     # Of each payload, only whom it names.
@@ -101,6 +102,9 @@ def _attempts(chosen: dict[int, int], now: datetime) -> Collection[SyncAttempt]:
     }
     attempts = []
     for pk, job_type, status, updated_at, error in rows:
+        if updated_at is None:
+            # Somebody has changed it meanwhile, to a time that Python can't hold.
+            continue
         outcome = Outcome.DONE if status == DONE else Outcome.FAILED
         known = kept.get(sources[pk])
         # One whose writer's clock was ahead has ended when it was first seen.

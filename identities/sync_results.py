@@ -165,6 +165,8 @@ def _payloads(results: Sequence[Any], types: Mapping[str, JobType]) -> dict[int,
 def _attempt(result: Any, job_type: JobType, identity_id: int, now: datetime) -> SyncAttempt:
     if result.content_type != "application/json":
         raise Unreadable("What the task returned is no JSON.")
+    if result.date_done is None:
+        raise Unreadable("When it was done is no time that can be kept.")
     # Before it is judged: an error may quote a message, and its text is known for one only by its key.
     returned = redact(parse_json(result.result or "null"))
     verdict = judge(TaskState(state=result.status, result=returned))

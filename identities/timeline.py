@@ -8,6 +8,7 @@ from identities.models import SyncAttempt
 from identities.sync_history import attempts_of
 from jobs import catalog
 from opsconsole.audit import AuditLog, entries_about
+from opsconsole.far_times import EARLIEST
 
 TRACKED: Final = 50
 SHOWN: Final = 30
@@ -18,7 +19,7 @@ _CHANGES: Final = "schedule.change"
 class Happening:
     """One thing that happened: an attempt at a sync or backfill that has ended, or a change of the schedule."""
 
-    at: datetime
+    at: datetime | None
     attempt: SyncAttempt | None = None
     title: str = ""
     change: AuditLog | None = None
@@ -42,7 +43,7 @@ def timeline(identity_id: int, attempts: list[SyncAttempt]) -> list[Happening]:
         for row in entries_about("identity", identity_id, limit=SHOWN)
         if row.action_type == _CHANGES
     ]
-    return sorted(found, key=lambda each: each.at, reverse=True)[:SHOWN]
+    return sorted(found, key=lambda each: each.at or EARLIEST, reverse=True)[:SHOWN]
 
 
 def tracked(identity_id: int) -> list[SyncAttempt]:

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from jobs.filters import ALLOWED_STATUSES, FINGERPRINT, NO_FINGERPRINT
 from opsconsole.api.fields import IdField, ListQuery, MomentField
 from opsconsole.audit import Via
+from opsconsole.row_ids import MAX_ID
 
 
 class JobFilterQuery(serializers.Serializer[Any]):
@@ -21,7 +22,7 @@ class JobFilterQuery(serializers.Serializer[Any]):
     )
     job_type = serializers.CharField(required=False, allow_blank=True, max_length=64)
     queue_name = serializers.CharField(required=False, allow_blank=True, max_length=64)
-    identity_id = IdField(required=False)
+    identity_id = IdField(required=False, max_value=MAX_ID)
     q = serializers.CharField(
         required=False, allow_blank=True, max_length=200, help_text="A part of the type or of the error."
     )

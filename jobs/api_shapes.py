@@ -8,6 +8,7 @@ from opsconsole.api.shapes import (
     Subject,
     anything,
     counts,
+    far_text,
     flag,
     mapping,
     maybe_moment,
@@ -61,8 +62,11 @@ class Job(Shape):
     last_error = maybe_text("In lists, its first 5,000 characters.")
     last_error_cut = flag("The page was too large, and its errors are shortened.", required=False)
     next_run_at = maybe_moment()
-    created_at = moment()
-    updated_at = moment()
+    next_run_at_text = far_text()
+    created_at = maybe_moment()
+    created_at_text = far_text()
+    updated_at = maybe_moment()
+    updated_at_text = far_text()
     payload = mapping("Without what is private.")
     payload_cut = flag(
         "The payload has more than 2 KiB in a list, or 256 KiB in the job itself; its ids are shown.", required=False

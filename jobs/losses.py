@@ -23,6 +23,7 @@ from jobs.dispatching import closing, lease_end
 from jobs.gateway import Workers
 from jobs.handover import CHECK_AFTER
 from jobs.models import ACTIVE_STATUSES, QUEUED, RETRYING, Dispatch, Outcome, WorkerReport
+from opsconsole.far_times import held
 
 logger = structlog.get_logger(__name__)
 
@@ -134,12 +135,13 @@ def let_go_of_ended() -> int:
     """End attempts whose job somebody else has ended or given a status of their own, or is gone; return how many."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT d.id FROM jobs_dispatch d LEFT JOIN jobs ON jobs.id = d.job_id
              WHERE d.ended_at IS NULL AND d.lease_until IS NULL
                AND (jobs.id IS NULL
                     OR NOT jobs.status::text = ANY(%s)
-                   AND (d.published_at IS NULL OR jobs.updated_at < now() - make_interval(secs => %s)))
+                   AND (d.published_at IS NULL OR NOT {held("jobs.updated_at")}
+                        OR jobs.updated_at < now() - make_interval(secs => %s)))
              LIMIT %s
             """,
             [list(ACTIVE_STATUSES), RESULT_COMES_WITHIN.total_seconds(), BATCH_SIZE],

@@ -13,6 +13,7 @@ from django.db import connection
 
 from jobs.models import FAILED, QUEUED, RETRYING, RUNNING, Outcome, SweeperAtWork, WorkerReport
 from jobs.stuck import IS_BEHIND, NEWEST_ATTEMPT, WAITING, stuck_cause
+from opsconsole.far_times import near
 
 # How many active jobs of one status are looked at, those first that have been due for longest.
 LOOKED_AT: Final = 1_000
@@ -32,11 +33,12 @@ _LOOK: Final = """
 _AT_ONCE: Final = "jobs.next_run_at IS NULL"
 _BY_NOW: Final = "jobs.next_run_at <= now()"
 # A job whose turn hasn't come, since another one of its kind goes first, waits for that one and not for a worker.
+# A job that says no time which Python can hold is due now.
 _ACTIVE: Final = """
-    SELECT queue, count(*) FILTER (WHERE waits), min(due_at) FILTER (WHERE waits),
+    SELECT queue, count(*) FILTER (WHERE waits), COALESCE(min(due_at) FILTER (WHERE waits), now()),
            count(*) FILTER (WHERE cause <> %s), count(*)
       FROM (SELECT COALESCE(own.queue, jobs.queue_name) AS queue,
-                   GREATEST(COALESCE(jobs.next_run_at, jobs.updated_at), own.published_at) AS due_at,
+                   GREATEST(COALESCE({next_run_at}, {updated_at}), own.published_at) AS due_at,
                    jobs.status IN (%s, %s)
                    AND NOT (own.id IS NOT NULL AND own.published_at IS NULL AND {is_behind}) AS waits,
                    {cause} AS cause
@@ -124,7 +126,12 @@ def work() -> Work:
     cause, *cause_params = stuck_cause("own")
     limits = [value for status, _ in looks for value in (status, LOOKED_AT)]
     sql = _ACTIVE.format(
-        cause=cause, candidates=candidates, is_behind=IS_BEHIND.format(own="own"), newest=NEWEST_ATTEMPT
+        cause=cause,
+        candidates=candidates,
+        is_behind=IS_BEHIND.format(own="own"),
+        newest=NEWEST_ATTEMPT,
+        next_run_at=near("jobs.next_run_at"),
+        updated_at=near("jobs.updated_at"),
     )
     with connection.cursor() as cursor:
         cursor.execute(sql, [WAITING, QUEUED, RETRYING, *cause_params, *limits])

@@ -18,6 +18,7 @@ from jobs.models import STATUSES, Dispatch
 from jobs.stuck import NEWEST_ATTEMPT, stuck_cause
 from opsconsole import cut_json
 from opsconsole.errors import NotFound
+from opsconsole.far_times import text_of_far
 from opsconsole.redaction import CUT_MARGIN, redact_names
 from opsconsole.row_ids import row_id
 from opsconsole.slow_filters import bounded
@@ -46,13 +47,16 @@ NAMES: Final = (
     "outcome",
 )
 
+# The core's times of a job.
+TIMES: Final = ("next_run_at", "created_at", "updated_at")
+
 Row = dict[str, Any]
 TotalIs = Literal["exact", "estimated", "capped"]
 
 _ROWS: Final = """
     SELECT jobs.id, jobs.queue_name, jobs.job_type, jobs.status::text AS status, jobs.attempts, jobs.max_attempts,
            left(jobs.last_error, {error_length} + {margin}) AS last_error, {length} AS error_length,
-           jobs.next_run_at, jobs.created_at, jobs.updated_at, {payload} AS payload,
+           jobs.next_run_at, jobs.created_at, jobs.updated_at, {far_times}, {payload} AS payload,
            {stuck_cause} AS stuck_cause,
            d.id AS dispatch_id, d.task_id, d.requested_by, d.via, d.requested_at, d.published_at, d.publish_error,
            d.started_at, d.retrying_since, d.ended_at, d.next_attempt_at, d.worker, d.outcome, d.in_core, d.lease_until,
@@ -284,6 +288,7 @@ def _rows(source: str, params: list[Any], *, descending: bool, error_length: int
         # Counting the characters of a long error takes reading all of it.
         length="length(jobs.last_error)" if whole else "NULL",
         stuck_cause=cause,
+        far_times=", ".join(f"{text_of_far(f'jobs.{name}')} AS {name}_text" for name in TIMES),
         source=source,
         newest_attempt=NEWEST_ATTEMPT,
         direction="DESC" if descending else "ASC",
@@ -293,7 +298,7 @@ def _rows(source: str, params: list[Any], *, descending: bool, error_length: int
         names = [column.name for column in cursor.description]
         rows = [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
     for row in rows:
-        for name in ("next_run_at", "created_at", "updated_at"):
+        for name in TIMES:
             row[name] = utc(row[name])
         payload = cut_json.parse(row["payload"])
         row["payload"], row["payload_size"] = payload.value, payload.size

@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from jobs import cancel_rules, preflight, progress, stuck, subjects
 from jobs.models import ACTIVE_STATUSES, FAILED, RUNNING, Dispatch
-from jobs.queries import LIST_ERROR_LENGTH, Row
+from jobs.queries import LIST_ERROR_LENGTH, TIMES, Row
 from jobs.subjects import Subject
+from opsconsole import far_times
 from opsconsole.api.bounds import shorten
 from opsconsole.redaction import redact, redact_names, redact_start, redact_text
 
@@ -110,6 +111,7 @@ def _job(row: Row, subject: Subject | None, can: dict[str, Any], error_length: i
         "next_run_at": row["next_run_at"],
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
+        **far_times.texts(row, **{name: name for name in TIMES}),
         "payload": payload_as_json(row["payload"]),
         "identity": {"id": subject.id, "display_name": subject.display_name} if subject else None,
         "task_id": row["task_id"],

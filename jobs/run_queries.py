@@ -14,6 +14,7 @@ from jobs.queries import NAMES, Row, utc
 from jobs.stuck import stuck_cause, stuck_condition
 from opsconsole import cut_json
 from opsconsole.errors import NotFound
+from opsconsole.fields import parse_json
 from opsconsole.redaction import CUT_MARGIN, redact, redact_names, redact_start
 
 PENDING: Final = "pending"
@@ -208,7 +209,7 @@ def _rows(source: str, params: list[Any], *, stuck: bool = False) -> list[Row]:
         names = [column.name for column in cursor.description]
         rows = [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
     for row in rows:
-        row["payload"], row["result"] = cut_json.parse(row["payload"]).value, cut_json.parsed(row["result"])
+        row["payload"], row["result"] = cut_json.parse(row["payload"]).value, parse_json(row["result"])
         row["next_run_at"], row["updated_at"] = utc(row["next_run_at"]), utc(row["updated_at"])
         redact_names(row, NAMES)
     return rows

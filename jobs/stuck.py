@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from jobs import catalog
 from jobs.models import ACTIVE_STATUSES, QUEUED, RETRYING, RUNNING
+from opsconsole.far_times import held
 from opsconsole.formatting import duration, rough
 
 WAITING_SECONDS: Final = 15 * 60
@@ -23,6 +24,8 @@ UNKNOWN: Final = "unknown"
 LEASE: Final = "lease"
 LIMIT: Final = "time limit"
 WAITING: Final = "waiting"
+
+AN_UNKNOWN_TIME: Final = "an unknown time"
 
 # What is said of one of several jobs that are stuck for the same cause, and of many.
 IN_WORDS: Final = {
@@ -49,6 +52,8 @@ IS_BEHIND: Final = """
 """
 # The same as `is_run_here`: the console runs the active job that this is the newest attempt of.
 IS_RUN_HERE: Final = "({own}.id IS NOT NULL AND ({own}.ended_at IS NULL OR {own}.next_attempt_at IS NOT NULL))"
+# One that was changed at no time that Python can hold has been so for longer than any limit: somebody may end it.
+_UPDATED_AT: Final = f"CASE WHEN {held('jobs.updated_at')} THEN jobs.updated_at ELSE '-infinity' END"
 _IS_OPEN: Final = "{own}.id IS NOT NULL AND {own}.ended_at IS NULL"
 # The most telling one first.
 _CONDITIONS: Final = {
@@ -60,13 +65,13 @@ _CONDITIONS: Final = {
     """,
     LIMIT: """
         (jobs.status = %s
-         AND jobs.updated_at < now() - make_interval(secs => COALESCE((%s::jsonb ->> jobs.job_type)::float, %s))
+         AND {updated_at} < now() - make_interval(secs => COALESCE((%s::jsonb ->> jobs.job_type)::float, %s))
          AND NOT ({is_open} AND NOT {own}.in_core AND {own}.lease_until IS NOT NULL))
     """,
     # It waits for nobody: neither for one before it, nor for a place that a task keeps whose job was cancelled.
     WAITING: """
         (jobs.status IN (%s, %s)
-         AND GREATEST(COALESCE(jobs.next_run_at, jobs.updated_at), CASE WHEN {is_open} THEN {own}.published_at END)
+         AND GREATEST(COALESCE(jobs.next_run_at, {updated_at}), CASE WHEN {is_open} THEN {own}.published_at END)
              < now() - make_interval(secs => %s)
          AND NOT ({is_open} AND {own}.published_at IS NULL AND {is_behind}))
     """,
@@ -118,7 +123,8 @@ def why(row: Mapping[str, Any]) -> str:
             return f"Its worker was lost: its lease ran out {_since(row['lease_until'])} ago."
         case "time limit":
             limit = catalog.time_limits().get(row["job_type"])
-            running = _finely((timezone.now() - row["updated_at"]).total_seconds())
+            since = row["updated_at"]
+            running = _finely((timezone.now() - since).total_seconds()) if since else AN_UNKNOWN_TIME
             if limit is None:
                 unknown = _finely(catalog.UNKNOWN_TIME_LIMIT_SECONDS)
                 return f"It has been running for {running}; a job of an unknown type may run for {unknown}."
@@ -150,14 +156,19 @@ def _causes(attempt: str) -> dict[str, tuple[str, tuple[Any, ...]]]:
         LIMIT: (RUNNING, orjson.dumps(catalog.time_limits()).decode(), catalog.UNKNOWN_TIME_LIMIT_SECONDS),
         WAITING: (QUEUED, RETRYING, WAITING_SECONDS),
     }
-    known = {"own": attempt, "is_open": _IS_OPEN.format(own=attempt), "is_behind": IS_BEHIND.format(own=attempt)}
+    known = {
+        "own": attempt,
+        "is_open": _IS_OPEN.format(own=attempt),
+        "is_behind": IS_BEHIND.format(own=attempt),
+        "updated_at": _UPDATED_AT,
+    }
     return {name: (sql.format(**known), params[name]) for name, sql in _CONDITIONS.items()}
 
 
-def _due_at(row: Mapping[str, Any]) -> datetime:
-    due: datetime = row["next_run_at"] or row["updated_at"]
+def _due_at(row: Mapping[str, Any]) -> datetime | None:
+    due = row["next_run_at"] or row["updated_at"]
     handed_over = row["published_at"] if row["ended_at"] is None else None
-    return max(due, handed_over) if handed_over else due
+    return max((at for at in (due, handed_over) if at), default=None)
 
 
 def _missing(row: Mapping[str, Any]) -> str:
@@ -178,4 +189,4 @@ def _finely(seconds: float) -> str:
 
 
 def _since(moment: datetime | None) -> str:
-    return rough((timezone.now() - moment).total_seconds()) if moment else "an unknown time"
+    return rough((timezone.now() - moment).total_seconds()) if moment else AN_UNKNOWN_TIME

@@ -42,7 +42,7 @@ _ENDED: Final = """
             SELECT jobs.status, jobs.job_type, jobs.updated_at FROM jobs
              WHERE jobs.id = ANY(ARRAY(SELECT d.job_id FROM jobs_dispatch d
                                         WHERE d.id > %s AND d.ended_at >= %s AND d.job_id <= %s))) AS ended
-     WHERE ended.status IN (%s, %s) AND ended.updated_at >= %s
+     WHERE ended.status IN (%s, %s) AND ended.updated_at >= %s AND ended.updated_at < %s
      GROUP BY 1, 2, 3
 """
 
@@ -95,13 +95,14 @@ def per_hour() -> Throughput:
 def read() -> Throughput:
     """Return how many jobs ended in each of the last hours, as of now; two queries."""
     now = timezone.now()
-    first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
+    this_hour = now.replace(minute=0, second=0, microsecond=0)
+    first, end = this_hour - timedelta(hours=HOURS - 1), this_hour + timedelta(hours=1)
     ended = (DONE, FAILED)
     with connection.cursor() as cursor:
         cursor.execute(_EDGES, [LOOKED_THROUGH, LOOKED_THROUGH])
         last_job, last_attempt, *came = cursor.fetchone()
         edges = [utc(moment) for moment in came if moment is not None]
-        cursor.execute(_ENDED, [last_job, last_attempt, first, last_job, *ended, first])
+        cursor.execute(_ENDED, [last_job, last_attempt, first, last_job, *ended, first, end])
         counted: Counter[tuple[datetime | None, str]] = Counter()
         by_type: Counter[tuple[str, str]] = Counter()
         for hour, status, job_type, number in cursor.fetchall():

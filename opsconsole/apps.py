@@ -25,9 +25,11 @@ class OpsconsoleConfig(AppConfig):
     known_permissions: frozenset[str] = frozenset()
 
     def ready(self) -> None:
-        """Register the hooks around migrations, and the system check of the core's tables."""
+        """Register the hooks around migrations and connections, and the system check of the core's tables."""
+        from opsconsole import far_times
         from opsconsole.schema import checks  # noqa: F401 -- registers itself
 
+        far_times.install()
         pre_migrate.connect(self.before_migrations, sender=self, dispatch_uid="opsconsole.before_migrations")
         # The last application to migrate: by then every application's permissions are there.
         last = [config for config in apps.get_app_configs() if config.models_module][-1]

@@ -17,6 +17,7 @@ from django.utils import timezone
 from opsconsole import cut_json, log_context
 from opsconsole.errors import OpsError
 from opsconsole.fields import AnyJSONField, EnumCharField, ShownCharField, UTCDateTimeField
+from opsconsole.formatting import exact
 from opsconsole.redaction import CUT_MARGIN, redact, redact_name, redact_text
 from opsconsole.schema.core_table import ONLY_SHOWN, CoreTable, Lack, Values, Writes
 
@@ -132,7 +133,7 @@ class AuditLog(models.Model):
         default_permissions = ("view",)
 
     def __str__(self) -> str:
-        return f"{self.action_type} at {self.ts:%Y-%m-%d %H:%M:%S} UTC"
+        return f"{self.action_type} at {exact(self.ts)}"
 
 
 class AuditReference(models.Model):

@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
+from django.db.models import QuerySet
 
 from opsconsole.audit import MAX_ERROR_LENGTH, AuditLog, read
+from opsconsole.far_times import FarText, texts
 from opsconsole.redaction import redact, redact_start
 from opsconsole.slow_filters import bounded
 
@@ -32,6 +34,11 @@ class AuditFilter:
         return hashlib.blake2s(orjson.dumps(asdict(self)), digest_size=9).hexdigest()
 
 
+def shown() -> QuerySet[AuditLog]:
+    """Return the entries, each with the text of its time where Python can't hold that."""
+    return AuditLog.objects.annotate(ts_text=FarText("ts"))
+
+
 def page(
     audit_filter: AuditFilter, *, limit: int, beyond: int | None = None, backwards: bool = False
 ) -> tuple[list[AuditLog], bool]:
@@ -52,7 +59,7 @@ def page(
         "ts__lt": audit_filter.before,
         ("pk__gt" if backwards else "pk__lt"): beyond,
     }
-    entries = AuditLog.objects.filter(**{name: value for name, value in columns.items() if value is not None})
+    entries = shown().filter(**{name: value for name, value in columns.items() if value is not None})
     with bounded(audit_filter != AuditFilter()):
         found = read(entries.order_by("pk" if backwards else "-pk")[: limit + 1])
     more, found = len(found) > limit, found[:limit]
@@ -60,12 +67,13 @@ def page(
 
 
 def as_json(row: AuditLog) -> dict[str, Any]:
-    """Return an entry that was `read` as answers show it, redacted once more: others write to this table too."""
+    """Return an entry of `shown` that was `read`, redacted once more: others write to this table too."""
     request = redact(row.request_json)
     asked = request if isinstance(request, dict) else {}
     return {
         "id": row.pk,
         "at": row.ts,
+        **texts(row, at="ts"),
         "actor": row.actor,
         "action": row.action_type,
         "by": asked.get("by"),

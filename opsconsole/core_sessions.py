@@ -92,7 +92,8 @@ def user_of(cookie: str) -> User | None:
         return None
     # An inner join: without its user a session is nobody's.
     found = CoreSession.objects.select_related("user__link__user").filter(pk=session_id).first()
-    if found is None or found.expires_at <= timezone.now():
+    # One whose end Python can't hold lets nobody in.
+    if found is None or found.expires_at is None or found.expires_at <= timezone.now():
         return None
     link: CoreUserLink | None = getattr(found.user, "link", None)
     return link.user if link else _linked(found.user)

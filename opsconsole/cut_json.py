@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
 from django.db.models import TextField
 from django.db.models.expressions import RawSQL
 
@@ -78,17 +77,6 @@ def expression(column: str, *, keys: Iterable[str], limit: int = IN_LISTS, value
 def parse(text: str | None) -> Document:
     """Return what `cut` has made of a document; None for NULL."""
     if text is None or not text.startswith(_MARK):
-        return Document(value=parsed(text))
+        return Document(value=parse_json(text))
     size, rest = text.removeprefix(_MARK).split(" ", 1)
-    return Document(value=parsed(rest), size=int(size))
-
-
-def parsed(text: str | None) -> Any:
-    """Return the value of a JSON text from the database, None for NULL."""
-    if text is None:
-        return None
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        # Lone surrogates, or numbers beyond a double: the core's own writers can leave both.
-        return parse_json(text)
+    return Document(value=parse_json(rest), size=int(size))

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.core.exceptions import BadRequest
+
 
 class OpsError(Exception):
     """Something that an operator can be told in a sentence.
@@ -72,3 +74,7 @@ class Unavailable(OpsError):
     status = 503
     default_code = "unavailable"
     retry_after = 5
+
+
+class BadAddress(BadRequest):
+    """The address of one of Django's own lists asks for what that list can't do; its text may be shown (HTTP 400)."""

@@ -6,7 +6,7 @@ all of them, unchanged and without a setting.
 
 import json
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -17,16 +17,33 @@ from opsconsole.redaction import redact_name, redact_text
 Set = TypeVar("Set")
 Get = TypeVar("Get")
 
+# A document with more levels is shown as text: how many Python can read and write depends on who calls.
+MAX_LEVELS: Final = 500
 
-def parse_json(text: str) -> Any:
-    """Return the value of a JSON document from the database.
 
-    What PostgreSQL takes but Python doesn't read (thousands of digits or levels) is returned as the text that it is.
+def parse_json(text: str | None) -> Any:
+    """Return the value of a JSON document from the database, None for NULL; the one way to read them.
+
+    By Python's own parser, as the core does: whole numbers of any size stay exact, and a key that is computed from the
+    value is the core's. A document that Python can't read (thousands of digits or levels) is returned as its text.
     """
+    if text is None:
+        return None
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError):
         return text
+    return text if text.count("[") + text.count("{") > MAX_LEVELS and _is_deeper(value, MAX_LEVELS) else value
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Say whether lists and objects are nested in more than so many levels."""
+    containers = [value] if isinstance(value, dict | list) else []
+    while containers and levels:
+        levels -= 1
+        inner = (item for one in containers for item in (one.values() if isinstance(one, dict) else one))
+        containers = [item for item in inner if isinstance(item, dict | list)]
+    return bool(containers)
 
 
 class AnyJSONField(models.JSONField):
@@ -43,7 +60,7 @@ class AnyJSONField(models.JSONField):
 
     def from_db_value(self, value: str | None, expression: Any, connection: BaseDatabaseWrapper) -> Any:
         """Return the parsed value, whichever of the two types the column has."""
-        return None if value is None else parse_json(value)
+        return parse_json(value)
 
 
 class EnumCharField(models.CharField[Set, Get]):
@@ -76,8 +93,11 @@ class ShownTextField(models.TextField[Set, Get]):
         return None if value is None else redact_text(value)
 
 
-class UTCDateTimeField(models.DateTimeField[Any, Any]):
-    """A moment in UTC, in a column with or without a time zone (the core writes naive UTC)."""
+class UTCDateTimeField(models.DateTimeField[Any, datetime | None]):
+    """A moment in UTC, in a column with or without a time zone (the core writes naive UTC).
+
+    None, whatever the column allows, where Python can't hold the moment; see opsconsole/far_times.py.
+    """
 
     def from_db_value(
         self, value: datetime | None, expression: Any, connection: BaseDatabaseWrapper

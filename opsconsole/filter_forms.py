@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 from django import forms
@@ -13,6 +13,10 @@ from django.utils.dateparse import parse_datetime
 
 from opsconsole.formatting import exact
 from opsconsole.row_ids import MAX_ID
+
+# Of moments that somebody can mean.
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 2200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +46,15 @@ class IdField(forms.IntegerField):
     """The id of a row."""
 
     def __init__(self, **kwargs: Any) -> None:
-        message = "This must be a whole number of at least 1."
+        message = f"This must be a whole number from 1 to {MAX_ID}."
         errors = dict.fromkeys(("invalid", "min_value", "max_value"), message)
         super().__init__(min_value=1, max_value=MAX_ID, error_messages=errors, **kwargs)
+
+    def to_python(self, value: Any) -> int | None:
+        """Return the number; Python's own way to group digits is none."""
+        if "_" in str(value):
+            raise ValidationError(self.error_messages["invalid"])
+        return super().to_python(value)
 
 
 class MomentInput(forms.DateTimeInput):
@@ -56,12 +66,12 @@ class MomentInput(forms.DateTimeInput):
         """Return the value as the browser wants it, whatever spelling the address has."""
         try:
             moment = parse_datetime(value) if isinstance(value, str) else value
-        except ValueError:
+            if not isinstance(moment, datetime):
+                return None
+            if moment.tzinfo is not None:
+                moment = moment.astimezone(UTC)
+        except (OverflowError, ValueError):
             return None
-        if not isinstance(moment, datetime):
-            return None
-        if moment.tzinfo is not None:
-            moment = moment.astimezone(UTC)
         return moment.strftime("%Y-%m-%dT%H:%M")
 
 
@@ -82,8 +92,8 @@ class MomentField(forms.DateTimeField):
             moment = moment.astimezone(UTC) if moment is not None else None
         except (OverflowError, ValueError) as error:
             raise ValidationError(self.error_messages["invalid"]) from error
-        if moment is not None and not 1970 <= moment.year <= 2200:
-            raise ValidationError("This moment is out of range.")
+        if moment is not None and not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            raise ValidationError(f"This moment is out of range: its year must be {FIRST_YEAR} to {LAST_YEAR}, in UTC.")
         return moment
 
 

@@ -88,15 +88,20 @@ def relative(moment: datetime, now: datetime) -> str:
     return f"{text} ago" if seconds > 0 else f"in {text}"
 
 
-def exact(moment: datetime) -> str:
+def exact(moment: datetime | None) -> str:
     """Return a moment to the second, in UTC."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return NOTHING if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def ago(moment: datetime | None) -> SafeString:
-    """Return a moment as a `<time>` element: relative, with the exact one on hover."""
+def ago(moment: datetime | None, far: str | None = None) -> SafeString:
+    """Return a moment as a `<time>` element: relative, with the exact one on hover.
+
+    Args:
+        moment: the moment; None where there is none, or Python can't hold it.
+        far: the text of one that Python can't hold.
+    """
     if moment is None:
-        return format_html('<span class="oc-nothing">{}</span>', NOTHING)
+        return _nothing(far or NOTHING)
     return format_html(
         '<time class="oc-time" datetime="{}" title="{}" data-ago>{}</time>',
         moment.astimezone(UTC).isoformat().replace("+00:00", "Z"),
@@ -105,8 +110,10 @@ def ago(moment: datetime | None) -> SafeString:
     )
 
 
-def running_for(since: datetime) -> SafeString:
+def running_for(since: datetime | None) -> SafeString:
     """Return how long something has been running, ticking while the page is open."""
+    if since is None:
+        return _nothing()
     elapsed = max(0, int((timezone.now() - since).total_seconds() * 1_000))
     return format_html(
         '<time class="oc-time" datetime="{}" title="Since {}" data-since>{}</time>',
@@ -114,6 +121,10 @@ def running_for(since: datetime) -> SafeString:
         exact(since),
         duration(elapsed),
     )
+
+
+def _nothing(text: str = NOTHING) -> SafeString:
+    return format_html('<span class="oc-nothing">{}</span>', text)
 
 
 def badge(look: Look) -> SafeString:

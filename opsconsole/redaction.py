@@ -202,8 +202,10 @@ def _redacted_document(text: str, depth: int) -> str | None:
     if depth >= MAX_DEPTH or not text.lstrip(" \n\r\t").startswith(("{", "[")):
         return None
     try:
-        document = orjson.loads(text)
-    except ValueError:
+        # orjson refuses what can't be written as UTF-8; only Python's own parser keeps whole numbers of any size.
+        orjson.loads(text)
+        document = json.loads(text)
+    except (ValueError, RecursionError):
         return None
     shown = redact(document, _depth=depth + 1)
     return None if shown == document else json.dumps(shown, ensure_ascii=False)

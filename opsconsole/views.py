@@ -17,6 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 from redis.exceptions import RedisError
 
 from opsconsole.client_address import login_address
+from opsconsole.errors import BadAddress
 
 logger = structlog.get_logger(__name__)
 
@@ -56,7 +57,8 @@ def api_login(request: HttpRequest) -> HttpResponse:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a malformed request."""
-    return _answer(request, 400, "bad_request", "The request was malformed.")
+    sentence = str(exception) if isinstance(exception, BadAddress) else "The request was malformed."
+    return _answer(request, 400, "bad_request", sentence)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:

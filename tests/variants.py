@@ -38,6 +38,7 @@ PLACES: Final[Mapping[str, str]] = {
             "tests/schedules/",
             "tests/api/test_access.py",
             "tests/api/test_addresses.py",
+            "tests/api/test_bad_filters.py",
             "tests/api/test_bodies.py",
             "tests/api/test_browsable.py",
             "tests/api/test_core_session.py",

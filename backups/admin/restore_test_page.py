@@ -60,9 +60,9 @@ def live(test: RestoreTest) -> dict[str, Any]:
 def _age(test: RestoreTest) -> str | SafeString:
     """Return how old the backup was when it was tested: as the test has it, or as the rows say."""
     seconds = checked.number_of(test.checks_json, "backup_age_seconds")
-    completed = test.backup_run.completed_at
-    if seconds is None and completed is not None:
-        seconds = max(0.0, (test.started_at - completed).total_seconds())
+    began, completed = test.started_at, test.backup_run.completed_at
+    if seconds is None and began is not None and completed is not None:
+        seconds = max(0.0, (began - completed).total_seconds())
     return _duration(seconds)
 
 

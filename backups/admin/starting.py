@@ -31,7 +31,7 @@ def why_not_tested(run: BackupRun) -> str:
         return "It is still being made."
     if run.status != SUCCEEDED or not run.storage_key:
         return "It did not succeed, so there is nothing to test."
-    return "Its file was removed by retention." if run.removed_at else ""
+    return "Its file was removed by retention." if run.is_removed else ""
 
 
 class Starts(PagesAdmin[BackupRun]):

@@ -94,7 +94,8 @@ class ConversationAdmin(ListAdmin[Conversation]):
     def counterpart(self, obj: Conversation) -> SafeString:
         """Whom the identity talks to."""
         shown = vars(obj)["shown"]
-        archived = SafeString(' <span class="oc-tag">archived</span>') if shown["archived_at"] else SafeString("")
+        is_archived = shown["archived_at"] or shown.get("archived_at_text")
+        archived = SafeString(' <span class="oc-tag">archived</span>') if is_archived else SafeString("")
         return format_html(
             '<span><a class="oc-strong" href="{}">{} <span class="oc-subtle">#{}</span></a>{}</span>',
             self.url("change", obj.pk),
@@ -119,7 +120,8 @@ class ConversationAdmin(ListAdmin[Conversation]):
     @admin.display(description="Last activity")
     def activity(self, obj: Conversation) -> SafeString:
         """When something was said last."""
-        return formatting.ago(vars(obj)["shown"]["last_activity_at"])
+        shown = vars(obj)["shown"]
+        return formatting.ago(shown["last_activity_at"], shown.get("last_activity_at_text"))
 
     @admin.display(description="")
     def buttons(self, obj: Conversation) -> SafeString:

@@ -15,6 +15,7 @@ from django.db.models.functions import Greatest
 
 from identities.counting import totals
 from identities.counting.position import STATE_ID, Position, alone, look, note
+from opsconsole.far_times import held
 
 BUDGET_SECONDS: Final = 0.2
 SLICE_SECONDS: Final = 0.2
@@ -154,13 +155,15 @@ def _slice_end(at: Position) -> int:
 def _add(above_id: int, last_id: int) -> None:
     """Add the messages between two ids to their conversations, and to what has arrived for whose identity when.
 
-    A message's identity is its conversation's. None can have arrived later than now, whatever it says.
+    A message's identity is its conversation's. None can have arrived later than now, whatever it says. One that came
+    at no time that Python can hold is counted, but says nothing of when messages came.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             WITH arrived AS MATERIALIZED (
-                SELECT conversation_id, LEAST(created_at::timestamptz, now()) AS at
+                SELECT conversation_id,
+                       CASE WHEN {held("created_at")} THEN LEAST(created_at::timestamptz, now()) END AS at
                   FROM messages WHERE id > %(above)s AND id <= %(last)s AND deleted_at IS NULL),
             by_conversation AS MATERIALIZED (
                 SELECT conversation_id, count(*) AS messages, max(at) AS newest_at

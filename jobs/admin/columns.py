@@ -82,12 +82,14 @@ class JobColumns(Base):
     @admin.display(description="Created")
     def created(self, obj: Job) -> SafeString:
         """When it was queued first."""
-        return formatting.ago(vars(obj)["shown"]["created_at"])
+        shown = vars(obj)["shown"]
+        return formatting.ago(shown["created_at"], shown.get("created_at_text"))
 
     @admin.display(description="Updated")
     def updated(self, obj: Job) -> SafeString:
         """When it changed last."""
-        return formatting.ago(vars(obj)["shown"]["updated_at"])
+        shown = vars(obj)["shown"]
+        return formatting.ago(shown["updated_at"], shown.get("updated_at_text"))
 
     @admin.display(description="")
     def buttons(self, obj: Job) -> SafeString:

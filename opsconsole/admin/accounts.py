@@ -12,6 +12,8 @@ from rest_framework.authtoken.admin import TokenAdmin as RestTokenAdmin
 from rest_framework.authtoken.models import Token, TokenProxy
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from opsconsole.admin.lists import CheckedListMixin
+
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
 else:
@@ -30,7 +32,7 @@ Token.__str__ = _name  # type: ignore[assignment, method-assign]
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin[User], ModelAdmin[User]):
+class UserAdmin(CheckedListMixin, DjangoUserAdmin[User], ModelAdmin[User]):
     """People who may log in, and what they may do."""
 
     form = UserChangeForm
@@ -42,12 +44,12 @@ class UserAdmin(DjangoUserAdmin[User], ModelAdmin[User]):
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin[Group]):
+class GroupAdmin(CheckedListMixin, DjangoGroupAdmin, ModelAdmin[Group]):
     """What people of one kind may do."""
 
 
 @admin.register(TokenProxy)
-class TokenAdmin(RestTokenAdmin, ModelAdmin[TokenProxy]):
+class TokenAdmin(CheckedListMixin, RestTokenAdmin, ModelAdmin[TokenProxy]):
     """Tokens that servers call the API with. A token is shown once, when it is made."""
 
     list_display = ("user", "masked_key", "created")

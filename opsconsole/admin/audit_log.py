@@ -114,7 +114,7 @@ class AuditLogAdmin(ListAdmin[AuditLog]):
     @admin.display(description="Time")
     def time(self, obj: AuditLog) -> SafeString:
         """When."""
-        return ago(obj.ts)
+        return ago(obj.ts, vars(obj)["ts_text"])
 
     @admin.display(description="Action")
     def action_name(self, obj: AuditLog) -> str:
@@ -152,7 +152,7 @@ class AuditLogAdmin(ListAdmin[AuditLog]):
         """Show one entry."""
         self.demand(request)
         known = row_id(object_id) is not None
-        found = read(AuditLog.objects.filter(pk=object_id), limit=cut_json.IN_DETAIL) if known else []
+        found = read(audit_queries.shown().filter(pk=object_id), limit=cut_json.IN_DETAIL) if known else []
         row = next(iter(found), None)
         if row is None:
             return self.missing(request, NotFound(f"There is no audit entry {object_id}."))

@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.admin import helpers
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from opsconsole.admin.base import ReadOnlyAdmin
 from opsconsole.api import cursors
-from opsconsole.errors import OpsError
+from opsconsole.errors import BadAddress, OpsError
 from opsconsole.filter_forms import FilterForm
-from opsconsole.row_ids import row_id
+from opsconsole.row_ids import MAX_ID, row_id
 
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList
@@ -26,6 +28,8 @@ M = TypeVar("M", bound=Model)
 ROWS_PER_PAGE = 50
 # As many as the longest list shows at once.
 MAX_CHOSEN = 1_000
+# What Django's filters ask for: of a column, of what it refers to, or of whether there is any.
+_LOOKUPS = ("__exact", "__id__exact", "__isnull")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,43 @@ class ListState:
     next_url: str = ""
     previous_url: str = ""
     total: str = ""
+
+
+class CheckedListMixin:
+    """An admin whose list is Django's: it takes its own filters only, and anything else in the address is a 400.
+
+    Django takes any look-up that somebody types, such as a regular expression, and the database refuses it too late.
+    """
+
+    list_filter: ClassVar[Any]
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Take what the list's own filters ask for."""
+        return lookup in {f"{name}{how}" for name in self.list_filter for how in _LOOKUPS}
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Return the list that the address asks for.
+
+        Raises:
+            BadAddress: there is no such filter, value or page.
+        """
+        if any("\x00" in text for name, values in request.GET.lists() for text in (name, *values)):
+            raise BadAddress("The address holds a NUL character. Remove it.")
+        try:
+            return super().get_changelist_instance(request)  # type: ignore[misc]
+        except (IncorrectLookupParameters, DisallowedModelAdminLookup) as error:
+            allowed = ", ".join(map(str, self.list_filter)) or "none"
+            raise BadAddress(f"This list has no such filter, value or page. Allowed filters: {allowed}.") from error
+
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Run an action on the rows that were ticked.
+
+        Raises:
+            BadAddress: something was ticked that can't be a row.
+        """
+        if any(row_id(chosen) is None for chosen in request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)):
+            raise BadAddress(f"Chosen rows must be numbers from 1 to {MAX_ID}.")
+        return super().response_action(request, *args, **kwargs)  # type: ignore[misc]
 
 
 class ConsoleChangeList(ChangeList):

@@ -1,6 +1,5 @@
 """What the console's own workers returned, as django-celery-results keeps it; redacted, since tasks return anything."""
 
-import json
 from typing import Any
 
 from django import forms
@@ -12,6 +11,7 @@ from django_celery_results.models import GroupResult, TaskResult
 
 from opsconsole.admin.lists import Cursor, EmptyList, ListAdmin, ListPage, list_page
 from opsconsole.errors import NotFound
+from opsconsole.fields import parse_json
 from opsconsole.filter_forms import FilterForm
 from opsconsole.formatting import NOTHING, Look, ago, badge
 from opsconsole.redaction import redact, redact_name, redact_text
@@ -150,9 +150,4 @@ class GroupResultAdmin(ListAdmin[Any]):
 
 
 def _shown(text: str | None) -> Any:
-    if not text:
-        return None
-    try:
-        return redact(json.loads(text))
-    except ValueError:
-        return redact_text(text)
+    return redact(parse_json(text)) if text else None

@@ -15,6 +15,7 @@ from django_celery_beat.models import (
 )
 
 from opsconsole.admin.base import actor_of
+from opsconsole.admin.lists import CheckedListMixin
 from opsconsole.audit import Entity, record
 from opsconsole.redaction import redact_text
 
@@ -36,7 +37,7 @@ for _model in (PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, C
     admin.site.unregister(_model)
 
 
-class AuditedScheduleAdmin(ModelAdmin[Any]):
+class AuditedScheduleAdmin(CheckedListMixin, ModelAdmin[Any]):
     """Writes to the audit log whatever somebody changes of beat's schedules."""
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

@@ -12,6 +12,7 @@ from opsconsole.api.bounds import shorten
 from opsconsole.api.fields import IdField, ListQuery, MomentField
 from opsconsole.api.shapes import AuditPage
 from opsconsole.api.viewsets import OpsViewSet
+from opsconsole.row_ids import MAX_ID
 
 
 class AuditQuery(ListQuery):
@@ -28,7 +29,7 @@ class AuditQuery(ListQuery):
         required=False,
         error_messages={"invalid_choice": f"“{{input}}” is no result; allowed are {', '.join(audit_queries.RESULTS)}."},
     )
-    identity_id = IdField(required=False)
+    identity_id = IdField(required=False, max_value=MAX_ID)
     after = MomentField(required=False)
     before = MomentField(required=False)
 

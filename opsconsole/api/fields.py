@@ -11,22 +11,27 @@ from opsconsole.row_ids import MAX_ID
 
 
 class IdField(serializers.IntegerField):
-    """The id of a row: a whole number of at least 1. One too large for any row is simply not found later."""
+    """The id of a row: a whole number of at least 1.
+
+    One too large for any row is simply not found later; in a filter, with `max_value`, it is refused.
+    """
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "invalid": "This must be a whole number.",
+        "min_value": "This must be a whole number of at least 1.",
+        "max_value": "This must be a whole number from 1 to {max_value}.",
+        "max_string_length": f"This must be a whole number from 1 to {MAX_ID}.",
+    }
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min_value=1, **kwargs)
-
-    default_error_messages = {
-        "invalid": "This must be a whole number.",
-        "min_value": "This must be a whole number of at least 1.",
-        "max_string_length": "This number is too large.",
-    }
 
     def to_internal_value(self, data: Any) -> int:
         """Return the number; true, false and fractions are none."""
         if isinstance(data, bool | float) or "_" in str(data):
             self.fail("invalid")
-        return min(int(super().to_internal_value(data)), MAX_ID)
+        number = int(super().to_internal_value(data))
+        return number if self.max_value else min(number, MAX_ID)
 
 
 class MomentField(serializers.DateTimeField):
@@ -34,7 +39,7 @@ class MomentField(serializers.DateTimeField):
 
     default_error_messages: ClassVar[dict[str, Any]] = {
         "invalid": "This must be a moment in ISO 8601, such as 2026-01-31T03:00:00Z.",
-        "overflow": "This moment is out of range.",
+        "overflow": "This moment is out of range: its year must be 1 to 9999, in UTC.",
     }
 
     def to_internal_value(self, value: Any) -> Any:

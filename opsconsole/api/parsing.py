@@ -1,5 +1,6 @@
 """Request bodies: JSON objects of a bounded size, and nothing else."""
 
+import json
 import re
 from typing import Any, Final
 
@@ -40,7 +41,9 @@ class BoundedJSONParser(BaseParser):
         if not isinstance(value, dict):
             raise Refused("The body must be a JSON object, such as {}.", code="not_an_object")
         _check(value, depth=0)
-        return value
+        # orjson checks strictly; Python's own parser keeps whole numbers of any size.
+        exact: dict[str, Any] = json.loads(body)
+        return exact
 
 
 def _check(value: Any, *, depth: int) -> None:

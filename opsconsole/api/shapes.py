@@ -57,6 +57,12 @@ def maybe_moment(words: str = "", **options: Any) -> serializers.DateTimeField:
     return serializers.DateTimeField(help_text=words, allow_null=True, **options)
 
 
+def far_text() -> serializers.CharField:
+    """Return the text of a moment that is null since it is infinite, before the year 1 or after 9999; else left out."""
+    words = "Where the moment is infinite, before the year 1 or after 9999, and so null: what the database says."
+    return serializers.CharField(help_text=words, required=False)
+
+
 def anything(words: str = "", **options: Any) -> serializers.JSONField:
     """Return any JSON value, null too."""
     return serializers.JSONField(help_text=words, **options)
@@ -112,7 +118,8 @@ class AuditEntry(Shape):
     """One thing that a user, the system or an agent did."""
 
     id = number()
-    at = moment()
+    at = maybe_moment()
+    at_text = far_text()
     actor = text("`user`, `system` or `agent`.")
     action = text("Such as `job.retry`.")
     by = anything("Who did it.")

@@ -74,7 +74,7 @@ def test_a_backfill_after_one_that_has_ended_is_new(api: APIClient) -> None:
     assert accepted(api.post(CONVERSATIONS, {"identity_id": identity.pk}))["already_active"] == []
 
 
-@pytest.mark.parametrize("identity_id", [999_999, 2**63 - 1, 2**63, str(2**70)])
+@pytest.mark.parametrize("identity_id", [999_999, 2**63 - 1, 2**63, 2**70, str(2**70)])
 def test_an_unknown_identity_is_a_404(api: APIClient, identity_id: Any) -> None:
     make_identity()
     refused(api, CONVERSATIONS, {"identity_id": identity_id}, 404, "identity_not_found")
@@ -93,7 +93,7 @@ def test_no_active_identity_at_all_is_a_conflict(api: APIClient) -> None:
 def test_what_can_be_no_id_is_a_400(api: APIClient) -> None:
     for _ in range(11):
         make_identity()
-    for identity_id in (0, -1, "alice", "", 1.5, 1.0, 2**70, True, [1], {"id": 1}, "1_0", " "):
+    for identity_id in (0, -1, "alice", "", 1.5, 1.0, True, [1], {"id": 1}, "1_0", " "):
         refused(api, CONVERSATIONS, {"identity_id": identity_id}, 400, "invalid", audited=False)
 
 
@@ -165,7 +165,6 @@ def test_up_to_a_hundred_conversations_are_backfilled_at_once_each_one_time(api:
         {"conversation_id": 1, "conversation_ids": [2]},
         {"conversation_id": 0},
         {"conversation_id": "x"},
-        {"conversation_id": 2**70},
     ],
 )
 def test_a_choice_of_conversations_that_makes_no_sense_is_a_400(api: APIClient, body: dict[str, Any]) -> None:
@@ -174,7 +173,7 @@ def test_a_choice_of_conversations_that_makes_no_sense_is_a_400(api: APIClient, 
 
 def test_an_unknown_conversation_is_a_404_and_nothing_is_started(api: APIClient) -> None:
     known = make_conversation(make_identity()).pk
-    for body in ({"conversation_id": 999_999}, {"conversation_ids": [known, 2**63 - 1]}):
+    for body in ({"conversation_id": 999_999}, {"conversation_id": 2**70}, {"conversation_ids": [known, 2**63 - 1]}):
         AuditLog.objects.all().delete()
         refused(api, MESSAGES, body, 404, "conversation_not_found")
 

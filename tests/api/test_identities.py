@@ -104,7 +104,7 @@ def test_conversations_are_filtered_by_identity_and_counterpart(api: APIClient) 
     assert counterparts(api, f"?identity_id={alice.pk}&q=carol") == ["carol"]
     assert counterparts(api, "?q=%25") == counterparts(api, "?q=_") == ["Dora_50%"]
     assert counterparts(api, "?q=&identity_id=&limit=&cursor=") == counterparts(api)
-    assert counterparts(api, "?identity_id=999999") == counterparts(api, f"?identity_id={2**70}") == []
+    assert counterparts(api, "?identity_id=999999") == counterparts(api, f"?identity_id={2**63 - 1}") == []
     assert counterparts(api, "?q=%ff") == []
 
 

@@ -108,7 +108,7 @@ def test_a_run_with_a_job_of_an_unknown_status_has_not_ended(api: APIClient, pau
         ('{"identity_id": {"a": 1}}', {"identity_id": {"a": 1}}),
         ('{"conversation_id": -1, "message_id": "x"}', {"conversation_id": -1, "message_id": "x"}),
         ('{"n": 18446744073709551615}', {"n": 2**64 - 1}),
-        ('{"n": 1180591620717411303424}', {"n": 2.0**70}),
+        ('{"n": 1180591620717411303424}', {"n": 2**70}),
         ('{"<b>": "<script>alert(1)</script>"}', {"<b>": "<script>alert(1)</script>"}),
     ],
 )

@@ -43,6 +43,8 @@ def test_a_backup_whose_process_is_gone_has_failed(kind: str, folder: BackupFold
     assert Cleaner().look() == 1
     run.refresh_from_db()
     assert (run.status, run.error) == (FAILED, cleaning.BACKUP_LOST)
+    assert run.completed_at
+    assert run.started_at
     assert run.completed_at >= run.started_at
     assert not part.exists()
     assert not checksum.exists()

@@ -28,8 +28,10 @@ def is_stuck(job: Job) -> bool:
         if attempt and not attempt.in_core and attempt.lease_until:
             return bool(attempt.lease_until < now)
         known = catalog.find(job.job_type)
-        return bool(job.updated_at < now - (CORE_TIME_LIMIT if known and known.in_core else OTHER_TIME_LIMIT))
+        limit = CORE_TIME_LIMIT if known and known.in_core else OTHER_TIME_LIMIT
+        return bool(job.updated_at and job.updated_at < now - limit)
     due = job.next_run_at or job.updated_at
+    assert due is not None
     if attempt and attempt.published_at:
         return bool(max(due, attempt.published_at) < now - WAITING)
     if not attempt or attempt.serial_key is None:
