@@ -6,12 +6,13 @@ writes something would end a backup, or change what is compared.
 
 import re
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import psycopg
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from psycopg.conninfo import make_conninfo
 
 from backups.errors import BackupFailed, BackupInterrupted
@@ -45,6 +46,9 @@ POOLED: Final = (
     "(`BACKUP_DATABASE_URL`, `RESTORE_DATABASE_URL` or `DATABASE_URL`)."
 )
 _MOST_CHARACTERS: Final = 1_000
+
+
+T = TypeVar("T")
 
 
 class Opened:
@@ -118,6 +122,29 @@ def kept_alive(own: psycopg.Connection[Any]) -> Iterator[None]:
     finally:
         ended.set()
         thread.join(_ENDS_WITHIN_SECONDS)
+
+
+def afresh(work: Callable[[], T], *, patience_seconds: float = 0.0) -> T:
+    """Do something over a new connection of Django's: one that was idle for long may have been ended meanwhile.
+
+    Args:
+        work: what is done; done again where the connection breaks, so that it must have the same effect twice.
+        patience_seconds: for how long it is tried again while the database is away.
+
+    Raises:
+        OperationalError, InterfaceError: the database is away for longer.
+    """
+    if connection.in_atomic_block:
+        return work()
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        connection.close()
+        try:
+            return work()
+        except (OperationalError, InterfaceError):
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(1)
 
 
 @contextmanager

@@ -4,15 +4,15 @@ A process that dies leaves its row *running*; whoever finds its lock free says t
 there: it has its name only once it is whole.
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import structlog
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError
 from django.db.models.functions import Now
 
+from backups.connections import afresh
 from backups.errors import BackupInterrupted
 from backups.folder import BackupFolder, Written
 from backups.models import (
@@ -40,9 +40,6 @@ PATIENCE_SECONDS: Final = 60.0
 # Rows without a file of which a file is looked for, the newest ones.
 LOOKED_AT: Final = 100
 STOPPED: Final = "It was cancelled, or its worker was told to stop."
-
-
-T = TypeVar("T")
 
 
 def trigger_of(job_id: int | None) -> str:
@@ -77,7 +74,8 @@ def keep_manifest(run: BackupRun, manifest: dict[str, Any]) -> None:
     Raises:
         BackupInterrupted: the row had ended already, as that of a lost backup.
     """
-    if not _written(lambda: BackupRun.objects.filter(pk=run.pk, status=RUNNING).update(manifest_json=manifest)):
+    mine = BackupRun.objects.filter(pk=run.pk, status=RUNNING)
+    if not afresh(lambda: mine.update(manifest_json=manifest), patience_seconds=PATIENCE_SECONDS):
         raise BackupInterrupted(OVERTAKEN, code="lock_lost")
 
 
@@ -90,7 +88,7 @@ def succeed(run: BackupRun, written: Written) -> bool:
         # An earlier try may have been written although no answer came, or whoever found the file was faster.
         return bool(updated) or mine.filter(status=SUCCEEDED, storage_key=written.storage_key).exists()
 
-    return _written(write)
+    return afresh(write, patience_seconds=PATIENCE_SECONDS)
 
 
 def record_finished(folder: BackupFolder, kind: str) -> int:
@@ -134,7 +132,7 @@ def conclude(test: RestoreTest, *, status: str, checks: list[dict[str, Any]], er
         # An earlier try may have been written although no answer came.
         return bool(mine.filter(status=RUNNING).update(**ended)) or mine.filter(**verdict).exists()
 
-    if not _written(write):
+    if not afresh(write, patience_seconds=PATIENCE_SECONDS):
         raise BackupInterrupted(OVERTAKEN, code="lock_lost")
 
 
@@ -162,7 +160,7 @@ def fail(row: BackupRun | RestoreTest, sentence: str) -> bool:
 
     try:
         # What failed may well be the database: then nobody should have to wait for it.
-        return bool(_written(write, patience=0))
+        return bool(afresh(write))
     except (DatabaseError, InterfaceError):
         # The sweeper finds it: its lock is free.
         logger.warning("backup.end_not_written", table=row._meta.db_table, id=row.pk)
@@ -181,18 +179,3 @@ def _file(written: Written) -> dict[str, Any]:
         "size_bytes": written.size_bytes,
         "sha256": written.sha256,
     }
-
-
-def _written(write: Callable[[], T], *, patience: float = PATIENCE_SECONDS) -> T:
-    """Write over a new connection: timeouts and proxies end one that was idle for as long as the work took."""
-    if connection.in_atomic_block:
-        return write()
-    deadline = time.monotonic() + patience
-    while True:
-        connection.close()
-        try:
-            return write()
-        except (OperationalError, InterfaceError):
-            if time.monotonic() >= deadline:
-                raise
-            time.sleep(1)

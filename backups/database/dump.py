@@ -40,7 +40,7 @@ def write_dump(part: Part, reporter: Reporter, *, expected_bytes: int | None) ->
     server = Server.source()
     began = time.monotonic()
     # One holds the snapshot, and no lock for as long as it does; the other reads under it.
-    with server.connected() as own, server.connected(autocommit=True) as reader, connections.kept_alive(own):
+    with server.connected() as own, server.connected(autocommit=True) as reader:
         found = programs.find(own.info.server_version)
         environment = server.environment(PGOPTIONS=server.options_of_children(reader))
         own.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -58,7 +58,7 @@ def write_dump(part: Part, reporter: Reporter, *, expected_bytes: int | None) ->
             f"--lock-wait-timeout={_LOCK_WAIT}",
             "--no-password",
         ]
-        with child.running(command, environment, reporter, output=True) as pg_dump:
+        with connections.kept_alive(own), child.running(command, environment, reporter, output=True) as pg_dump:
             manifest = _ManifestThread(reader, pg_dump, lasts=lasts, snapshot=snapshot)
             reporter.on_stop(manifest.stop)
             manifest.start()

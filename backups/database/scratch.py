@@ -14,7 +14,7 @@ import structlog
 from django.db import connection
 from psycopg import sql
 
-from backups.connections import line_of
+from backups.connections import afresh, line_of
 from backups.database.servers import Server
 from opsconsole.errors import OpsError
 
@@ -124,10 +124,15 @@ def _drop(server: Server, name: str) -> None:
 
 def _mark() -> str:
     """Return eight hex digits that tell the console's own database from all others."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT current_database(), oid, (SELECT system_identifier FROM pg_control_system())"
-            " FROM pg_database WHERE datname = current_database()"
-        )
-        known = cursor.fetchone()
+
+    def ask() -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT current_database(), oid, (SELECT system_identifier FROM pg_control_system())"
+                " FROM pg_database WHERE datname = current_database()"
+            )
+            return cursor.fetchone()
+
+    # A large file has been read before: the connection was idle meanwhile.
+    known = afresh(ask)
     return hashlib.sha256(repr(known).encode()).hexdigest()[:8]

@@ -177,7 +177,6 @@ class Server:
         """Say whether a pooler gives a session to the next connection once it is idle."""
         session = connections.session_of(found.connection)
         with self.opened() as other, other.connection.transaction():
-            if connections.session_of(other.connection) == session:
-                return True
-            # That one is taken now, so this one gets another, unless it keeps its own.
-            return connections.session_of(found.connection) != session
+            # Poolers give the session that was used last, or one after the other.
+            sessions = connections.session_of(other.connection), connections.session_of(found.connection)
+        return sessions[0] == session or sessions[1] != session
