@@ -58,7 +58,7 @@ class Relay:
             self._closed = True
             self._returned.notify_all()
         for thread in self._threads:
-            thread.join()
+            thread.join(10)
         for sessions in self._idle.values():
             for session in sessions:
                 session.close()
@@ -162,7 +162,7 @@ class Client:
         answers = threading.Thread(target=self._copy, args=(self._session, self._connection, int), daemon=True)
         answers.start()
         self._copy(self._connection, self._session, self._count)
-        answers.join()
+        answers.join(10)
 
     def end(self) -> None:
         """End it on both sides, without a word, as proxies do."""

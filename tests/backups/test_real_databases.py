@@ -1,6 +1,7 @@
 """What databases of other people have, one kind at a time: each is backed up, and passes its restore test."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 import psycopg
@@ -8,16 +9,14 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from backups.database import contents, scratch
-from backups.database.contents import spelled
+from backups.database import scratch
 from backups.errors import BackupFailed, BackupInterrupted, RestoreTestFailed
 from backups.folder import BackupFolder
 from backups.making import make_database_backup
-from backups.models import PASSED, BackupRun, RestoreTest
+from backups.models import PASSED, RestoreTest
 from backups.testing import run_restore_test
 from devserver.postgres import Postgres
 from tests.backups.conftest import Watcher
-from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
@@ -145,10 +144,8 @@ def make_database(postgres: Postgres, settings: Any) -> Iterator[Callable[..., s
 def result_of(watcher: Watcher) -> RestoreTest:
     """Make a backup and test it."""
     made = make_database_backup(watcher, job_id=None)
-    try:
+    with suppress(RestoreTestFailed, BackupFailed, BackupInterrupted):
         run_restore_test(watcher, backup_run_id=made["backup_run_id"], job_id=None)
-    except (RestoreTestFailed, BackupFailed, BackupInterrupted):
-        pass
     return RestoreTest.objects.latest("pk")
 
 
@@ -157,6 +154,177 @@ def test_it_is_backed_up_and_passes_its_restore_test(
     make_database: Callable[..., str], folder: BackupFolder, watcher: Watcher, statements: str
 ) -> None:
     make_database(statements)
+
+    test = result_of(watcher)
+    assert test.status == PASSED, test.error
+
+
+@pytest.mark.parametrize(
+    ("options", "encoding", "name"),
+    [
+        ("ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C'", "LATIN1", "caf\xe9"),
+        ("ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C'", "UTF8", "caf\xe9"),
+        ("ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C'", "UTF8", "caf\xe9"),
+        ("ENCODING 'EUC_JP' LOCALE_PROVIDER libc LOCALE 'C'", "UTF8", "\u65e5\u672c"),
+        ("ENCODING 'UTF8' LOCALE_PROVIDER libc LOCALE 'C'", "UTF8", "\U0001f418"),
+    ],
+)
+def test_a_database_of_any_encoding_passes_whatever_its_names_are(
+    make_database: Callable[..., str], folder: BackupFolder, watcher: Watcher, options: str, encoding: str, name: str
+) -> None:
+    url = make_database("", options=options)
+    with psycopg.connect(url, autocommit=True) as own:
+        own.execute(sql.SQL("SET client_encoding TO {}").format(encoding))
+        own.execute(
+            sql.SQL("CREATE SCHEMA {0}; CREATE TABLE {0}.{0} ({0} serial); INSERT INTO {0}.{0} VALUES (1)").format(
+                sql.Identifier(name)
+            )
+        )
+
+    test = result_of(watcher)
+    assert test.status == PASSED, test.error
+
+
+@pytest.mark.parametrize(
+    ("schema", "table", "other_schema", "other_table"),
+    [
+        ("a", "b.c", "a.b", "c"),
+        ("a", ".b", "a.", "b"),
+        ("a", "..", "a.", "."),
+        ('"a"', "b.c", '"a".b', "c"),
+        ("a", '"b.c"', 'a."b', 'c"'),
+        ('a"', '."b', 'a"."', "b"),
+        (".", "a", "..", "a"),
+        ('"', ".", '".', '"'),
+        ("a.b.c", "d", "a", "b.c.d"),
+        (" .", " ", " ", ". "),
+        ("ä.", "b", "ä", ".b"),
+        ("Select.", "x", "Select", ".x"),
+    ],
+)
+def test_two_tables_are_never_taken_for_one(
+    make_database: Callable[..., str],
+    folder: BackupFolder,
+    watcher: Watcher,
+    schema: str,
+    table: str,
+    other_schema: str,
+    other_table: str,
+) -> None:
+    url = make_database("")
+    with psycopg.connect(url, autocommit=True) as own:
+        for number, names in enumerate([(schema, table), (other_schema, other_table)], start=1):
+            own.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(names[0])))
+            own.execute(
+                sql.SQL("CREATE TABLE {} AS SELECT FROM generate_series(1, {})").format(sql.Identifier(*names), number)
+            )
+    made = make_database_backup(watcher, job_id=None)
+
+    assert (made["tables"], made["rows"]) == (2, 3)
+
+
+def test_a_role_that_may_not_switch_triggers_off_makes_backups_all_the_same(
+    make_database: Callable[..., str], folder: BackupFolder, watcher: Watcher, postgres: Postgres, settings: Any
+) -> None:
+    make_database(LOGINS % (WRITES, "login") + "GRANT INSERT ON logins TO PUBLIC;")
+    direct = settings.RESTORE_DATABASE_URL
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as server:
+        server.execute("CREATE ROLE ops_reader LOGIN PASSWORD 'pw' IN ROLE pg_read_all_data")
+        try:
+            settings.BACKUP_DATABASE_URL = make_conninfo(direct, user="ops_reader", password="pw")  # noqa: S106
+            test = result_of(watcher)
+        finally:
+            server.execute("DROP ROLE ops_reader")
+
+    assert test.status == PASSED, test.error
+
+
+# --- the scratch database ---------------------------------------------------------------------------------------------
+
+
+class Intruder(Watcher):
+    """Somebody with a role of no rights, who tries to get into the scratch database while it is there."""
+
+    def __init__(self, server: str) -> None:
+        super().__init__()
+        self._server = server
+        self.answers: set[str] = set()
+
+    def progress(self, current: int, total: int | None = None, unit: str = "items") -> None:
+        for name in scratch.leftovers():
+            try:
+                psycopg.connect(self._server, user="ops_intruder", password="pw", dbname=name).close()  # noqa: S106
+                self.answers.add("welcome")
+            except psycopg.OperationalError as error:
+                self.answers.add("permission denied" if "permission denied for database" in str(error) else str(error))
+
+
+def test_nobody_else_gets_into_the_scratch_database(
+    make_database: Callable[..., str], folder: BackupFolder, watcher: Watcher, postgres: Postgres
+) -> None:
+    make_database("CREATE TABLE t AS SELECT 1 AS one")
+    made = make_database_backup(watcher, job_id=None)
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as server:
+        server.execute("CREATE ROLE ops_intruder LOGIN PASSWORD 'pw'")
+        try:
+            intruder = Intruder(postgres.url("postgres"))
+            run_restore_test(intruder, backup_run_id=made["backup_run_id"], job_id=None)
+        finally:
+            server.execute("DROP ROLE ops_intruder")
+
+    assert intruder.answers == {"permission denied"}
+
+
+# --- many objects -----------------------------------------------------------------------------------------------------
+
+
+def many(tables: int) -> str:
+    return f"""
+        DO $$ BEGIN FOR n IN 1 .. {tables} LOOP
+            EXECUTE format('CREATE TABLE t%s (a serial PRIMARY KEY, b integer)', n);
+            EXECUTE format('CREATE INDEX ON t%s (b)', n);
+            IF n % 500 = 0 THEN COMMIT; END IF;
+        END LOOP; END $$
+    """
+
+
+class Counter(Watcher):
+    """Somebody who counts the locks on tables and indexes, between two tables that are compared."""
+
+    def __init__(self, server: psycopg.Connection[Any]) -> None:
+        super().__init__()
+        self._server = server
+        self.locks: list[int] = []
+
+    def progress(self, current: int, total: int | None = None, unit: str = "items") -> None:
+        if unit == "tables":
+            (locks,) = self._server.execute(
+                "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+                " WHERE starts_with(d.datname, %s) AND l.relation >= 16384",
+                [scratch.PREFIX],
+            ).fetchone() or (None,)
+            self.locks.append(locks)
+
+
+def test_reading_many_tables_holds_the_locks_of_one(
+    make_database: Callable[..., str], folder: BackupFolder, watcher: Watcher, postgres: Postgres
+) -> None:
+    make_database(many(60))
+    made = make_database_backup(watcher, job_id=None)
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as server:
+        counter = Counter(server)
+        run_restore_test(counter, backup_run_id=made["backup_run_id"], job_id=None)
+
+    assert len(counter.locks) == 60
+    assert max(counter.locks) <= 3
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_five_thousand_tables_with_two_indexes_each_pass(
+    make_database: Callable[..., str], folder: BackupFolder, watcher: Watcher
+) -> None:
+    make_database(many(5_000))
 
     test = result_of(watcher)
     assert test.status == PASSED, test.error
