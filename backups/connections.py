@@ -37,13 +37,14 @@ _REFUSES_SETTING: Final = re.compile(r"event_triggers|startup parameter", re.IGN
 _refusing: set[str] = set()
 
 _POOLER_SAYS: Final = re.compile(
-    r"startup parameter|no such database|pgbouncer|pgcat|pgpool|odyssey|supavisor|rds proxy|pooling mode|pooler|server_login_retry"
-    r"|query_wait_timeout|client_idle_timeout|idle_transaction_timeout|max_client_conn|server conn crashed",
+    r"startup parameter|no such database|pgbouncer|pgcat|pgpool|odyssey|supavisor|rds proxy|pooling mode|pooler"
+    r"|server_login_retry|query_wait_timeout|client_idle_timeout|idle_transaction_timeout|max_client_conn"
+    r"|server conn crashed",
     re.IGNORECASE,
 )
 POOLED: Final = (
-    "A connection pooler such as PgBouncer answers instead of PostgreSQL. Use an address that leads to PostgreSQL itself "
-    "(`BACKUP_DATABASE_URL`, `RESTORE_DATABASE_URL` or `DATABASE_URL`)."
+    "A connection pooler such as PgBouncer answers instead of PostgreSQL. Use an address that leads to PostgreSQL "
+    "itself (`BACKUP_DATABASE_URL`, `RESTORE_DATABASE_URL` or `DATABASE_URL`)."
 )
 _MOST_CHARACTERS: Final = 1_000
 

@@ -162,9 +162,7 @@ class BackupFolder:
             for path in (part_path, final, final.with_name(final.name + CHECKSUM)):
                 _unlink(path)
             raise
-        part.written = Written(
-            storage_key=key, size_bytes=part.size_bytes, sha256=part.sha256, at=datetime.now(UTC)
-        )
+        part.written = Written(storage_key=key, size_bytes=part.size_bytes, sha256=part.sha256, at=datetime.now(UTC))
 
     def finished(self, kind: str, moment: datetime, number: int) -> Written | None:
         """Return the file that `writing` has written for a row; None when there is none, or it can't be seen.

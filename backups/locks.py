@@ -8,7 +8,7 @@ kind's lock is about work that is over.
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 from django.db import connection

@@ -1,7 +1,7 @@
 """Something between the console and PostgreSQL: a proxy that ends idle connections, or a pooler as PgBouncer is one.
 
-It speaks PostgreSQL's protocol as far as it must: it names sessions of its own making, refuses parameters, and hands out
-the server's sessions by transaction.
+It speaks PostgreSQL's protocol as far as it must: it names sessions of its own making, refuses parameters, and hands
+out the server's sessions by transaction.
 """
 
 import socket
@@ -45,10 +45,8 @@ class Relay:
         self._threads: list[threading.Thread] = []
         self._begin(self._accept)
 
-    def __enter__(self) -> "Relay":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
+    def close(self) -> None:
+        """End all connections, and listen no more."""
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

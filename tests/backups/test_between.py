@@ -1,4 +1,4 @@
-"""What stands between the console and PostgreSQL, or ends a connection that says nothing: timeouts, proxies, poolers."""
+"""What stands between the console and PostgreSQL: timeouts of idle sessions, proxies that end them, poolers."""
 
 import shlex
 import sys
@@ -65,7 +65,7 @@ def server(postgres: Postgres) -> Iterator[psycopg.Connection[Any]]:
 
 
 @pytest.fixture
-def impatient(server: psycopg.Connection[Any]) -> Iterator[Callable[[], None]]:
+def impatient(server: psycopg.Connection[Any]) -> Iterator[Callable[[], object]]:
     """Every timeout for idle sessions is short. Call it to wait until the server has ended the ledger's session."""
     name = sql.Identifier(connection.settings_dict["NAME"])
     timeouts = ("idle_session_timeout", "idle_in_transaction_session_timeout", "tcp_user_timeout")
@@ -77,14 +77,14 @@ def impatient(server: psycopg.Connection[Any]) -> Iterator[Callable[[], None]]:
     def ended() -> bool:
         return server.execute("SELECT FROM pg_stat_activity WHERE pid = %s", [pid]).fetchone() is None
 
-    yield lambda: wait_until(ended) and None
+    yield lambda: wait_until(ended)
     for timeout in timeouts:
         server.execute(sql.SQL("ALTER DATABASE {} RESET {}").format(name, sql.Identifier(timeout)))
     connection.close()
 
 
 def test_a_backup_and_its_restore_test_outlive_a_server_that_ends_idle_sessions(
-    folder: BackupFolder, impatient: Callable[[], None]
+    folder: BackupFolder, impatient: Callable[[], object]
 ) -> None:
     made = make_database_backup(Slow(impatient), job_id=None)
     run_restore_test(Slow(impatient), backup_run_id=made["backup_run_id"], job_id=None)
@@ -94,7 +94,7 @@ def test_a_backup_and_its_restore_test_outlive_a_server_that_ends_idle_sessions(
 
 
 def test_a_failure_is_written_down_although_the_ledgers_session_was_ended(
-    folder: BackupFolder, impatient: Callable[[], None]
+    folder: BackupFolder, impatient: Callable[[], object]
 ) -> None:
     def fails() -> None:
         impatient()
@@ -121,7 +121,7 @@ def relay(postgres: Postgres) -> Iterator[Callable[..., Relay]]:
     connection.close()
     connection.settings_dict["PORT"] = before
     for one in relays:
-        one.__exit__()
+        one.close()
 
 
 def test_a_proxy_that_ends_what_says_nothing_ends_no_backup(
@@ -146,7 +146,9 @@ def test_a_proxy_that_ends_what_says_nothing_ends_no_backup(
     assert RestoreTest.objects.get().status == PASSED
 
 
-def test_a_lock_that_a_proxy_has_ended_all_the_same_is_noticed(folder: BackupFolder, relay: Callable[..., Relay]) -> None:
+def test_a_lock_that_a_proxy_has_ended_all_the_same_is_noticed(
+    folder: BackupFolder, relay: Callable[..., Relay]
+) -> None:
     proxy = relay()
 
     def end_the_lock() -> None:
@@ -289,7 +291,7 @@ def pooled(postgres: Postgres, settings: Any, monkeypatch: pytest.MonkeyPatch) -
 
     yield make
     for one in relays:
-        one.__exit__()
+        one.close()
 
 
 @pytest.mark.parametrize("takes_options", [True, False])
@@ -315,7 +317,7 @@ def test_a_pooler_that_shares_sessions_is_recognized_and_nothing_is_started(
 
     pooler, settings.BACKUP_DATABASE_URL = settings.BACKUP_DATABASE_URL, ""
     made = make_database_backup(watcher, job_id=None)
-    assert settings.RESTORE_DATABASE_URL == pooler
+    assert pooler == settings.RESTORE_DATABASE_URL
     with pytest.raises(BackupFailed) as refused:
         run_restore_test(watcher, backup_run_id=made["backup_run_id"], job_id=None)
     assert POOLED in refused.value.message
@@ -436,7 +438,9 @@ def test_nor_do_those_that_the_programs_do_not_set_reach_their_sessions(
         "import psycopg, sys\n"
         f"with psycopg.connect('') as c: sys.exit(c.execute('SHOW {setting}').fetchone()[0] + ' is what it has')\n"
     )
-    settings.PG_BIN_DIR = fake_programs(tmp_path / "bin", f"exec {shlex.quote(sys.executable)} {shlex.quote(str(script))}")
+    settings.PG_BIN_DIR = fake_programs(
+        tmp_path / "bin", f"exec {shlex.quote(sys.executable)} {shlex.quote(str(script))}"
+    )
     name = sql.Identifier(connection.settings_dict["NAME"])
     value = "on" if setting == "event_triggers" else "100s"
     server.execute(sql.SQL("ALTER DATABASE {} SET {} = {}").format(name, sql.Identifier(setting), value))

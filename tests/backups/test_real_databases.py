@@ -129,7 +129,9 @@ def make_database(postgres: Postgres, settings: Any) -> Iterator[Callable[..., s
         url = make_conninfo(postgres.url(name), options="-c event_triggers=off")
         made.append(name)
         with psycopg.connect(postgres.url("postgres"), autocommit=True) as server:
-            server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0 ").format(sql.Identifier(name)) + sql.SQL(options))
+            server.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE template0 ").format(sql.Identifier(name)) + sql.SQL(options)
+            )
         with psycopg.connect(url, autocommit=True) as own:
             own.execute(statements)
         settings.BACKUP_DATABASE_URL = settings.RESTORE_DATABASE_URL = postgres.url(name)
@@ -231,7 +233,7 @@ def test_a_role_that_may_not_switch_triggers_off_makes_backups_all_the_same(
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as server:
         server.execute("CREATE ROLE ops_reader LOGIN PASSWORD 'pw' IN ROLE pg_read_all_data")
         try:
-            settings.BACKUP_DATABASE_URL = make_conninfo(direct, user="ops_reader", password="pw")  # noqa: S106
+            settings.BACKUP_DATABASE_URL = make_conninfo(direct, user="ops_reader", password="pw")
             test = result_of(watcher)
         finally:
             server.execute("DROP ROLE ops_reader")
@@ -253,7 +255,7 @@ class Intruder(Watcher):
     def progress(self, current: int, total: int | None = None, unit: str = "items") -> None:
         for name in scratch.leftovers():
             try:
-                psycopg.connect(self._server, user="ops_intruder", password="pw", dbname=name).close()  # noqa: S106
+                psycopg.connect(self._server, user="ops_intruder", password="pw", dbname=name).close()
                 self.answers.add("welcome")
             except psycopg.OperationalError as error:
                 self.answers.add("permission denied" if "permission denied for database" in str(error) else str(error))
@@ -298,12 +300,13 @@ class Counter(Watcher):
 
     def progress(self, current: int, total: int | None = None, unit: str = "items") -> None:
         if unit == "tables":
-            (locks,) = self._server.execute(
+            row = self._server.execute(
                 "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
                 " WHERE starts_with(d.datname, %s) AND l.relation >= 16384",
                 [scratch.PREFIX],
-            ).fetchone() or (None,)
-            self.locks.append(locks)
+            ).fetchone()
+            assert row is not None
+            self.locks.append(row[0])
 
 
 def test_reading_many_tables_holds_the_locks_of_one(

@@ -47,7 +47,12 @@ def zoo(postgres: Postgres, settings: Any) -> Iterator[str]:
         server.execute(sql.SQL("CREATE ROLE {} SUPERUSER LOGIN PASSWORD {}").format(role, sql.Literal(PASSWORD)))
         server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(name))
         url = make_conninfo(
-            host="127.0.0.1", port=postgres.port, user=ROLE, password=PASSWORD, dbname=NAME, options="-c event_triggers=off"
+            host="127.0.0.1",
+            port=postgres.port,
+            user=ROLE,
+            password=PASSWORD,
+            dbname=NAME,
+            options="-c event_triggers=off",
         )
         try:
             with psycopg.connect(url, autocommit=True) as own:

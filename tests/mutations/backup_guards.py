@@ -65,7 +65,9 @@ BACKUPS: Final = (
     Guard(
         name="one of a kind",
         keeps="Two backups of one kind are never made at once.",
-        edits=(Edit("backups/locks.py", '"SELECT pg_advisory_xact_lock(%s, %s)"', '"SELECT %s::integer, %s::integer"'),),
+        edits=(
+            Edit("backups/locks.py", '"SELECT pg_advisory_xact_lock(%s, %s)"', '"SELECT %s::integer, %s::integer"'),
+        ),
         tests=(_DATABASE + "test_of_two_backups_at_once_one_is_refused_and_leaves_no_row",),
     ),
     Guard(
