@@ -76,10 +76,10 @@ def _end_lost(kind: str) -> int:
         if not locks.is_free(kind):
             return 0
         # One that has ended since it was seen is not running any more, and stays as it is.
-        ended = _record_finished(kind) + _end_rows(kind)
+        recorded, ended = _record_finished(kind), _end_rows(kind)
     if ended:
         logger.warning("backup.lost", kind=kind, rows=ended)
-    return ended
+    return recorded + ended
 
 
 def _delete_left(kind: str) -> None:

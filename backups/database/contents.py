@@ -4,9 +4,8 @@ A table's content is the sum of its rows' hashes, so the order of the rows has n
 text that PostgreSQL writes it as, under settings that are pinned (backups/database/servers.py), with its columns by
 their names: a table that inherits may get them in another order by a restore.
 
-Only plain tables of this database are read. What others hold is not in a dump: those behind a foreign table, for
-example. Each is read in a transaction of its own, since a lock on a table and on each of its indexes lasts until the
-transaction's end, and the server has room for a few thousand.
+Only plain tables are read: a dump has no rows of foreign tables. Each table is read in a transaction of its own. Its
+lock and those of its indexes last until the transaction's end, and the server has room for a few thousand.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,7 +36,7 @@ _NOT_OF_EXTENSIONS: Final = (
 
 # Columns that are computed when they are read are not in a dump, and computing one may fail.
 _STORED: Final = "a.attgenerated <> 'v'"
-# What an identifier may hold and its spelling here may not, unless quoted.
+# Names with these characters are quoted.
 _QUOTED_FOR: Final = frozenset('."')
 
 Tell = Callable[[int, int], None]

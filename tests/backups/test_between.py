@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import psycopg
 import pytest
-from django.db import DatabaseError, OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection, transaction
 from psycopg import sql
 
-from backups import connections, making, runs
+from backups import connections, locks, making, runs
 from backups.cleaning import Cleaner
 from backups.connections import POOLED
 from backups.database.servers import Server
@@ -422,6 +422,16 @@ def test_no_setting_of_a_database_reaches_a_backups_own_sessions(server: psycopg
             assert own.execute("SELECT current_setting(%s)", [setting]).fetchone() == (pinned,)
     finally:
         server.execute(sql.SQL("ALTER DATABASE {} RESET {}").format(name, sql.Identifier(setting)))
+
+
+def test_who_cleans_up_under_a_lock_keeps_it_for_as_long_as_that_takes() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET idle_in_transaction_session_timeout = '100s'")
+        with transaction.atomic():
+            assert locks.is_free(DATABASE)
+            cursor.execute("SHOW idle_in_transaction_session_timeout")
+            assert cursor.fetchone() == ("0",)
+        cursor.execute("RESET idle_in_transaction_session_timeout")
 
 
 @pytest.mark.parametrize("setting", ["idle_session_timeout", "statement_timeout", "tcp_user_timeout", "event_triggers"])

@@ -241,6 +241,23 @@ def test_a_role_that_may_not_switch_triggers_off_makes_backups_all_the_same(
     assert test.status == PASSED, test.error
 
 
+def test_a_role_that_may_do_nothing_but_create_databases_tests_backups(
+    make_database: Callable[..., str], folder: BackupFolder, watcher: Watcher, postgres: Postgres, settings: Any
+) -> None:
+    make_database("CREATE TABLE t AS SELECT 1 AS one")
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as server:
+        server.execute("CREATE ROLE ops_restorer LOGIN CREATEDB PASSWORD 'pw'")
+        try:
+            settings.RESTORE_DATABASE_URL = make_conninfo(
+                settings.RESTORE_DATABASE_URL, user="ops_restorer", password="pw"
+            )
+            test = result_of(watcher)
+        finally:
+            server.execute("DROP ROLE ops_restorer")
+
+    assert test.status == PASSED, test.error
+
+
 # --- the scratch database ---------------------------------------------------------------------------------------------
 
 
