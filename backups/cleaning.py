@@ -12,7 +12,7 @@ import structlog
 from django.db import ProgrammingError, connection, transaction
 from django.db.models.functions import Now
 
-from backups import locks
+from backups import locks, runs
 from backups.database import scratch
 from backups.folder import PART, BackupFolder
 from backups.models import COULD_NOT_VERIFY, FAILED, KINDS, RUNNING, BackupRun, RestoreTest
@@ -68,15 +68,18 @@ class Cleaner:
 
 
 def _end_lost(kind: str) -> int:
-    """End the rows of a kind whose process is gone, unless somebody is at it now; returns how many."""
+    """End the rows of a kind whose process is gone, unless somebody is at it now; returns how many.
+
+    A backup whose file is whole has succeeded.
+    """
     with transaction.atomic():
         if not locks.is_free(kind):
             return 0
         # One that has ended since it was seen is not running any more, and stays as it is.
-        ended = _end_rows(kind)
+        recorded, ended = _record_finished(kind), _end_rows(kind)
     if ended:
         logger.warning("backup.lost", kind=kind, rows=ended)
-    return ended
+    return recorded + ended
 
 
 def _delete_left(kind: str) -> None:
@@ -112,12 +115,17 @@ def _running() -> set[str] | None:
         return None
 
 
+def _record_finished(kind: str) -> int:
+    folder = BackupFolder.configured() if kind in KINDS else None
+    return runs.record_finished(folder, kind) if folder else 0
+
+
 def _end_rows(kind: str) -> int:
     if kind == locks.RESTORE_TEST:
         tests = RestoreTest.objects.filter(status=RUNNING)
         return tests.update(status=COULD_NOT_VERIFY, completed_at=Now(), error=TEST_LOST)
-    runs = BackupRun.objects.filter(kind=kind, status=RUNNING)
-    return runs.update(status=FAILED, completed_at=Now(), error=BACKUP_LOST)
+    lost = BackupRun.objects.filter(kind=kind, status=RUNNING)
+    return lost.update(status=FAILED, completed_at=Now(), error=BACKUP_LOST)
 
 
 def _is_left(kind: str) -> bool:

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
@@ -32,6 +32,7 @@ ROOM: Final = 1.5
 _ENDINGS: Final = {DATABASE: "dump", ATTACHMENTS: "tar.zst"}
 _KEY: Final = re.compile(r"(?:database|attachments)/[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
 _MAX_KEY: Final = 120
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 FileState = Literal["kept", "missing", "unreachable"]
 
@@ -50,11 +51,13 @@ class Written:
         storage_key: its name, relative to the folder.
         size_bytes: how large it is.
         sha256: its checksum, 64 hex digits.
+        at: when its last byte was written.
     """
 
     storage_key: str
     size_bytes: int
     sha256: str
+    at: datetime
 
 
 class Part:
@@ -138,7 +141,7 @@ class BackupFolder:
         Raises:
             BackupFailed: the disk is full, or the file can't be written for another reason.
         """
-        key = f"{kind}/{kind}-{moment:%Y%m%dT%H%M%SZ}-{number}.{_ENDINGS[kind]}"
+        key = _key(kind, moment, number)
         final = self.path / key
         part_path = final.with_name(final.name + PART)
         with _writable():
@@ -159,7 +162,28 @@ class BackupFolder:
             for path in (part_path, final, final.with_name(final.name + CHECKSUM)):
                 _unlink(path)
             raise
-        part.written = Written(storage_key=key, size_bytes=part.size_bytes, sha256=part.sha256)
+        part.written = Written(storage_key=key, size_bytes=part.size_bytes, sha256=part.sha256, at=datetime.now(UTC))
+
+    def finished(self, kind: str, moment: datetime, number: int) -> Written | None:
+        """Return the file that `writing` has written for a row; None when there is none, or it can't be seen.
+
+        Args:
+            kind: of the backup.
+            moment: when it began.
+            number: of its row.
+        """
+        key = _key(kind, moment, number)
+        path = self._path_of(key)
+        try:
+            found = path.lstat()
+            # Written before the file had its name.
+            sha256 = path.with_name(path.name + CHECKSUM).read_text("ascii")[:64]
+        except (OSError, UnicodeDecodeError):
+            return None
+        if not stat.S_ISREG(found.st_mode) or not _SHA256.fullmatch(sha256):
+            return None
+        at = datetime.fromtimestamp(found.st_mtime, UTC)
+        return Written(storage_key=key, size_bytes=found.st_size, sha256=sha256, at=at)
 
     def open(self, storage_key: str) -> BinaryIO:
         """Open a backup's file for reading; no link is followed.
@@ -220,6 +244,10 @@ class BackupFolder:
         if len(storage_key) > _MAX_KEY or not _KEY.fullmatch(storage_key):
             raise BadStorageKey("The row names a file that the console would never have named so.")
         return self.path / storage_key
+
+
+def _key(kind: str, moment: datetime, number: int) -> str:
+    return f"{kind}/{kind}-{moment:%Y%m%dT%H%M%SZ}-{number}.{_ENDINGS[kind]}"
 
 
 def _write_checksum(final: Path, sha256: str) -> None:

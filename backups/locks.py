@@ -1,16 +1,20 @@
 """One of a kind at a time: a lock that PostgreSQL holds for as long as a connection lives, and not a moment longer.
 
-The connection is its own and not Django's: in a pool, a session's lock would outlive its close. What dies loses it, so
-a row that says *running* while nobody holds its kind's lock is about work that is over.
+The connection is its own and not Django's: in a pool, a session's lock would outlive its close. The lock is a
+transaction's, since a pooler such as PgBouncer may give the session to somebody else in between; that transaction reads
+and writes nothing, so it holds up no vacuum. What dies loses it, so a row that says *running* while nobody holds its
+kind's lock is about work that is over.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 from django.db import connection
 
+from backups import connections
+from backups.connections import Opened
 from backups.errors import BackupInterrupted
 from backups.models import ATTACHMENTS, DATABASE
 from opsconsole.errors import Busy
@@ -30,10 +34,11 @@ _WORDS: Final = {
     ATTACHMENTS: "Another attachments snapshot",
     RESTORE_TEST: "Another restore test",
 }
-_IDLE_SESSION_TIMEOUT_SINCE: Final = 140_000
-# Set in the session: a pooler may drop what is asked for as it starts.
+_TRANSACTION_TIMEOUT_SINCE: Final = 170_000
+# For the transaction that holds the lock.
 _SESSION: Final = {
     "statement_timeout": 0,
+    "idle_in_transaction_session_timeout": 0,
     "lock_timeout": PATIENCE_MS,
     # Or the server would go on for two hours to hold the lock of a machine that has lost its power.
     "tcp_keepalives_idle": 30,
@@ -45,8 +50,9 @@ _SESSION: Final = {
 class Lock:
     """A lock that is held."""
 
-    def __init__(self, held_by: psycopg.Connection[Any], number: int) -> None:
-        self._held_by = held_by
+    def __init__(self, found: Opened, number: int) -> None:
+        self._held_by = found.connection
+        self._pooled = found.pooled
         self._number = number
 
     def check(self) -> None:
@@ -62,10 +68,12 @@ class Lock:
                 [_NAMESPACE, self._number],
             ).fetchone()
         except psycopg.Error as error:
-            raise BackupInterrupted(LOST, code="lock_lost") from error
+            raise self._lost(f"{LOST} {connections.line_of(error)}") from error
         if held is None:
-            # A pooler has given the connection another session, say.
-            raise BackupInterrupted(LOST, code="lock_lost")
+            raise self._lost(LOST)
+
+    def _lost(self, said: str) -> BackupInterrupted:
+        return BackupInterrupted(connections.with_pooler(said, pooled=self._pooled), code="lock_lost")
 
 
 @contextmanager
@@ -76,46 +84,33 @@ def held(kind: str) -> Iterator[Lock]:
         Busy: somebody else holds it.
         BackupInterrupted: the database does not answer.
     """
-    try:
-        own = psycopg.connect(**_parameters())
-    except psycopg.OperationalError as error:
-        raise BackupInterrupted("The database does not answer.", code="no_database") from error
-    with own:
+    parameters = {**connections.console_parameters(), "application_name": "opsconsole backup lock"}
+    with connections.opened(parameters) as found:
+        own = found.connection
+        own.autocommit = False
+        timeouts = {"transaction_timeout": 0} if own.info.server_version >= _TRANSACTION_TIMEOUT_SINCE else {}
+        for name, value in {**_SESSION, **timeouts}.items():
+            own.execute("SELECT set_config(%s, %s, true)", [name, str(value)])
         try:
-            for name, value in _SESSION.items():
-                own.execute("SELECT set_config(%s, %s, false)", [name, str(value)])
-            if own.info.server_version >= _IDLE_SESSION_TIMEOUT_SINCE:
-                own.execute("SET idle_session_timeout = 0")
-            own.execute("SELECT pg_advisory_lock(%s, %s)", [_NAMESPACE, _NUMBERS[kind]])
+            own.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_NAMESPACE, _NUMBERS[kind]])
         except psycopg.errors.LockNotAvailable as error:
             raise Busy(f"{_WORDS[kind]} is running; try again once it has ended.", code="already_running") from error
-        except psycopg.OperationalError as error:
-            raise BackupInterrupted("The database does not answer.", code="no_database") from error
         try:
-            yield Lock(own, _NUMBERS[kind])
+            with connections.kept_alive(own):
+                yield Lock(found, _NUMBERS[kind])
         finally:
             # Closing alone would do it too, but only once the server has noticed; nobody should have to wait for that.
             with suppress(psycopg.Error):
-                own.execute("SELECT pg_advisory_unlock(%s, %s)", [_NAMESPACE, _NUMBERS[kind]])
+                own.rollback()
 
 
 def is_free(kind: str) -> bool:
     """Say whether nobody holds the lock of a kind; call it in a transaction, which then holds it until it ends."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_NAMESPACE, _NUMBERS[kind]])
-        (free,) = cursor.fetchone()
+        # What is done under it is not done over this connection, which must not be ended for saying nothing.
+        cursor.execute(
+            "SELECT pg_try_advisory_xact_lock(%s, %s), set_config('idle_in_transaction_session_timeout', '0', true)",
+            [_NAMESPACE, _NUMBERS[kind]],
+        )
+        (free, _) = cursor.fetchone()
     return bool(free)
-
-
-def _parameters() -> dict[str, Any]:
-    """Return how to reach the console's own database, without Django's pool."""
-    given = connection.get_connection_params()
-    # All that has a say in which server it is: a lock on another one keeps nobody from anything.
-    wanted = {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()}
-    return {
-        **{name: value for name, value in given.items() if name in wanted and value},
-        "application_name": "opsconsole backup lock",
-        "autocommit": True,
-        "connect_timeout": max(5, int(given.get("connect_timeout", 5))),
-        "keepalives_idle": 30,
-    }

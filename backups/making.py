@@ -2,7 +2,6 @@
 
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +41,13 @@ def make_database_backup(reporter: Reporter, *, job_id: int | None) -> dict[str,
         with runs.failures_recorded(run):
             folder = _usable_folder(DATABASE)
             began = time.monotonic()
-            with folder.writing(DATABASE, datetime.now(UTC), run.pk) as part:
+            assert run.started_at is not None
+            with folder.writing(DATABASE, run.started_at, run.pk) as part:
                 manifest = dump.write_dump(part, reporter, expected_bytes=queries.last_size(DATABASE))
                 lock.check()
+                runs.keep_manifest(run, manifest)
             written = _finished(part.written)
-            _succeed(run, folder, written, manifest)
+            _succeed(run, folder, written)
         _apply_retention(folder, DATABASE)
     tables = manifest["tables"]
     return _result(run, written, began) | {
@@ -77,11 +78,13 @@ def make_attachments_snapshot(reporter: Reporter, *, job_id: int | None) -> dict
                 raise BackupFailed(NO_ATTACHMENTS, code="not_configured")
             folder = _usable_folder(ATTACHMENTS)
             began = time.monotonic()
-            with folder.writing(ATTACHMENTS, datetime.now(UTC), run.pk) as part:
+            assert run.started_at is not None
+            with folder.writing(ATTACHMENTS, run.started_at, run.pk) as part:
                 manifest = snapshot.write_snapshot(Path(settings.ATTACHMENTS_DIR), part, reporter)
                 lock.check()
+                runs.keep_manifest(run, manifest)
             written = _finished(part.written)
-            _succeed(run, folder, written, manifest)
+            _succeed(run, folder, written)
         _apply_retention(folder, ATTACHMENTS)
     return _result(run, written, began) | {
         "files": manifest["files"],
@@ -94,12 +97,13 @@ def _usable_folder(kind: str) -> BackupFolder:
     if folder is None:
         raise BackupFailed(NOT_CONFIGURED, code="not_configured")
     folder.check(last_size_bytes=queries.last_size(kind))
+    runs.record_finished(folder, kind)
     folder.remove_parts(kind)
     return folder
 
 
-def _succeed(run: BackupRun, folder: BackupFolder, written: Written, manifest: dict[str, Any]) -> None:
-    if runs.succeed(run, written, manifest):
+def _succeed(run: BackupRun, folder: BackupFolder, written: Written) -> None:
+    if runs.succeed(run, written):
         return
     with suppress(OSError):
         folder.remove(written.storage_key)

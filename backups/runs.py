@@ -1,6 +1,7 @@
 """The rows of backups and restore tests: written when one begins, and once more when it ends, however it does.
 
-A process that dies leaves its row *running*; whoever finds its lock free says then that it was lost.
+A process that dies leaves its row *running*; whoever finds its lock free says then that it was lost, unless the file is
+there: it has its name only once it is whole.
 """
 
 from collections.abc import Iterator
@@ -11,8 +12,9 @@ import structlog
 from django.db import DatabaseError, InterfaceError
 from django.db.models.functions import Now
 
+from backups.connections import afresh
 from backups.errors import BackupInterrupted
-from backups.folder import Written
+from backups.folder import BackupFolder, Written
 from backups.models import (
     COULD_NOT_VERIFY,
     FAILED,
@@ -33,6 +35,10 @@ MAX_ERROR_LENGTH: Final = 5_000
 OVERTAKEN: Final = (
     "The connection that held its lock broke off, so it was taken for lost and ended meanwhile; nothing was kept."
 )
+# How long an end is tried to be written while the database is away: it may be that of hours of work.
+PATIENCE_SECONDS: Final = 60.0
+# Rows without a file of which a file is looked for, the newest ones.
+LOOKED_AT: Final = 100
 STOPPED: Final = "It was cancelled, or its worker was told to stop."
 
 
@@ -62,17 +68,48 @@ def begin_test(run: BackupRun, *, job_id: int | None) -> RestoreTest:
     return test
 
 
-def succeed(run: BackupRun, written: Written, manifest: dict[str, Any]) -> bool:
+def keep_manifest(run: BackupRun, manifest: dict[str, Any]) -> None:
+    """Write down what a backup holds, before its file gets its name: whoever finds the file then knows it.
+
+    Raises:
+        BackupInterrupted: the row had ended already, as that of a lost backup.
+    """
+    mine = BackupRun.objects.filter(pk=run.pk, status=RUNNING)
+    if not afresh(lambda: mine.update(manifest_json=manifest), patience_seconds=PATIENCE_SECONDS):
+        raise BackupInterrupted(OVERTAKEN, code="lock_lost")
+
+
+def succeed(run: BackupRun, written: Written) -> bool:
     """Write down that a backup is there; its file must be on the disk by now. False when its row had ended already."""
-    updated = BackupRun.objects.filter(pk=run.pk, status=RUNNING).update(
-        status=SUCCEEDED,
-        completed_at=Now(),
-        storage_key=written.storage_key,
-        size_bytes=written.size_bytes,
-        sha256=written.sha256,
-        manifest_json=manifest,
-    )
-    return bool(updated)
+    mine = BackupRun.objects.filter(pk=run.pk)
+
+    def write() -> bool:
+        updated = mine.filter(status=RUNNING).update(completed_at=Now(), **_file(written))
+        # An earlier try may have been written although no answer came, or whoever found the file was faster.
+        return bool(updated) or mine.filter(status=SUCCEEDED, storage_key=written.storage_key).exists()
+
+    return afresh(write, patience_seconds=PATIENCE_SECONDS)
+
+
+def record_finished(folder: BackupFolder, kind: str) -> int:
+    """Write down the backups whose file is whole although their row doesn't say so; returns how many.
+
+    Their process, or its connection, ended after the file had its name. Called under the kind's lock.
+
+    Args:
+        folder: where the files are.
+        kind: of the backups.
+    """
+    without_file = BackupRun.objects.filter(kind=kind, status__in=(RUNNING, FAILED), storage_key=None, removed_at=None)
+    recorded = 0
+    for run in without_file.defer("manifest_json").order_by("-pk")[:LOOKED_AT]:
+        # A far time is none that the console wrote.
+        written = folder.finished(kind, run.started_at, run.pk) if run.started_at else None
+        if written is not None and run.started_at:
+            mine = BackupRun.objects.filter(pk=run.pk, status=run.status)
+            recorded += mine.update(completed_at=max(written.at, run.started_at), error=None, **_file(written))
+            logger.warning("backup.recorded_late", kind=kind, backup=run.pk)
+    return recorded
 
 
 def conclude(test: RestoreTest, *, status: str, checks: list[dict[str, Any]], error: str | None, **values: int) -> None:
@@ -88,14 +125,15 @@ def conclude(test: RestoreTest, *, status: str, checks: list[dict[str, Any]], er
     Raises:
         BackupInterrupted: the row had ended already, as that of a lost test.
     """
-    updated = RestoreTest.objects.filter(pk=test.pk, status=RUNNING).update(
-        status=status,
-        completed_at=Now(),
-        checks_json=redact(checks),
-        error=None if error is None else bounded(error),
-        **values,
-    )
-    if not updated:
+    mine = RestoreTest.objects.filter(pk=test.pk)
+    verdict = {"status": status, "error": None if error is None else bounded(error)}
+
+    def write() -> bool:
+        ended = {**verdict, "completed_at": Now(), "checks_json": redact(checks), **values}
+        # An earlier try may have been written although no answer came.
+        return bool(mine.filter(status=RUNNING).update(**ended)) or mine.filter(**verdict).exists()
+
+    if not afresh(write, patience_seconds=PATIENCE_SECONDS):
         raise BackupInterrupted(OVERTAKEN, code="lock_lost")
 
 
@@ -115,10 +153,15 @@ def failures_recorded(row: BackupRun | RestoreTest) -> Iterator[None]:
 def fail(row: BackupRun | RestoreTest, sentence: str) -> bool:
     """Write down that a backup failed, or that a restore test could not be done; False when it had ended already."""
     ended = {"completed_at": Now(), "error": bounded(sentence)}
-    try:
+
+    def write() -> int:
         if isinstance(row, BackupRun):
-            return bool(BackupRun.objects.filter(pk=row.pk, status=RUNNING).update(status=FAILED, **ended))
-        return bool(RestoreTest.objects.filter(pk=row.pk, status=RUNNING).update(status=COULD_NOT_VERIFY, **ended))
+            return BackupRun.objects.filter(pk=row.pk, status=RUNNING).update(status=FAILED, **ended)
+        return RestoreTest.objects.filter(pk=row.pk, status=RUNNING).update(status=COULD_NOT_VERIFY, **ended)
+
+    try:
+        # What failed may well be the database: then nobody should have to wait for it.
+        return bool(afresh(write))
     except (DatabaseError, InterfaceError):
         # The sweeper finds it: its lock is free.
         logger.warning("backup.end_not_written", table=row._meta.db_table, id=row.pk)
@@ -128,3 +171,12 @@ def fail(row: BackupRun | RestoreTest, sentence: str) -> bool:
 def bounded(sentence: str) -> str:
     """Return an error as it may be kept: without secrets, and not endless."""
     return redact_text(sentence.replace("\0", ""))[:MAX_ERROR_LENGTH]
+
+
+def _file(written: Written) -> dict[str, Any]:
+    return {
+        "status": SUCCEEDED,
+        "storage_key": written.storage_key,
+        "size_bytes": written.size_bytes,
+        "sha256": written.sha256,
+    }

@@ -62,15 +62,18 @@ PLACES: Final[Mapping[str, str]] = {
         ),
         FIRST,
     ),
-    # Backup files.
+    # Backup files, and databases that are not the core's.
     **dict.fromkeys(
         (
             "tests/backups/test_attachments_compared.py",
             "tests/backups/test_attachments_snapshot.py",
             "tests/backups/test_attachments_trouble.py",
+            "tests/backups/test_between.py",
             "tests/backups/test_commands.py",
+            "tests/backups/test_real_databases.py",
             "tests/backups/test_retention.py",
             "tests/backups/test_shipped.py",
+            "tests/backups/test_zoo.py",
         ),
         FIRST,
     ),
@@ -108,6 +111,7 @@ PLACES: Final[Mapping[str, str]] = {
             "tests/devserver/test_clean_slate.py",
             "tests/devserver/test_core_tables.py",
             "tests/devserver/test_server.py::test_from_an_empty_folder_to_ready_and_back_and_again",
+            "tests/backups/test_between.py::test_an_end_that_was_written_but_not_answered_counts",
             "tests/backups/test_retention.py::test_what_the_core_has_told_of_is_neither_counted_nor_deleted",
             "tests/logs/test_requests.py::test_a_request_is_one_line_with_who_what_and_how_long",
             "tests/metrics/test_alerts.py::test_they_ask_for_numbers_that_there_are",

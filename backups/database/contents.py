@@ -3,9 +3,13 @@
 A table's content is the sum of its rows' hashes, so the order of the rows has no say in it; each row is hashed as the
 text that PostgreSQL writes it as, under settings that are pinned (backups/database/servers.py), with its columns by
 their names: a table that inherits may get them in another order by a restore.
+
+Only plain tables are read: a dump has no rows of foreign tables. Each table is read in a transaction of its own. Its
+lock and those of its indexes last until the transaction's end, and the server has room for a few thousand.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -30,6 +34,11 @@ _NOT_OF_EXTENSIONS: Final = (
     " AND e.deptype = 'e')"
 )
 
+# Columns that are computed when they are read are not in a dump, and computing one may fail.
+_STORED: Final = "a.attgenerated <> 'v'"
+# Names with these characters are quoted.
+_QUOTED_FOR: Final = frozenset('."')
+
 Tell = Callable[[int, int], None]
 
 
@@ -38,7 +47,8 @@ class Contents:
     """What a database holds.
 
     Attributes:
-        tables: rows and hash by `schema.table`; the hash is a number as a text.
+        tables: rows and hash by `schema.table`; the hash is a number as a text. A partition's `root` is the table at
+            the top of its tree.
         views: names of materialized views, which are made anew by a restore.
         constraints: kind and validity by `schema.table.constraint`, such as `f valid`.
         sequences: the last value, the step, and the highest value of the column that it is for, by `schema.sequence`.
@@ -64,7 +74,7 @@ def last_values(own: psycopg.Connection[Any]) -> dict[str, int | None]:
     """Return the last value of each sequence, None where there is none yet, as they are now: no snapshot keeps them.
 
     Args:
-        own: a connection as `Server.connected` makes it.
+        own: a connection as `Server.connected` makes it, in autocommit.
 
     Raises:
         psycopg.Error: the server ended it, or the role may not read something.
@@ -80,43 +90,79 @@ def last_values(own: psycopg.Connection[Any]) -> dict[str, int | None]:
         last = own.execute(
             sql.SQL("SELECT CASE WHEN is_called THEN last_value END FROM {}").format(sql.Identifier(schema, name))
         ).fetchone()
-        found[f"{schema}.{name}"] = last and last[0]
+        found[spelled(schema, name)] = last and last[0]
     return found
 
 
-def read(own: psycopg.Connection[Any], tell: Tell, *, lasts: dict[str, int | None] | None = None) -> Contents:
-    """Read what a database holds, in the connection's transaction.
+def read(
+    own: psycopg.Connection[Any], tell: Tell, *, lasts: dict[str, int | None] | None = None, snapshot: str | None = None
+) -> Contents:
+    """Read what a database holds.
 
     Args:
-        own: a connection as `Server.connected` makes it.
+        own: a connection as `Server.connected` makes it, in autocommit.
         tell: called after each table with how many are done and how many there are; may raise to stop.
         lasts: the sequences' last values where they were read before; they go on while this takes its time.
+        snapshot: as another transaction has exported it, to read under; None to read what there is.
 
     Raises:
         psycopg.Error: the server ended it, or the role may not read something.
     """
-    names = _tables(own)
+    with _transaction(own, snapshot):
+        names = _tables(own)
+        views = _views(own)
+        constraints = _constraints(own)
+        sequences = _sequences(own)
+        extensions = dict(own.execute("SELECT extname, extversion FROM pg_extension ORDER BY 1").fetchall())
+        large_objects = _number(own.execute("SELECT count(*) FROM pg_largeobject_metadata"))
+        newest = _newest(own)
     tables = {}
-    for number, (schema, name, columns) in enumerate(names, start=1):
-        tables[f"{schema}.{name}"] = _table(own, schema, name, columns)
+    for number, (schema, name, columns, root) in enumerate(names, start=1):
+        with _transaction(own, snapshot):
+            tables[spelled(schema, name)] = _table(own, schema, name, columns) | (
+                {"root": spelled(*root)} if root else {}
+            )
         tell(number, len(names))
+    lasts = last_values(own) if lasts is None else lasts
     return Contents(
         tables=tables,
-        views=_views(own),
-        constraints=_constraints(own),
-        sequences=_sequences(own, last_values(own) if lasts is None else lasts),
-        extensions=dict(own.execute("SELECT extname, extversion FROM pg_extension ORDER BY 1").fetchall()),
-        large_objects=_number(own.execute("SELECT count(*) FROM pg_largeobject_metadata")),
-        newest_row_at=_newest(own),
+        views=views,
+        constraints=constraints,
+        sequences={
+            name: {"last": lasts.get(name), "step": step, "highest": _highest(own, column, of, snapshot)}
+            for name, step, column, of in sequences
+        },
+        extensions=extensions,
+        large_objects=large_objects,
+        newest_row_at=newest,
     )
 
 
-def _tables(own: psycopg.Connection[Any]) -> list[tuple[str, str, list[str]]]:
+def spelled(*names: str) -> str:
+    """Return a qualified name as the manifest has it: quoted where it could be taken for another one."""
+    return ".".join(
+        '"' + name.replace('"', '""') + '"' if _QUOTED_FOR.intersection(name) or not name else name for name in names
+    )
+
+
+@contextmanager
+def _transaction(own: psycopg.Connection[Any], snapshot: str | None) -> Iterator[None]:
+    with own.transaction():
+        if snapshot is not None:
+            own.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            own.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot)))
+        yield
+
+
+def _tables(own: psycopg.Connection[Any]) -> list[tuple[str, str, list[str], list[str] | None]]:
     return own.execute(
         f"""
         SELECT n.nspname, c.relname,
                ARRAY(SELECT a.attname::text COLLATE "C" FROM pg_attribute a
-                      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1)
+                      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND {_STORED} ORDER BY 1),
+               (SELECT ARRAY[rn.nspname::text, r.relname::text]
+                  FROM pg_class r JOIN pg_namespace rn ON rn.oid = r.relnamespace
+                 WHERE c.relispartition AND r.oid = pg_partition_root(c.oid))
           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE c.relkind = 'r' AND {_KEPT} AND {_OF_USERS} AND {_NOT_OF_EXTENSIONS}
          ORDER BY pg_relation_size(c.oid) DESC, 1, 2
@@ -137,11 +183,11 @@ def _table(own: psycopg.Connection[Any], schema: str, name: str, columns: list[s
 def _views(own: psycopg.Connection[Any]) -> list[str]:
     rows = own.execute(
         f"""
-        SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE c.relkind IN ('v', 'm') AND {_OF_USERS} AND {_NOT_OF_EXTENSIONS} ORDER BY 1
+        SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relkind IN ('v', 'm') AND {_OF_USERS} AND {_NOT_OF_EXTENSIONS} ORDER BY 1, 2
         """
     )
-    return [name for (name,) in rows]
+    return [spelled(*names) for names in rows]
 
 
 def _constraints(own: psycopg.Connection[Any]) -> dict[str, str]:
@@ -149,45 +195,53 @@ def _constraints(own: psycopg.Connection[Any]) -> dict[str, str]:
     # becomes for each partition.
     rows = own.execute(
         f"""
-        SELECT n.nspname || '.' || c.relname || '.' || k.conname,
+        SELECT n.nspname, c.relname, k.conname,
                k.contype::text || CASE WHEN k.convalidated THEN ' valid' ELSE ' not valid' END
           FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE k.contype <> 'n' AND NOT (k.contype = 'f' AND k.conparentid <> 0)
-           AND {_OF_USERS} AND {_NOT_OF_EXTENSIONS} ORDER BY 1
+           AND {_OF_USERS} AND {_NOT_OF_EXTENSIONS} ORDER BY 1, 2, 3
         """
     )
-    return dict(rows.fetchall())
+    return {spelled(*names): state for *names, state in rows}
 
 
-def _sequences(own: psycopg.Connection[Any], lasts: dict[str, int | None]) -> dict[str, dict[str, int | None]]:
+def _sequences(own: psycopg.Connection[Any]) -> list[tuple[str, int, str | None, list[list[str]]]]:
+    """Return each sequence with its step, its column, and the tables that have this column: its own and their heirs."""
     # The column of a text or of a numeric may have a sequence too, and is no number to be compared with it.
     rows = own.execute(
         f"""
-        SELECT n.nspname, c.relname, tn.nspname, t.relname, a.attname, s.seqincrement
+        SELECT n.nspname, c.relname, s.seqincrement, a.attname,
+               ARRAY(WITH RECURSIVE heirs(oid) AS (SELECT a.attrelid UNION
+                          SELECT i.inhrelid FROM pg_inherits i JOIN heirs h ON i.inhparent = h.oid)
+                     SELECT ARRAY[tn.nspname::text, t.relname::text]
+                       FROM heirs JOIN pg_class t ON t.oid = heirs.oid JOIN pg_namespace tn ON tn.oid = t.relnamespace
+                      WHERE t.relkind = 'r' AND {_KEPT.replace("c.", "t.")})
           FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
           LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')
                AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
-          LEFT JOIN pg_class t ON t.oid = d.refobjid LEFT JOIN pg_namespace tn ON tn.oid = t.relnamespace
-          LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
+          LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND {_STORED}
                AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
          WHERE {_KEPT} AND {_OF_USERS} AND {_NOT_OF_EXTENSIONS} ORDER BY 1, 2
         """
     ).fetchall()
-    found: dict[str, dict[str, int | None]] = {}
-    for schema, name, table_schema, table, column, step in rows:
-        highest = None
-        if column is not None and step > 0:
-            highest = own.execute(
-                sql.SQL("SELECT max({})::bigint FROM {}").format(
-                    sql.Identifier(column), sql.Identifier(table_schema, table)
-                )
-            ).fetchone()
-        found[f"{schema}.{name}"] = {
-            "last": lasts.get(f"{schema}.{name}"),
-            "step": step,
-            "highest": highest and highest[0],
-        }
-    return found
+    return [(spelled(schema, name), step, column if step > 0 else None, of) for schema, name, step, column, of in rows]
+
+
+def _highest(
+    own: psycopg.Connection[Any], column: str | None, tables: list[list[str]], snapshot: str | None
+) -> int | None:
+    """Return the highest value of a column in some tables, None where there is none."""
+    found: list[int] = []
+    if column is None:
+        return None
+    for names in tables:
+        statement = sql.SQL("SELECT max({})::bigint FROM ONLY {}").format(
+            sql.Identifier(column), sql.Identifier(*names)
+        )
+        with _transaction(own, snapshot):
+            row = own.execute(statement).fetchone()
+        found += [row[0]] if row and row[0] is not None else []
+    return max(found, default=None)
 
 
 def _newest(own: psycopg.Connection[Any]) -> str | None:
@@ -196,16 +250,22 @@ def _newest(own: psycopg.Connection[Any]) -> str | None:
         schemas = own.execute(
             f"""
             SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = %s AND NOT a.attisdropped
+              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = %s AND NOT a.attisdropped AND {_STORED}
                    AND a.atttypid IN ('timestamp'::regtype, 'timestamptz'::regtype)
               JOIN pg_attribute i ON i.attrelid = c.oid AND i.attname = 'id' AND NOT i.attisdropped
-             WHERE c.relkind = 'r' AND c.relname = %s AND {_OF_USERS}
+                   AND i.attgenerated <> 'v' AND i.atttypid IN ('int4'::regtype, 'int8'::regtype)
+             WHERE c.relkind = 'r' AND c.relname = %s AND {_KEPT} AND {_OF_USERS}
             """,
             [column, table],
         ).fetchall()
         for (schema,) in schemas:
+            # Moments that no calendar of ours has, such as infinity, say nothing of the data's age.
             statement = sql.SQL(
-                'SELECT to_char({}::timestamp, \'YYYY-MM-DD"T"HH24:MI:SS"Z"\') FROM {} ORDER BY id DESC LIMIT 1'
+                """
+                SELECT CASE WHEN at BETWEEN '0001-01-01' AND '9999-12-31'
+                            THEN to_char(at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"') END
+                  FROM (SELECT {}::timestamp AS at FROM ONLY {} ORDER BY id DESC LIMIT 1) AS newest
+                """
             ).format(sql.Identifier(column), sql.Identifier(schema, table))
             row = own.execute(statement).fetchone()
             newest += [row[0]] if row and row[0] else []

@@ -8,14 +8,16 @@ from typing import Any, Final
 
 import psycopg
 
-from backups.database import child, contents, programs, servers
+from backups import connections
+from backups.database import child, contents, programs
 from backups.database.child import Child
 from backups.database.servers import Server
 from backups.errors import BackupFailed, BackupInterrupted
 from backups.folder import Part
 from backups.reporting import Reporter
 
-FORMAT: Final = 1
+# Format 1 wrote names without quotes, and knew of no partition which tree it is of.
+FORMAT: Final = 2
 
 _CHUNK_BYTES: Final = 1 << 20
 _LOOK_EVERY_SECONDS: Final = 1.0
@@ -37,24 +39,27 @@ def write_dump(part: Part, reporter: Reporter, *, expected_bytes: int | None) ->
     """
     server = Server.source()
     began = time.monotonic()
-    with server.connected() as own:
+    # One holds the snapshot, and no lock for as long as it does; the other reads under it.
+    with server.connected() as own, server.connected(autocommit=True) as reader:
         found = programs.find(own.info.server_version)
+        environment = server.environment(PGOPTIONS=server.options_of_children(reader))
         own.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         own.read_only = True
         about = _about(own)
-        lasts = contents.last_values(own)
+        snapshot = about.pop("snapshot")
+        lasts = contents.last_values(reader)
         compression = programs.compression(found, own.info.server_version)
         command = [
             found.dump,
             "--format=custom",
             # Before version 16 it takes a level only, and gzip is what it has.
             *([f"--compress={compression}"] if compression != "gzip" else []),
-            f"--snapshot={about.pop('snapshot')}",
+            f"--snapshot={snapshot}",
             f"--lock-wait-timeout={_LOCK_WAIT}",
             "--no-password",
         ]
-        with child.running(command, server.environment(), reporter, output=True) as pg_dump:
-            manifest = _ManifestThread(own, pg_dump, lasts)
+        with connections.kept_alive(own), child.running(command, environment, reporter, output=True) as pg_dump:
+            manifest = _ManifestThread(reader, pg_dump, lasts=lasts, snapshot=snapshot)
             reporter.on_stop(manifest.stop)
             manifest.start()
             try:
@@ -89,11 +94,14 @@ def write_dump(part: Part, reporter: Reporter, *, expected_bytes: int | None) ->
 class _ManifestThread(threading.Thread):
     """Reads what the database holds while pg_dump reads it too."""
 
-    def __init__(self, own: psycopg.Connection[Any], pg_dump: Child, lasts: dict[str, int | None]) -> None:
+    def __init__(
+        self, own: psycopg.Connection[Any], pg_dump: Child, *, lasts: dict[str, int | None], snapshot: str
+    ) -> None:
         super().__init__(name="manifest", daemon=True)
         self._own = own
         self._pg_dump = pg_dump
         self._lasts = lasts
+        self._snapshot = snapshot
         self._stopped = False
         self._read: contents.Contents | None = None
         self._problem: Exception | None = None
@@ -101,8 +109,8 @@ class _ManifestThread(threading.Thread):
     def run(self) -> None:
         """Read it; where that fails, what pg_dump does is in vain."""
         try:
-            with servers.problems():
-                self._read = contents.read(self._own, self._tell, lasts=self._lasts)
+            with connections.problems():
+                self._read = contents.read(self._own, self._tell, lasts=self._lasts, snapshot=self._snapshot)
         except Exception as error:  # noqa: BLE001 -- raised by whoever waits for it
             self._problem = error
             self._pg_dump.kill()
@@ -175,7 +183,7 @@ def _check_ending(pg_dump: Child) -> None:
     code = pg_dump.process.returncode
     if code == 0:
         return
-    sentence = f"pg_dump {pg_dump.ending}: {pg_dump.last_words}"
+    sentence = connections.with_pooler(f"pg_dump {pg_dump.ending}: {pg_dump.last_words}", pooled=False)
     if "permission denied" in sentence:
         raise BackupFailed(sentence, code="no_privilege")
     raise BackupInterrupted(sentence, code="pg_dump_failed")

@@ -19,8 +19,9 @@ import psycopg
 from django.conf import settings
 from psycopg import sql
 
+from backups import connections
 from backups.checks import Check
-from backups.database import child, comparison, contents, programs, scratch, servers
+from backups.database import child, comparison, contents, programs, scratch
 from backups.database.contents import Contents
 from backups.database.dump import FORMAT
 from backups.database.servers import Server
@@ -52,7 +53,7 @@ _NOT_THE_ARCHIVE: Final = (
     "unrecognized configuration parameter",
     "Too many open files",
 )
-_NO_ROLE: Final = re.compile(r'role "[^"]*" does not exist')
+_NO_ROLE: Final = re.compile(r'role ".+?" does not exist', re.DOTALL)
 _BROKEN_OFF: Final = (
     "server closed the connection",
     "terminating connection",
@@ -125,7 +126,8 @@ def try_out(archive: BinaryIO, manifest: dict[str, Any], test_id: int, reporter:
         BackupFailed: it can't be tried out as things are.
         BackupInterrupted: it broke off.
     """
-    if manifest.get("format") != FORMAT or not manifest.get("tables") or not manifest.keys() >= _NEEDED:
+    known = manifest.get("format") in range(1, FORMAT + 1)
+    if not known or not manifest.get("tables") or not manifest.keys() >= _NEEDED:
         raise BackupFailed(
             "This backup's manifest is none that this version of the console knows, so there is nothing to compare it "
             "with.",
@@ -145,7 +147,7 @@ def try_out(archive: BinaryIO, manifest: dict[str, Any], test_id: int, reporter:
         if error is not None:
             return
         yield Check(name="restore_seconds", passed=None, actual=round(time.monotonic() - began, 1))
-        with server.connected() as own:
+        with server.connected(autocommit=True) as own:
             reporter.on_stop(own.cancel)
             try:
                 found = contents.read(own, lambda done, total: reporter.progress(done, total, "tables"))
@@ -161,6 +163,7 @@ def _restore(archive: BinaryIO, manifest: dict[str, Any], server: Server, report
     """Restore a dump; returns a sentence where the archive is at fault."""
     with server.connected(autocommit=True) as own:
         found = programs.find(max(own.info.server_version, _written_by(manifest)))
+        options = server.options_of_children(own, synchronous_commit="off")
     # By its descriptor, so that it is the very file whose checksum was right; each of the jobs opens it anew.
     path = f"/dev/fd/{archive.fileno()}"
     command = [
@@ -177,9 +180,7 @@ def _restore(archive: BinaryIO, manifest: dict[str, Any], server: Server, report
         f"--dbname={server.database}",
         path,
     ]
-    environment = server.environment(
-        PGOPTIONS=f"{server.options} -c synchronous_commit=off -c statement_timeout=0".strip()
-    )
+    environment = server.environment(PGOPTIONS=options)
     total = manifest.get("database_bytes")
     with child.running(command, environment, reporter, keep=[archive.fileno()], output=False) as pg_restore:
         while not pg_restore.ended_within(_LOOK_EVERY_SECONDS):
@@ -189,7 +190,8 @@ def _restore(archive: BinaryIO, manifest: dict[str, Any], server: Server, report
         code = pg_restore.process.returncode
         if code == 0:
             return None
-        sentence = f"pg_restore {pg_restore.ending}: {pg_restore.last_words}"
+        said = f"pg_restore {pg_restore.ending}: {pg_restore.last_words}"
+        sentence = connections.with_pooler(said, pooled=False)
     if code < 0 or any(words in sentence for words in _BROKEN_OFF):
         raise BackupInterrupted(sentence, code="pg_restore_failed")
     if any(words in sentence for words in _NOT_THE_ARCHIVE) or _NO_ROLE.search(sentence):
@@ -210,16 +212,18 @@ def _indexes(server: Server, reporter: Reporter) -> Check:
         try:
             # What was backed up may have it already, wherever it likes.
             own.execute("CREATE EXTENSION IF NOT EXISTS amcheck SCHEMA public")
-        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedFile, psycopg.errors.FeatureNotSupported):
-            return Check(
-                name="indexes", passed=None, error="The extension amcheck can't be used there, so nobody looked."
-            )
+        except psycopg.errors.QueryCanceled:
+            reporter.check()
+            raise
+        except psycopg.Error as error:
+            # Whatever stands in its way, it was not in the dump, so its lack says nothing of the backup.
+            return _not_looked_at(own, error)
         found = own.execute(
             "SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace"
             " WHERE e.extname = 'amcheck'"
         ).fetchone()
         assert found is not None
-        look = sql.SQL("SELECT {}(%s::oid::regclass)").format(sql.Identifier(found[0], "bt_index_check"))
+        look = sql.Identifier(found[0], "bt_index_check")
         names = own.execute(
             """
             SELECT c.oid, n.nspname || '.' || c.relname
@@ -231,20 +235,35 @@ def _indexes(server: Server, reporter: Reporter) -> Check:
         ).fetchall()
         for number, (oid, name) in enumerate(names, start=1):
             try:
-                own.execute(look, [oid])
+                own.execute(sql.SQL("SELECT {}({}::oid::regclass)").format(look, sql.Literal(oid)))
             except (psycopg.errors.IndexCorrupted, psycopg.errors.DataCorrupted) as error:
                 return Check(
                     name="indexes",
                     passed=False,
                     expected=len(names),
                     actual=number - 1,
-                    error=f"The index {name} is damaged: {servers.line_of(error)}",
+                    error=f"The index {name} is damaged: {connections.line_of(error)}",
                 )
             except psycopg.errors.QueryCanceled:
                 reporter.check()
                 raise
+            except psycopg.Error as error:
+                # An operator class of somebody's own may not work for whoever only looks.
+                return _not_looked_at(own, error)
             reporter.progress(number, len(names), "indexes")
     return Check(name="indexes", passed=True, expected=len(names), actual=len(names))
+
+
+def _not_looked_at(own: psycopg.Connection[Any], error: psycopg.Error) -> Check:
+    """Return the check of the indexes where amcheck can't be used.
+
+    Raises:
+        psycopg.Error: the connection is broken, so there is nothing to go on with.
+    """
+    if own.closed:
+        raise error
+    said = f"The extension amcheck can't be used there, so nobody looked: {connections.line_of(error)}"
+    return Check(name="indexes", passed=None, error=said)
 
 
 def _sha256(archive: BinaryIO, size_bytes: int | None, reporter: Reporter) -> str:

@@ -14,19 +14,21 @@ import structlog
 from django.db import connection
 from psycopg import sql
 
-from backups.database.servers import Server, line_of
+from backups.connections import afresh, line_of
+from backups.database.servers import Server
 from opsconsole.errors import OpsError
 
 logger = structlog.get_logger(__name__)
 
 PREFIX: Final = "opsconsole_restore_"
-# libc's needs no more words, and PostgreSQL before 15 knows no other.
+# PostgreSQL before 15 knows no other than libc's. Later ones take that of template0 unless told.
 _PROVIDERS: Final = {"i": ("icu", "ICU_LOCALE"), "b": ("builtin", "BUILTIN_LOCALE")}
+_PROVIDERS_SINCE: Final = 150_000
 
 
 @contextmanager
 def database(number: int, *, encoding: str, locale: Mapping[str, Any]) -> Iterator[Server]:
-    """Make an empty database, and drop it at the end, whoever is connected to it by then.
+    """Make an empty database that nobody else may enter, and drop it at the end, whoever is connected to it by then.
 
     Args:
         number: of the restore test.
@@ -83,21 +85,26 @@ def size_bytes(scratch: Server) -> int:
 
 
 def _create(own: psycopg.Connection[Any], name: str, encoding: str, locale: Mapping[str, Any]) -> None:
-    create = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING {}").format(
+    # What a role could do in the source is not known here: without privileges, everybody may call each function. So
+    # nobody gets in, also not while this is still to be said.
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ALLOW_CONNECTIONS false ENCODING {}").format(
         sql.Identifier(name), sql.Literal(encoding)
     )
+    libc = sql.SQL(" LOCALE_PROVIDER libc" if own.info.server_version >= _PROVIDERS_SINCE else "")
     try:
-        own.execute(create + _like(locale))
+        own.execute(create + _like(locale, libc))
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.DiskFull, psycopg.OperationalError):
         raise
     except psycopg.Error as error:
         logger.warning("scratch.other_locale", database=name, error=line_of(error))
-        own.execute(create + sql.SQL(" LC_COLLATE 'C' LC_CTYPE 'C'"))
+        own.execute(create + libc + sql.SQL(" LC_COLLATE 'C' LC_CTYPE 'C'"))
+    own.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+    own.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(name)))
 
 
-def _like(locale: Mapping[str, Any]) -> sql.Composable:
+def _like(locale: Mapping[str, Any], libc: sql.Composable) -> sql.Composable:
     """Return the options of CREATE DATABASE for a locale: what a generated column or an index makes depends on it."""
-    options = [
+    options: list[sql.Composable] = [
         sql.SQL(" LC_COLLATE {} LC_CTYPE {}").format(
             sql.Literal(str(locale.get("collate"))), sql.Literal(str(locale.get("ctype")))
         )
@@ -105,6 +112,8 @@ def _like(locale: Mapping[str, Any]) -> sql.Composable:
     if known := _PROVIDERS.get(str(locale.get("provider"))):
         provider, option = known
         options.append(sql.SQL(f" LOCALE_PROVIDER {provider} {option} ") + sql.Literal(str(locale.get("locale"))))
+    else:
+        options.append(libc)
     return sql.Composed(options)
 
 
@@ -115,10 +124,15 @@ def _drop(server: Server, name: str) -> None:
 
 def _mark() -> str:
     """Return eight hex digits that tell the console's own database from all others."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT current_database(), oid, (SELECT system_identifier FROM pg_control_system())"
-            " FROM pg_database WHERE datname = current_database()"
-        )
-        known = cursor.fetchone()
+
+    def ask() -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT current_database(), oid, (SELECT system_identifier FROM pg_control_system())"
+                " FROM pg_database WHERE datname = current_database()"
+            )
+            return cursor.fetchone()
+
+    # A large file has been read before: the connection was idle meanwhile.
+    known = afresh(ask)
     return hashlib.sha256(repr(known).encode()).hexdigest()[:8]

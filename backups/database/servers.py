@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import psycopg
 from django.conf import settings
-from django.db import connection
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 
-from backups.errors import BackupFailed, BackupInterrupted
-from opsconsole.redaction import redact_text
+from backups import connections
+from backups.connections import Opened
+from backups.errors import BackupFailed
 
 # So that the same row has the same text on every server, and nothing ends the work halfway.
 _PINNED: Final = {
@@ -31,16 +31,16 @@ _PINNED: Final = {
     "statement_timeout": "0",
     "lock_timeout": "60s",
     "idle_in_transaction_session_timeout": "0",
+    "tcp_user_timeout": "0",
 }
-# Unless the address says otherwise: whom it takes longer to reach is not there.
-_REACHED: Final = {
-    "client_encoding": "UTF8",
-    "connect_timeout": 5,
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-}
-_TRANSACTION_TIMEOUT_SINCE: Final = 170_000
+# Settings that came with later versions, by the version.
+_PINNED_SINCE: Final = {"idle_session_timeout": 140_000, "transaction_timeout": 170_000}
+# What pg_dump and pg_restore don't set themselves.
+_FOR_CHILDREN: Final = ("idle_session_timeout", "statement_timeout", "tcp_user_timeout")
+_SHARED: Final = (
+    "The pooler hands out sessions by transaction or by statement. pg_dump and pg_restore need a session of their own, "
+    "and their settings would stay in the sessions of others, so nothing was started."
+)
 # There are no variables for these, and pg_dump does without; and it writes in the encoding of the database.
 _NOT_FOR_CHILDREN: Final = frozenset(
     {"keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"}
@@ -82,19 +82,47 @@ class Server:
 
         Raises:
             BackupInterrupted: the server does not answer, or went away meanwhile.
-            BackupFailed: it refuses the role, or something that the role may not do.
+            BackupFailed: it refuses the role, or something that the role may not do; or a pooler gives the session to
+                others too.
         """
-        with problems():
-            own = psycopg.connect(make_conninfo("", **{**_REACHED, **self._parameters}), autocommit=True)
-            try:
-                for name, value in _PINNED.items():
-                    own.execute("SELECT set_config(%s, %s, false)", [name, value])
-                if own.info.server_version >= _TRANSACTION_TIMEOUT_SINCE:
-                    own.execute("SET transaction_timeout = 0")
-                own.autocommit = autocommit
-                yield own
-            finally:
-                own.close()
+        with self.opened() as found:
+            if found.pooled and self._is_shared(found):
+                raise BackupFailed(f"{_SHARED} {connections.POOLED}", code="pooled")
+            own = found.connection
+            pinned = {**_PINNED, **self._timeouts(own.info.server_version)}
+            calls = ", ".join("set_config(%s, %s, false)" for _ in pinned)
+            own.execute(f"SELECT {calls}", [text for setting in pinned.items() for text in setting])
+            if own.info.parameter_status("server_encoding") == "SQL_ASCII":
+                # Names there are bytes of any encoding; in this one each byte is a character.
+                own.execute("SET client_encoding TO LATIN1")
+            own.autocommit = autocommit
+            yield own
+
+    @contextmanager
+    def opened(self) -> Iterator[Opened]:
+        """Connect, without any settings.
+
+        Raises:
+            BackupInterrupted, BackupFailed: as `connected`.
+        """
+        parameters = {name: value for name, value in self._parameters.items() if name != "options"}
+        with connections.opened(parameters, options=self.options) as found:
+            yield found
+
+    def options_of_children(self, own: psycopg.Connection[Any], **more: str) -> str:
+        """Return what the sessions of a child process set, as PGOPTIONS: no timeouts and no triggers.
+
+        Args:
+            own: a connection to the same server; a child's sessions set what that one could.
+            **more: other settings.
+        """
+        if own.info.backend_pid != connections.session_of(own):
+            # Poolers take none. Their own sessions have what the address sets.
+            return self.options
+        pinned = {**_PINNED, **self._timeouts(own.info.server_version)}
+        wanted = {name: pinned[name] for name in _FOR_CHILDREN if name in pinned} | more
+        quiet = [connections.NO_TRIGGERS] if connections.NO_TRIGGERS in own.info.options else []
+        return " ".join(filter(None, [self.options, *quiet, *(f"-c {name}={value}" for name, value in wanted.items())]))
 
     def environment(self, **values: str) -> dict[str, str]:
         """Return the environment of a child process that works on it, with the password: of ours, only libpq's own.
@@ -138,42 +166,17 @@ class Server:
 
     @classmethod
     def _own(cls) -> "Server":
-        given = connection.get_connection_params()
-        known = {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()}
         # The console's search path is not for whoever reads the whole database; what the address sets is.
-        return cls(
-            {
-                **{name: value for name, value in given.items() if name in known},
-                "options": settings.DATABASE_URL_OPTIONS,
-            }
-        )
+        return cls(connections.console_parameters() | {"options": settings.DATABASE_URL_OPTIONS})
 
+    @staticmethod
+    def _timeouts(version: int) -> dict[str, str]:
+        return {name: "0" for name, since in _PINNED_SINCE.items() if version >= since}
 
-@contextmanager
-def problems() -> Iterator[None]:
-    """Turn what PostgreSQL says into a sentence.
-
-    Raises:
-        BackupInterrupted: it may go better another time.
-        BackupFailed: it won't.
-    """
-    try:
-        yield
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise BackupFailed(
-            f"The database role may not do what is needed: {line_of(error)}", code="no_privilege"
-        ) from error
-    except psycopg.errors.DiskFull as error:
-        raise BackupFailed(f"The database server's disk is full: {line_of(error)}", code="server_disk_full") from error
-    except psycopg.Error as error:
-        if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
-            raise BackupInterrupted(
-                f"The database server does not answer: {line_of(error)}", code="no_server"
-            ) from error
-        raise BackupInterrupted(f"The database server ended it: {line_of(error)}", code="server_error") from error
-
-
-def line_of(error: psycopg.Error) -> str:
-    """Return what PostgreSQL said, in one line and redacted: of an error its message, else the last line."""
-    lines = (error.diag.message_primary or str(error)).strip().splitlines()
-    return redact_text(lines[-1].strip() if lines else type(error).__name__)
+    def _is_shared(self, found: Opened) -> bool:
+        """Say whether a pooler gives a session to the next connection once it is idle."""
+        session = connections.session_of(found.connection)
+        with self.opened() as other, other.connection.transaction():
+            # Poolers give the session that was used last, or one after the other.
+            sessions = connections.session_of(other.connection), connections.session_of(found.connection)
+        return sessions[0] == session or sessions[1] != session

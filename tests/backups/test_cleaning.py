@@ -282,5 +282,5 @@ def test_a_worker_that_is_killed_in_the_middle_leaves_nothing(
         with folder.writing(DATABASE, datetime.now(UTC), run.pk) as part:
             part.write(b"whole")
         assert part.written is not None
-        runs.succeed(run, part.written, {"format": 1})
+        runs.succeed(run, part.written)
     assert BackupRun.objects.get(pk=run.pk).status == "succeeded"

@@ -97,3 +97,76 @@ def test_of_many_differing_tables_a_few_are_named_and_the_others_counted() -> No
     manifest = {**MANIFEST, "tables": tables}
 
     assert failed(lambda c: c.update(tables={}), manifest=manifest)["tables_present"].endswith("and 35 more.")
+
+
+PARTITIONS: dict[str, Any] = {
+    "public.by_color_0": {"rows": 2, "hash": "10", "root": "public.by_color"},
+    "public.by_color_1": {"rows": 3, "hash": "-4", "root": "public.by_color"},
+    "public.other": {"rows": 1, "hash": "7"},
+}
+
+
+def partitions(first: tuple[int, int], second: tuple[int, int], other: tuple[int, int] = (1, 7)) -> dict[str, Any]:
+    return {
+        name: {**PARTITIONS[name], "rows": rows, "hash": str(content)}
+        for name, (rows, content) in zip(PARTITIONS, (first, second, other), strict=True)
+    }
+
+
+@pytest.mark.parametrize(
+    ("tables", "seen"),
+    [
+        (partitions((2, 10), (3, -4)), set()),
+        (partitions((3, -4), (2, 10)), set()),
+        (partitions((5, 6), (0, 0)), set()),
+        (partitions((0, 0), (5, 6)), set()),
+        (partitions((1, 1), (4, 5)), set()),
+        (partitions((4, -(2**70)), (1, 2**70 + 6)), set()),
+        (partitions((2, 10), (3, -5)), {"content_hashes"}),
+        (partitions((2, 10), (2, -4)), {"row_counts"}),
+        (partitions((2, 10), (2, -5)), {"row_counts", "content_hashes"}),
+        (partitions((2, 10), (3, -4), (1, 8)), {"content_hashes"}),
+        # A row of one tree is not made up for by a row of another table.
+        (partitions((2, 9), (3, -4), (1, 8)), {"content_hashes"}),
+        (partitions((1, 10), (3, -4), (2, 7)), {"row_counts"}),
+    ],
+)
+def test_partitions_are_compared_as_the_tree_that_they_are_of(tables: dict[str, Any], seen: set[str]) -> None:
+    assert set(failed(lambda c: c.update(tables=tables), manifest={**MANIFEST, "tables": PARTITIONS})) == seen
+
+
+def test_a_partition_that_is_missing_is_seen_although_its_tree_has_all_rows() -> None:
+    tables = {"public.by_color_0": {"rows": 5, "hash": "6"}, "public.other": PARTITIONS["public.other"]}
+    found = failed(lambda c: c.update(tables=tables), manifest={**MANIFEST, "tables": PARTITIONS})
+
+    assert found == {"tables_present": "Missing: public.by_color_1."}
+
+
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [
+        ("public.jobs", "public.jobs"),
+        ("public.Jobs", "public.Jobs"),
+        ("a.b.c", '"a.b".c'),
+        ("a.b.c", 'a."b.c"'),
+        ('a.quo"te', 'a."quo""te"'),
+        ('a."', 'a.""""'),
+        ("...", '"."."."'),
+        ("..", '".".'),
+        ('a"b.c"d', '"a""b"."c""d"'),
+        ("ä.ö ü", "ä.ö ü"),
+        ("a.'b'", "a.'b'"),
+    ],
+)
+def test_backups_of_the_first_format_had_names_without_quotes(then: str, now: str) -> None:
+    def contents(name: str) -> dict[str, Any]:
+        return {
+            "tables": {name: {"rows": 1, "hash": "1", "root": "a tree"}},
+            "views": [name],
+            "constraints": {name: "c valid"},
+            "sequences": {name: {"last": 1, "step": 1, "highest": 1}},
+        }
+
+    manifest = {**MANIFEST, **contents(then), "format": 1}
+    del manifest["tables"][then]["root"]
+    assert failed(lambda c: c.update(contents(now)), manifest=manifest) == {}

@@ -193,7 +193,7 @@ def test_a_restore_test_whose_row_was_ended_meanwhile_does_not_say_that_it_passe
 def test_a_lock_that_is_no_longer_held_is_noticed_although_the_connection_lives() -> None:
     with locks.held(DATABASE) as lock:
         lock.check()
-        lock._held_by.execute("SELECT pg_advisory_unlock_all()")
+        lock._held_by.rollback()
         with pytest.raises(BackupInterrupted, match="broke off"):
             lock.check()
 

@@ -53,6 +53,9 @@ def test_the_database_is_had_back(folder: BackupFolder, postgres: Postgres, sett
             (names,) = connection.execute("SELECT array_agg(display_name) FROM public.identities").fetchone() or ([],)
             (ids,) = connection.execute("SELECT array_agg(id) FROM public.messages").fetchone() or ([],)
             migrated = connection.execute("SELECT count(*) > 10 FROM opsconsole.django_migrations").fetchone()
+            open_to_all = "SELECT FROM pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a"
+            open_to_all += " WHERE d.datname = current_database() AND a.grantee = 0"
+            assert connection.execute(open_to_all).fetchone() is None
         assert (names, ids, migrated) == (["Ålice"], [message.pk], (True,))
     finally:
         postgres.drop_database(RESTORED)

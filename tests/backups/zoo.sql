@@ -1,6 +1,8 @@
 CREATE SCHEMA zoo;
 SET search_path = zoo, public;
-CREATE EXTENSION IF NOT EXISTS amcheck SCHEMA public;
+CREATE SCHEMA "ext %s.""x";
+CREATE EXTENSION amcheck SCHEMA "ext %s.""x";
+CREATE EXTENSION btree_gist;
 CREATE EXTENSION pg_trgm;
 CREATE EXTENSION citext;
 CREATE EXTENSION postgres_fdw;
@@ -89,14 +91,167 @@ CREATE VIEW seen AS SELECT a FROM triggered;
 CREATE MATERIALIZED VIEW kept AS SELECT count(*) AS n FROM triggered;
 CREATE MATERIALIZED VIEW unread AS SELECT 1 AS one WITH NO DATA;
 
+-- computed when read, which fails
+CREATE TABLE computed (a integer, b integer GENERATED ALWAYS AS (100 / a) VIRTUAL,
+                       c integer GENERATED ALWAYS AS (a * 2) STORED);
+INSERT INTO computed VALUES (0), (5);
+
+-- what other servers hold, one that doesn't answer
+CREATE TABLE spread (id serial, region text) PARTITION BY LIST (region);
+CREATE TABLE spread_here PARTITION OF spread FOR VALUES IN ('here');
+CREATE FOREIGN TABLE spread_there PARTITION OF spread FOR VALUES IN ('there') SERVER far;
+INSERT INTO spread (region) VALUES ('here'), ('here');
+CREATE TABLE above (id serial, a integer);
+CREATE FOREIGN TABLE below () INHERITS (above) SERVER far;
+INSERT INTO above (a) VALUES (1);
+CREATE FOREIGN TABLE counted (id bigserial, a integer) SERVER far;
+
+-- rows that are in another partition once they are restored: an enum's hash is that of its OID
+CREATE TYPE color AS ENUM ('red', 'green', 'blue', 'black', 'white', 'pink');
+CREATE TABLE by_color (c color, n integer) PARTITION BY HASH (c);
+CREATE TABLE by_color_0 PARTITION OF by_color FOR VALUES WITH (MODULUS 4, REMAINDER 0);
+CREATE TABLE by_color_1 PARTITION OF by_color FOR VALUES WITH (MODULUS 4, REMAINDER 1);
+CREATE TABLE by_color_2 PARTITION OF by_color FOR VALUES WITH (MODULUS 4, REMAINDER 2);
+CREATE TABLE by_color_3 PARTITION OF by_color FOR VALUES WITH (MODULUS 4, REMAINDER 3) PARTITION BY RANGE (n);
+CREATE TABLE by_color_3_low PARTITION OF by_color_3 FOR VALUES FROM (MINVALUE) TO (2);
+CREATE TABLE by_color_3_rest PARTITION OF by_color_3 DEFAULT;
+INSERT INTO by_color SELECT c, n FROM unnest(enum_range(NULL::color)) c, generate_series(1, 3) n;
+
+-- names
+CREATE SCHEMA a;
+CREATE SCHEMA "a.b";
+CREATE TABLE a."b.c" (x integer);
+CREATE TABLE "a.b".c (x integer, y integer);
+INSERT INTO a."b.c" VALUES (1);
+INSERT INTO "a.b".c VALUES (1, 2), (3, 4);
+DO $do$
+DECLARE name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY[
+        'Upper', 'with space', 'dot.ted', 'quo"te', 'apo''strophe', 'per%cent %s %(x)s', 'back\slash', E'new\nline',
+        E'tab\t', E'bell\x07', 'elephant 🐘', 'select', 'é', '{brace}', '$dollar$', ';', '--', '/*', ' ', '1', '=',
+        'postgresql://x', repeat('x', 63), U&'\202Eright to left', '"', '.', '"."', 't']
+    LOOP
+        EXECUTE format('CREATE SCHEMA %I', name);
+        EXECUTE format('CREATE TABLE %1$I.%1$I (%1$I serial CONSTRAINT %1$I CHECK (%1$I > 0))', name);
+        EXECUTE format('INSERT INTO %1$I.%1$I DEFAULT VALUES', name);
+        EXECUTE format('CREATE INDEX %2$I ON %1$I.%1$I (%1$I)', name, left(name, 60) || '_i');
+        EXECUTE format('CREATE VIEW %1$I.%2$I AS TABLE %1$I.%1$I', name, left(name, 60) || '_v');
+        EXECUTE format('CREATE SEQUENCE %1$I.%2$I', name, left(name, 60) || '_s');
+        EXECUTE format('CREATE TYPE %1$I.%2$I AS ENUM (%1$L)', name, left(name, 60) || '_e');
+    END LOOP;
+END $do$;
+
+-- as PostgreSQL's own tests have them: inheritance from two sides
+CREATE TABLE top_a (x integer);
+CREATE TABLE middle_b (b integer) INHERITS (top_a);
+CREATE TABLE middle_c (c integer) INHERITS (top_a);
+CREATE TABLE low_d (d integer) INHERITS (middle_b, middle_c);
+INSERT INTO low_d VALUES (1, 2, 3, 4);
+-- a table of a type
+CREATE TYPE person AS (name text, age integer);
+CREATE TABLE persons OF person (PRIMARY KEY (name), CHECK (age > 0));
+INSERT INTO persons VALUES ('Ada', 36);
+-- keys in a circle
+CREATE TABLE egg (id integer PRIMARY KEY, chicken integer);
+CREATE TABLE chicken (id integer PRIMARY KEY, egg integer REFERENCES egg DEFERRABLE INITIALLY DEFERRED);
+ALTER TABLE egg ADD FOREIGN KEY (chicken) REFERENCES chicken DEFERRABLE INITIALLY DEFERRED;
+INSERT INTO egg VALUES (1, 1);
+INSERT INTO chicken VALUES (1, 1);
+-- a rule in the place of an insert
+CREATE TABLE ruled (a integer);
+INSERT INTO ruled VALUES (1);
+CREATE RULE never AS ON INSERT TO ruled DO INSTEAD NOTHING;
+-- periods that don't overlap, constraints that are not enforced or not valid
+CREATE TABLE booked (room integer, during daterange, PRIMARY KEY (room, during WITHOUT OVERLAPS));
+INSERT INTO booked VALUES (1, '[2026-01-01,2026-02-01)'), (1, '[2026-02-01,2026-03-01)');
+CREATE TABLE lax (a integer CHECK (a > 0) NOT ENFORCED, b integer);
+INSERT INTO lax VALUES (-1, NULL);
+ALTER TABLE lax ADD CONSTRAINT not_null NOT NULL b NOT VALID;
+-- a class of operators of one's own
+CREATE TYPE complex AS (r float8, i float8);
+CREATE FUNCTION size_of(v complex) RETURNS float8 LANGUAGE sql IMMUTABLE RETURN (v).r * (v).r + (v).i * (v).i;
+CREATE FUNCTION compare(v complex, w complex) RETURNS integer LANGUAGE sql IMMUTABLE
+    RETURN sign(zoo.size_of(v) - zoo.size_of(w))::integer;
+CREATE FUNCTION complex_lt(v complex, w complex) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN zoo.compare(v, w) < 0;
+CREATE FUNCTION complex_le(v complex, w complex) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN zoo.compare(v, w) <= 0;
+CREATE FUNCTION complex_eq(v complex, w complex) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN zoo.compare(v, w) = 0;
+CREATE FUNCTION complex_ge(v complex, w complex) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN zoo.compare(v, w) >= 0;
+CREATE FUNCTION complex_gt(v complex, w complex) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN zoo.compare(v, w) > 0;
+CREATE OPERATOR |<| (LEFTARG = complex, RIGHTARG = complex, FUNCTION = complex_lt);
+CREATE OPERATOR |<=| (LEFTARG = complex, RIGHTARG = complex, FUNCTION = complex_le);
+CREATE OPERATOR |=| (LEFTARG = complex, RIGHTARG = complex, FUNCTION = complex_eq);
+CREATE OPERATOR |>=| (LEFTARG = complex, RIGHTARG = complex, FUNCTION = complex_ge);
+CREATE OPERATOR |>| (LEFTARG = complex, RIGHTARG = complex, FUNCTION = complex_gt);
+CREATE OPERATOR CLASS by_size FOR TYPE complex USING btree AS
+    OPERATOR 1 |<|, OPERATOR 2 |<=|, OPERATOR 3 |=|, OPERATOR 4 |>=|, OPERATOR 5 |>|, FUNCTION 1 compare(complex, complex);
+CREATE TABLE numbers (v complex);
+INSERT INTO numbers VALUES ((1, 2)), ((3, 4)), (NULL);
+CREATE UNIQUE INDEX ON numbers (v by_size);
+-- as many columns as there can be
+DO $do$ BEGIN
+    EXECUTE 'CREATE TABLE wide (' || (SELECT string_agg('c' || n || ' integer', ', ') FROM generate_series(1, 1600) n) || ')';
+END $do$;
+INSERT INTO wide (c1, c1600) VALUES (1, 1600);
+-- sequences that are small, turn round, or wait for their first value
+CREATE SEQUENCE small AS smallint MINVALUE -2 MAXVALUE 2 CYCLE;
+SELECT nextval('small') FROM generate_series(1, 7);
+CREATE SEQUENCE waiting;
+SELECT setval('waiting', 77, false);
+CREATE TABLE numbered (id bigint GENERATED ALWAYS AS IDENTITY, at integer) PARTITION BY RANGE (at);
+CREATE TABLE numbered_1 PARTITION OF numbered FOR VALUES FROM (0) TO (10);
+INSERT INTO numbered (at) VALUES (1), (2);
+-- domains over domains, arrays that don't begin at 1, ranges of ranges, the ends of time
+CREATE DOMAIN few AS positive[] CHECK (cardinality(VALUE) < 5);
+CREATE TABLE far_ends (f few, a integer[], m int4multirange, d date, ts timestamp, i interval, c "char", v bit varying,
+                       x xid8, l pg_lsn, t tid);
+INSERT INTO far_ends VALUES ('{1,2}', '[0:1]={1,2}', '{[1,3),[5,7)}', '5874897-12-31', '4713-01-01 00:00 BC', 'infinity',
+                             'x', '10110', '18446744073709551615', 'FFFFFFFF/FFFFFFFF', '(4294967295,65535)'),
+                            (NULL, '{{1,2},{3,4}}', '{}', '4713-01-01 BC', '294276-12-31 23:59:59.999999', '-infinity',
+                             '', '', '0', '0/0', '(0,0)');
+-- values that lie outside of their row
+CREATE TABLE toasted (t text COMPRESSION pglz, e text);
+ALTER TABLE toasted ALTER COLUMN e SET STORAGE EXTERNAL;
+INSERT INTO toasted SELECT string_agg(md5(n::text), ''), repeat('e', 100000) FROM generate_series(1, 5000) n;
+-- other ways to keep a table, to sort and to search
+CREATE ACCESS METHOD heap2 TYPE TABLE HANDLER heap_tableam_handler;
+CREATE TABLE elsewhere (a integer) USING heap2;
+INSERT INTO elsewhere VALUES (1);
+CREATE COLLATION by_byte (provider = builtin, locale = 'C.UTF-8');
+CREATE TABLE sorted (t text COLLATE by_byte PRIMARY KEY);
+INSERT INTO sorted VALUES ('é'), ('e'), ('E');
+CREATE TEXT SEARCH CONFIGURATION plain_english (COPY = pg_catalog.english);
+CREATE INDEX ON sorted USING gin (to_tsvector('zoo.plain_english', t));
+CREATE STATISTICS together (ndistinct, dependencies) ON a, c FROM computed;
+-- a view that groups by a key, and so can only be made after it; triggers for those who replay
+CREATE VIEW grouped AS SELECT id, chicken FROM egg GROUP BY id;
+CREATE TRIGGER always BEFORE INSERT ON ruled FOR EACH ROW EXECUTE FUNCTION refuse();
+ALTER TABLE ruled ENABLE ALWAYS TRIGGER always;
+
 -- not ours
 CREATE TABLE messages (id integer PRIMARY KEY, created_at integer);
 INSERT INTO messages VALUES (1, 1767225600);
 CREATE TABLE audit_log (id text PRIMARY KEY, ts text);
 INSERT INTO audit_log VALUES ('x', 'yesterday evening');
+CREATE TABLE a.jobs (id bigint, created_at timestamp GENERATED ALWAYS AS ('2026-01-01'::timestamp + interval '1 day' / (id - 1)) VIRTUAL);
+INSERT INTO a.jobs VALUES (1);
+CREATE TABLE a.messages (id bigint, created_at timestamp);
+INSERT INTO a.messages VALUES (1, '294276-12-31');
+CREATE TABLE a.audit_log (id json, ts timestamptz);
+INSERT INTO a.audit_log VALUES ('{}', '2026-01-01');
+CREATE TABLE a.backup_runs (id bigint, started_at timestamptz);
+INSERT INTO a.backup_runs VALUES (1, 'infinity');
 CREATE SUBSCRIPTION nowhere CONNECTION 'host=127.0.0.1 port=1 dbname=none connect_timeout=1'
     PUBLICATION none WITH (connect = false);
-CREATE PUBLICATION everything FOR ALL TABLES;
+CREATE PUBLICATION everything FOR ALL TABLES WITH (publish = 'insert');
 CREATE FUNCTION look() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$;
 CREATE EVENT TRIGGER looks ON ddl_command_end EXECUTE FUNCTION zoo.look();
 SELECT lo_from_bytea(0, '\x01');
+
+-- triggers that write at each login, and let nobody add anything
+CREATE TABLE logins (who text, at timestamptz);
+CREATE FUNCTION note_login() RETURNS event_trigger LANGUAGE plpgsql
+    AS $$ BEGIN INSERT INTO zoo.logins VALUES (session_user, clock_timestamp()); END $$;
+CREATE FUNCTION forbid() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'Nothing may be added here.'; END $$;
+CREATE EVENT TRIGGER at_login ON login EXECUTE FUNCTION zoo.note_login();
+CREATE EVENT TRIGGER forbids ON ddl_command_start EXECUTE FUNCTION zoo.forbid();

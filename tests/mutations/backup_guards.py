@@ -29,8 +29,8 @@ BACKUPS: Final = (
         edits=(
             Edit(
                 "backups/database/comparison.py",
-                'found.tables.get(name, {}).get("hash") == table["hash"]',
-                "name in found.tables",
+                "now[name][1] != content",
+                "name not in now",
             ),
         ),
         tests=(
@@ -65,7 +65,9 @@ BACKUPS: Final = (
     Guard(
         name="one of a kind",
         keeps="Two backups of one kind are never made at once.",
-        edits=(Edit("backups/locks.py", '"SELECT pg_advisory_lock(%s, %s)"', '"SELECT %s::integer, %s::integer"'),),
+        edits=(
+            Edit("backups/locks.py", '"SELECT pg_advisory_xact_lock(%s, %s)"', '"SELECT %s::integer, %s::integer"'),
+        ),
         tests=(_DATABASE + "test_of_two_backups_at_once_one_is_refused_and_leaves_no_row",),
     ),
     Guard(
