@@ -12,8 +12,10 @@ MAX_LENGTH: Final = 100_000
 
 # What may follow a status; a count is followed by what is counted, or by “of 512”.
 _NO_COUNT: Final = (
-    r"(?!\s*(?:/|%|ms\b|s\b|sec|min|hours?\b|[kmg]?i?b\b|bytes?\b|of\b|x\b|items?\b|rows?\b|messages?\b|pages?\b"
-    r"|records?\b|characters?\b|times\b|files?\b|jobs?\b|conversations?\b|posts?\b|comments?\b|more\b|others?\b))"
+    r"(?!\s*(?:/|%|ms\b|s\b|sec(?:onds?)?\b|min(?:utes?)?\b|hours?\b|[kmg]?i?b\b|of\b|x\b|more\b|others?\b"
+    r"|(?:byte|item|row|message|page|record|character|time|file|job|task|conversation|post|comment|request|response"
+    r"|error|attempt|call|user|account|line|event|object|download|attachment|image|identit|entr)"
+    r"(?:s|ies)\b|bytes?\b))"
 )
 # The end of a clause.
 _END: Final = r"(?=\s*(?:$|[.,;:)\]}\"'’”|>]|[-–—]\s))"
@@ -27,7 +29,11 @@ def _status(codes: str, reasons: str) -> str:
         reasons: the phrases that servers send along, a pattern.
     """
     code = rf"\b(?:{codes})\b"
-    reason = rf"\s*[:,(–—-]?\s*\(?(?:{reasons}|client error|server error|https?\b|error\b|response\b|status\b)"
+    # “401 HTTP response” and “a 401 error”, but not “401 HTTP requests” or “401 error reports”.
+    kind = (
+        rf"(?:https?\s+)?(?:error|response|status(?:\s+code)?)\b(?:{_END}|(?=\s+(?:from|for|on|by|at|in|while|when)\b))"
+    )
+    reason = rf"\s*[:,(–—-]?\s*\(?(?:{reasons}|client error\b|server error\b|{kind})"
     ends = rf"(?:{_END}|(?={reason}))"
     named = rf"(?:\s+(?:is|was|of))?[\s:=(\[\"']{{0,4}}{code}{_NO_COUNT}"
     peer = r"server|provider|api|reddit|mastodon|host|endpoint|upstream|proxy|instance|service|receiver"
@@ -106,13 +112,17 @@ _PASSING: Final = re.compile(
 )
 # A server of any kind says these.
 _TURNED_AWAY: Final = re.compile(
-    _status("401|403", r"unauthori[sz]ed|forbidden|authori[sz]ation|authentication|access denied")
+    _status(
+        "401|403",
+        r"unauthori[sz]ed|forbidden|(?:authori[sz]ation|authentication) (?:required|failed|error)|access denied",
+    )
     + r"|\bunauthori[sz]ed\b|\baccess\b[^\n]{0,60}\bforbidden\b"
     r"|(?<!are )(?<!is )\bforbidden\b(?!\s+(?:char|word|value|path|operation|field|name|key|control|element))",
     re.IGNORECASE,
 )
 _ASKED_TOO_OFTEN: Final = re.compile(
-    _status("429", "too many requests|rate") + r"|\btoo many requests\b|\bdoing that too much\b|\brate[ _-]?limited\b"
+    _status("429", "too many requests|rate[ _-]?limit")
+    + r"|\btoo many requests\b|\bdoing that too much\b|\brate[ _-]?limited\b"
     r"|\brate[ _-]?limit\b(?=[^\n]{0,40}\b(?:exceeded|reached|hit|exhausted)\b)|\bRATELIMIT:",
     re.IGNORECASE,
 )

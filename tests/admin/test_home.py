@@ -55,7 +55,7 @@ def test_the_identities_that_need_somebody_most_come_first(page: Client) -> None
     words = text(page.get("/admin/identities/identity/summary/"))
     assert "1 identity needs somebody to act. 2 identities are not known to be on track." in words
     assert words.index("Carol") < words.index("Alice") < words.index("Bob")
-    assert "It has no credential" in words
+    assert "No credential of its own." in words
 
 
 def test_who_may_not_see_identities_gets_no_part_about_them(db: None) -> None:
