@@ -18,6 +18,7 @@ from jobs.models import SweeperAtWork
 logger = structlog.get_logger(__name__)
 
 TELL_EVERY_SECONDS: Final = 10.0
+THREAD: Final = "sweeper-at-work"
 # Ticks follow each other faster than anybody needs to know.
 NOTE_TICKS_EVERY_SECONDS: Final = 5.0
 # Rows of processes that are gone. Those who are there delete them, so that the last one's row says since when it is.
@@ -37,7 +38,7 @@ class AtWork:
         Beside the ticks: one that hangs is told from a process that is gone.
         """
         self._try(self.note_alive)
-        threading.Thread(target=self._go_on, args=[stop], daemon=True).start()
+        threading.Thread(target=self._go_on, args=[stop], name=THREAD, daemon=True).start()
 
     def note_alive(self) -> None:
         """Say that the process is alive, and forget those that are gone; two queries."""

@@ -4,7 +4,7 @@ A document that is longer than its place allows is cut to a few keys of its own.
 before it, as no JSON text begins.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,23 +17,27 @@ from opsconsole.fields import parse_json
 IN_LISTS: Final = 2 * 1024
 IN_DETAIL: Final = 256 * 1024
 _MARK: Final = "cut "
-# The text is made once for each row: OFFSET 0 keeps PostgreSQL from repeating it. A long one is read as JSON once, as
-# the variant that takes everything that the core's may hold, without the escapes that PostgreSQL can't read.
+# The text is made once for each row: OFFSET 0 keeps PostgreSQL from repeating it. A long `jsonb` is only looked up. A
+# long `json` is parsed once, without the escapes that it may hold and PostgreSQL can't read.
 _CUT: Final = r"""
     (SELECT CASE WHEN octet_length(whole.text) <= {limit} THEN whole.text
                  ELSE '{mark}' || octet_length(whole.text) || ' '
-                      || CASE WHEN left(whole.text, 100) ~ '^[[:space:]]*[{{]' THEN
-                              (SELECT '{{' || concat_ws(',', {values}) || '}}'
-                                 FROM json_to_record(CASE
-                                        WHEN strpos(whole.text, '\u0000') + strpos(whole.text, '\ud')
-                                             + strpos(whole.text, '\uD') = 0 THEN whole.text
-                                        ELSE regexp_replace(whole.text, '\\.', 'x', 'g') END::json) AS named({columns}))
-                              ELSE '[]' END
+                      || CASE WHEN left(whole.text, 100) !~ '^[[:space:]]*[{{]' THEN '[]'
+                              WHEN pg_typeof({column}) = 'jsonb'::regtype
+                              THEN '{{' || concat_ws(',', {looked_up}) || '}}'
+                              ELSE (SELECT '{{' || concat_ws(',', {parsed}) || '}}'
+                                      FROM json_to_record(CASE
+                                             WHEN strpos(whole.text, '\u') = 0 THEN whole.text
+                                             WHEN strpos(whole.text, '\u0000') + strpos(whole.text, '\ud')
+                                                  + strpos(whole.text, '\uD') = 0 THEN whole.text
+                                             ELSE regexp_replace(whole.text, '\\.', 'x', 'g') END::json)
+                                        AS named({columns})) END
             END
        FROM (SELECT {column}::text AS text OFFSET 0) AS whole)
 """
 _VALUE: Final = """
-    CASE WHEN octet_length(named."{key}"::text) <= {bytes} THEN '"{key}":' || named."{key}"::text END
+    CASE WHEN octet_length(({value})::text) <= {bytes} AND ({value})::text <> 'null'
+         THEN '"{key}":' || ({value})::text END
 """
 
 
@@ -50,7 +54,7 @@ class Document:
     size: int | None = None
 
 
-def cut(column: str, *, keys: Iterable[str], limit: int = IN_LISTS, value_bytes: int = 64) -> str:
+def cut(column: str, *, keys: Collection[str], limit: int = IN_LISTS, value_bytes: int = 64) -> str:
     """Return the SQL for a document's text, cut where it is too long; `parse` reads it.
 
     Args:
@@ -63,12 +67,17 @@ def cut(column: str, *, keys: Iterable[str], limit: int = IN_LISTS, value_bytes:
         column=column,
         limit=int(limit),
         mark=_MARK,
-        values=", ".join(_VALUE.format(key=key, bytes=int(value_bytes)) for key in keys),
+        looked_up=_values({key: f"{column} -> '{key}'" for key in keys}, value_bytes),
+        parsed=_values({key: f'named."{key}"' for key in keys}, value_bytes),
         columns=", ".join(f'"{key}" json' for key in keys),
     )
 
 
-def expression(column: str, *, keys: Iterable[str], limit: int = IN_LISTS, value_bytes: int = 64) -> RawSQL:
+def _values(sources: Mapping[str, str], value_bytes: int) -> str:
+    return ", ".join(_VALUE.format(key=key, value=sql, bytes=int(value_bytes)) for key, sql in sources.items())
+
+
+def expression(column: str, *, keys: Collection[str], limit: int = IN_LISTS, value_bytes: int = 64) -> RawSQL:
     """Return the same for a queryset to be annotated with."""
     sql = cut(column, keys=keys, limit=limit, value_bytes=value_bytes)
     return RawSQL(sql, (), output_field=TextField())  # noqa: S611 -- made of names that stand in the code

@@ -5,6 +5,8 @@ Time is told by a clock of the tests' own, which moves when something is done.
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from threading import Event
+from threading import enumerate as enumerate_threads
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +15,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from jobs import (
+    at_work,
     attempts,
     counts,
     dispatching,
@@ -25,6 +28,7 @@ from jobs import (
     settling,
     sweeper,
 )
+from jobs.at_work import AtWork
 from jobs.budget import Budget
 from jobs.gateway import Workers
 from jobs.models import CANCELLED, DONE, QUEUED, RETRYING, RUNNING, Dispatch, Job, SweeperAtWork
@@ -324,3 +328,21 @@ def test_a_tick_that_breaks_off_was_not_completed(monkeypatch: pytest.MonkeyPatc
         swept.tick()
     row = SweeperAtWork.objects.get()
     assert (row.ticked_at, row.alive_at >= row.started_at) == (None, True)
+
+
+def test_a_process_whose_tick_hangs_goes_on_saying_that_it_is_alive(
+    monkeypatch: pytest.MonkeyPatch, wait_until: Callable[..., Any]
+) -> None:
+    monkeypatch.setattr(at_work, "TELL_EVERY_SECONDS", 0.01)
+    stop = Event()
+    # No tick comes to its end.
+    AtWork().begin(stop)
+    try:
+        first = SweeperAtWork.objects.get().alive_at
+        wait_until(lambda: SweeperAtWork.objects.get().alive_at > first)
+        assert SweeperAtWork.objects.get().ticked_at is None
+    finally:
+        stop.set()
+        for thread in enumerate_threads():
+            if thread.name == at_work.THREAD:
+                thread.join()
