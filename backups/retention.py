@@ -27,7 +27,7 @@ def removable(kind: str, *, now: datetime | None = None) -> list[BackupRun]:
     Kept are the newest OPS_BACKUP_KEEP ones, those younger than OPS_BACKUP_KEEP_DAYS, the last one that passed a
     restore test, the last good one, what is being tested, and whatever the console has not written itself.
     """
-    # Of one that was completed at no time that Python can hold, nobody knows whether it is old.
+    # A backup completed at a time that Python can't hold may be new: its file stays.
     kept = BackupRun.objects.filter(is_held("completed_at"), kind=kind, status=SUCCEEDED, removed_at=None)
     kept = origin.written_here(kept)
     newest = list(kept.order_by("-completed_at", "-pk").values_list("pk", flat=True)[: _count()])

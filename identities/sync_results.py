@@ -166,7 +166,7 @@ def _attempt(result: Any, job_type: JobType, identity_id: int, now: datetime) ->
     if result.content_type != "application/json":
         raise Unreadable("What the task returned is no JSON.")
     if result.date_done is None:
-        raise Unreadable("When it was done is no time that can be kept.")
+        raise Unreadable("Its end is a time that can't be kept.")
     # Before it is judged: an error may quote a message, and its text is known for one only by its key.
     returned = redact(parse_json(result.result or "null"))
     verdict = judge(TaskState(state=result.status, result=returned))

@@ -33,7 +33,7 @@ _LOOK: Final = """
 _AT_ONCE: Final = "jobs.next_run_at IS NULL"
 _BY_NOW: Final = "jobs.next_run_at <= now()"
 # A job whose turn hasn't come, since another one of its kind goes first, waits for that one and not for a worker.
-# A job that says no time which Python can hold is due now.
+# A job whose times Python can't hold counts as due now.
 _ACTIVE: Final = """
     SELECT queue, count(*) FILTER (WHERE waits), COALESCE(min(due_at) FILTER (WHERE waits), now()),
            count(*) FILTER (WHERE cause <> %s), count(*)

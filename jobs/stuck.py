@@ -52,7 +52,7 @@ IS_BEHIND: Final = """
 """
 # The same as `is_run_here`: the console runs the active job that this is the newest attempt of.
 IS_RUN_HERE: Final = "({own}.id IS NOT NULL AND ({own}.ended_at IS NULL OR {own}.next_attempt_at IS NOT NULL))"
-# One that was changed at no time that Python can hold has been so for longer than any limit: somebody may end it.
+# A job last changed at a time that Python can't hold counts as older than any limit, so that somebody may end it.
 _UPDATED_AT: Final = f"CASE WHEN {held('jobs.updated_at')} THEN jobs.updated_at ELSE '-infinity' END"
 _IS_OPEN: Final = "{own}.id IS NOT NULL AND {own}.ended_at IS NULL"
 # The most telling one first.

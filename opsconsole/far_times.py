@@ -1,7 +1,7 @@
 """Times that PostgreSQL holds and Python doesn't: infinite ones, and those before the year 1 or after 9999.
 
-The core's columns can hold them. Whatever the console reads through Django is None for such a time. Where there is
-room, its text stands beside it. SQL that copies, adds up or sorts times takes them from here, without the far ones.
+The core's columns can hold them. Django reads such a time as None. Where there is room, its text stands beside it. SQL
+that copies, sums or sorts times leaves the far ones out with these functions.
 """
 
 from datetime import UTC, datetime

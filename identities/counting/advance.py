@@ -155,8 +155,8 @@ def _slice_end(at: Position) -> int:
 def _add(above_id: int, last_id: int) -> None:
     """Add the messages between two ids to their conversations, and to what has arrived for whose identity when.
 
-    A message's identity is its conversation's. None can have arrived later than now, whatever it says. One that came
-    at no time that Python can hold is counted, but says nothing of when messages came.
+    A message's identity is its conversation's. None can have arrived later than now, whatever it says. A
+    message with a time that Python can't hold is counted, but says nothing of when messages arrived.
     """
     with connection.cursor() as cursor:
         cursor.execute(

@@ -1,4 +1,4 @@
-"""What no filter, body or cursor can mean is a 400 that says what is allowed: never a 500, never an empty list."""
+"""Values that no filter, body or cursor can mean are a 400 that says what is allowed: never a 500 or an empty list."""
 
 from typing import Any, Final
 from urllib.parse import quote
@@ -187,7 +187,7 @@ def test_djangos_own_lists_take_their_filters_and_no_look_up_that_somebody_types
     ],
 )
 @pytest.mark.parametrize("query", ["pk__regex=(", "id__gt=x", "nobody=1", "name__regex=(", "every__in=a", "q=%00"])
-def test_so_do_all_others_of_djangos_lists(root: Client, model: str, query: str) -> None:
+def test_djangos_other_lists_take_no_such_look_up_either(root: Client, model: str, query: str) -> None:
     assert root.get(f"/admin/{model}/").status_code == 200
     assert root.get(f"/admin/{model}/?{query}").status_code == 400
 
@@ -199,6 +199,6 @@ def test_the_filters_that_djangos_lists_offer_are_taken(root: Client) -> None:
 
 
 @pytest.mark.parametrize("chosen", ["x", "0", "-1", "9" * 30, "1.5", "\x00", "1 OR 1=1", "None", "1,2", "٣ x"])
-def test_what_cannot_be_a_row_is_not_acted_on(root: Client, chosen: str) -> None:
+def test_an_action_takes_no_choice_that_cannot_be_a_row(root: Client, chosen: str) -> None:
     given = {"action": "delete_selected", "_selected_action": [chosen]}
     assert root.post("/admin/auth/user/", given).status_code == 400

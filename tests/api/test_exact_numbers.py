@@ -69,7 +69,7 @@ def test_a_retried_job_has_the_key_that_the_core_computes(api: APIClient, payloa
 
 @pytest.mark.parametrize("together", [False, True], ids=["alone", "together"])
 @pytest.mark.parametrize("payload", UNSTORABLE, ids=range(len(UNSTORABLE)))
-def test_so_has_one_whose_payload_only_a_json_column_takes(
+def test_a_payload_that_only_a_json_column_takes_has_the_cores_key_too(
     api: APIClient, variant: str, payload: str, together: bool
 ) -> None:
     if variant == "plain":

@@ -211,7 +211,7 @@ def test_a_message_of_a_far_time_counts_and_says_nothing_of_when_messages_came(m
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_was_copied_once_is_forgotten() -> None:
+def test_a_far_time_that_was_copied_is_forgotten() -> None:
     conversation = make_conversation(make_identity())
     make_message(conversation)
     count_new()
@@ -306,7 +306,7 @@ def test_a_backup_of_a_far_time_neither_goes_nor_keeps_a_real_one(settings: Any,
 
 
 @pytest.mark.parametrize("moment", FAR)
-def test_what_was_deleted_or_removed_at_a_far_time_is_gone(api: APIClient, moment: str) -> None:
+def test_a_row_that_was_deleted_or_removed_at_a_far_time_is_gone(api: APIClient, moment: str) -> None:
     conversation = make_conversation(make_identity())
     message = make_message(conversation, remote_visibility="send_failed")
     send = insert_job(f'{{"message_id": {message.pk}}}', job_type="message.send_manual", queue_name="messages")
