@@ -115,7 +115,6 @@ BOTH: Final = set(NOT_IN_EVERY_CORE)
             set(),
         ),
     ],
-    ids=str,
 )
 def test_each_table_that_is_not_found_is_made_in_the_consoles_schema_and_only_there(
     statements: list[str], made: set[str]
