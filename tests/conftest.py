@@ -229,10 +229,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Deselect the tests that don't run here, and begin with the long ones."""
     chosen: list[pytest.Item] = []
     others: list[pytest.Item] = []
+    left_out: tuple[str, ...] = () if config.getoption("--every-variant") else ("soak",)
+    if config.getoption("--fast"):
+        left_out += _NOT_IN_A_FAST_RUN
     for item in items:
         here = config.getoption("--every-variant") or runs_on(item, config.getoption("--variant"))
-        slow = config.getoption("--fast") and any(map(item.get_closest_marker, _NOT_IN_A_FAST_RUN))
-        (chosen if here and not slow else others).append(item)
+        (chosen if here and not any(map(item.get_closest_marker, left_out)) else others).append(item)
     config.hook.pytest_deselected(items=others)
     # A long test that came last would leave the other processes without work.
     items[:] = sorted(chosen, key=lambda item: item.get_closest_marker("long") is None)

@@ -357,7 +357,7 @@ class Limited(Postgres):
         pytest.param(
             5_000,
             {"max_connections": 100, "max_locks_per_transaction": 64},
-            marks=[pytest.mark.slow, pytest.mark.long],
+            marks=pytest.mark.soak,
             id="5000-as PostgreSQL is set by default",
         ),
     ],
