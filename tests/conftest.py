@@ -13,6 +13,8 @@ from django.conf import settings
 from django.db import connection
 from django.test import TransactionTestCase
 
+# Its signals act on tasks that a test runs in its own process, whichever test has loaded it first.
+import opsconsole.celery  # noqa: F401
 from devserver.postgres import Postgres
 from devserver.readiness import SAYS_READY
 from devserver.redis import Redis

@@ -342,7 +342,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows_in_the_way(api: APICl
     assert numbers[1] == numbers[2]
 
 
-def test_an_own_task_that_arrives_without_a_job(db: None) -> None:
+def test_an_own_task_that_arrives_without_a_job(transactional_db: None) -> None:
     job = foreign_job(catalog.HOUSEKEEPING, queue="opsconsole")
     with pytest.raises(AttemptFailed, match=f"Job {job.pk} does the same work"):
         housekeeping.apply(throw=True)

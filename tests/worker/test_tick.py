@@ -34,7 +34,7 @@ from jobs.gateway import Workers
 from jobs.models import CANCELLED, DONE, QUEUED, RETRYING, RUNNING, Dispatch, Job, SweeperAtWork
 from jobs.sweeper import DUTY_SECONDS, SETTLE_SECONDS, Sweeper
 from tests.api.cast import make_attempt
-from tests.cast import make_identity, make_job
+from tests.cast import make_conversation, make_identity, make_job, make_message
 from tests.worker import own_tasks
 from tests.worker.conftest import Leave
 from tests.worker.faults import let_run_out, messages
@@ -106,7 +106,9 @@ def to_be_made_again() -> None:
 
 def to_be_observed() -> None:
     for _ in range(MANY):
-        job = make_job(status=RUNNING, payload={"identity_id": make_identity().pk})
+        identity = make_identity()
+        make_message(make_conversation(identity))
+        job = make_job(status=RUNNING, payload={"identity_id": identity.pk})
         watermarks = {"conversations_watermark": 0, "messages_watermark": 0}
         make_attempt(job.pk, started_at=just_now(), worker="w", **watermarks)
 
