@@ -5,6 +5,7 @@ does a fixed number of queries when nothing is to be done, none of them over the
 a tick: where there is more to do than that, the next duty has its turn, and the rest is done in the next tick.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -119,8 +120,8 @@ class Sweeper:
             ("observe_progress", self._open_attempts.observe, DUTY_SECONDS),
             ("keep_late_results", keep_late_results, DUTY_SECONDS),
             ("tell_ended", tell_ended, TELL_SECONDS),
-            ("tidy", partial(_without_budget, self._tidy), DUTY_SECONDS),
-            ("refresh_counts", partial(_without_budget, counts.refresh), DUTY_SECONDS),
+            ("tidy", partial(_without_budget, self._tidy), math.inf),
+            ("refresh_counts", partial(_without_budget, counts.refresh), math.inf),
         )
         for name, do, seconds in chain(duties, self._steps_of_others()):
             budget = Budget(seconds, clock=self._clock)
@@ -149,7 +150,7 @@ class Sweeper:
             now = time.monotonic()
             if now - self._began_at.get(step.name, float("-inf")) >= step.every_seconds:
                 self._began_at[step.name] = now
-                yield step.name, partial(_without_budget, step.run), DUTY_SECONDS
+                yield step.name, partial(_without_budget, step.run), math.inf
 
     def _expire_leases(self, budget: Budget) -> None:
         """End own attempts whose worker is gone; not yet where none of them could say that it is still there."""
@@ -200,7 +201,7 @@ class Sweeper:
 
 
 def _without_budget(do: Callable[[], object], _: Budget) -> None:
-    """Do what is bounded by itself."""
+    """Do what is bounded by itself: a slow one leaves nothing over, so the next tick need not follow at once."""
     do()
 
 
