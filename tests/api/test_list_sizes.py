@@ -156,6 +156,7 @@ def pages(api: APIClient) -> dict[str, Callable[[], Any]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("character", ["e", "\n", "ä", "😀", "\x01", '"'])
 def test_a_page_that_would_be_too_large_has_its_errors_shortened_evenly(api: APIClient, character: str) -> None:
     for _ in range(199):

@@ -102,6 +102,7 @@ class Life:
         Conversation.objects.filter(pk=self.conversation().pk).update(identity=identity)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_whatever_happened_the_numbers_are_those_of_a_plain_count(seed: int) -> None:
     life = Life(seed)

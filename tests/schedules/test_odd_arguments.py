@@ -9,7 +9,7 @@ from jobs.models import Job
 from tests.cast import make_identity
 from tests.schedules.cast import make_schedule
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 ODD = [
     '{"identity_id": Infinity}',

@@ -32,7 +32,11 @@ from tests.worker.at_once import Calls, at_once, crowd
 from tests.worker.conftest import Leave, Submit
 from tests.worker.faults import claim, let_run_out, messages
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_deadlock")]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("no_deadlock"),
+    pytest.mark.slow,
+]
 
 THREADS = 50
 ROUNDS = 10

@@ -39,7 +39,7 @@ from tests.worker import own_tasks
 from tests.worker.conftest import Leave
 from tests.worker.faults import let_run_out, messages
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 MANY = 16
 # What doing one of them takes: a few fit into a tick.

@@ -18,7 +18,11 @@ from tests.worker.at_once import at_once
 from tests.worker.conftest import Leave, Submit
 from tests.worker.faults import claim, let_run_out
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_deadlock")]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("no_deadlock"),
+    pytest.mark.slow,
+]
 
 PEOPLE = 12
 DOINGS = 30
