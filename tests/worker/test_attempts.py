@@ -144,6 +144,7 @@ def test_what_is_reported_while_a_report_is_written_is_written_next(
     def write_meanwhile(held: Claim, *, current: int, **values: Any) -> Hold:
         if current == 1:
             attempt.progress(2)
+            attempt._wake.set()
         return write(held, current=current, **values)
 
     monkeypatch.setattr(attempts, "report", write_meanwhile)
