@@ -13,7 +13,7 @@ from tests.admin.reading import text
 from tests.api.cast import insert_audit, ledger_state, make_staff, refusal
 from tests.cast import make_conversation, make_identity, make_job
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 MOMENTS: Final = (
     "0001-01-01T00:00:00+23:59",

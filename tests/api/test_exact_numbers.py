@@ -12,7 +12,7 @@ from jobs.models import Job
 from tests.api.cast import insert_job, make_attempt, refusal
 from tests.matching.doing import carry_out
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 LARGE: Final = 12345678901234567890123
 # Payloads, most of them with something that not every parser or writer of JSON takes the same way.

@@ -28,7 +28,7 @@ from tests.error_groups.rows import failed_job
 from tests.far_times import FAR, NEARLY_FAR, far_times_of_the_console, set_all_times, zoneless
 from tests.sync_history.rows import ended_job, minutes
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 STATUSES: Final = ("queued", "running", "retrying", "failed", "done", "cancelled")
 ADDRESSES: Final = (

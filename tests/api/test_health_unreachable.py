@@ -18,7 +18,7 @@ from opsconsole.cache import OptionalRedisCache
 from tests.api.cast import with_token
 from tests.cast import make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 CODES: dict[Reader, str] = {
     "broker": "broker_unreachable",

@@ -20,7 +20,7 @@ from tests.worker import own_tasks
 from tests.worker.conftest import Leave
 from tests.worker.faults import let_run_out
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 GOOD = {"status": "success", "messages_synced": 7, "errors": []}
 SKEW = timedelta(minutes=10)

@@ -34,7 +34,7 @@ from tests.cast import OPERATOR, make_identity, make_job
 from tests.worker.conftest import Leave, Submit
 from tests.worker.faults import claim, let_run_out
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 PAUSED = "paused"
 LONG_AGO = timedelta(hours=3)
