@@ -15,6 +15,8 @@ from tests.api.cast import insert_audit, make_attempt, make_run
 from tests.cast import NOW, make_conversation, make_credential, make_identity, make_job, make_message
 from tests.error_groups.rows import DOWN, failed_job, walk
 
+pytestmark = pytest.mark.slow
+
 MAX_QUERIES = 12
 
 

@@ -13,6 +13,8 @@ from tests.api.cast import insert_job, ledger_state, make_attempt, make_run, ref
 from tests.cast import make_identity, make_job
 from tests.privacy.hard_texts import UNITS
 
+pytestmark = pytest.mark.slow
+
 
 def retry_does_no_harm(api: APIClient, pk: int) -> None:
     """It is taken, or refused with a reason."""

@@ -14,6 +14,8 @@ from tests.api.cast import insert_audit, insert_job, make_attempt, make_run
 from tests.cast import NOW, make_conversation, make_credential, make_identity, make_job, make_message
 from tests.waiting import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 # The token with its user, and the permissions.
 CALLER = 2
 
