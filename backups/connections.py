@@ -31,7 +31,7 @@ _SPEAKS_EVERY_SECONDS: Final = 15.0
 _ENDS_WITHIN_SECONDS: Final = 5.0
 
 NO_TRIGGERS: Final = "-c event_triggers=off"
-# What is said where that can't be set: by a role that may not, by a server before version 17, by a pooler.
+# The refusal of that setting by a role without the right, a server before version 17, or a pooler.
 _REFUSES_SETTING: Final = re.compile(r"event_triggers|startup parameter", re.IGNORECASE)
 # Each refusal is a line in the server's log, so the same role of the same server is asked once per process.
 _refusing: set[str] = set()

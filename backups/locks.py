@@ -107,7 +107,7 @@ def held(kind: str) -> Iterator[Lock]:
 def is_free(kind: str) -> bool:
     """Say whether nobody holds the lock of a kind; call it in a transaction, which then holds it until it ends."""
     with connection.cursor() as cursor:
-        # What is done under it is not done over this connection, which must not be ended for saying nothing.
+        # This connection only holds the lock, so it is idle, and the server must not end it for that.
         cursor.execute(
             "SELECT pg_try_advisory_xact_lock(%s, %s), set_config('idle_in_transaction_session_timeout', '0', true)",
             [_NAMESPACE, _NUMBERS[kind]],

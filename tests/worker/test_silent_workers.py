@@ -1,4 +1,4 @@
-"""Where a worker does not answer, nothing is concluded. Several can go by one name, and only some of them answer."""
+"""A worker that does not answer proves nothing. Several can go by one name, and only some of them answer."""
 
 from datetime import timedelta
 from typing import Any
