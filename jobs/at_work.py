@@ -1,4 +1,4 @@
-"""What a sweeper process leaves behind so that others see whether it is alive, and whether it gets its work done."""
+"""Keeps a row for each sweeper process, with the times when it was last alive and last completed a tick."""
 
 import os
 import socket
@@ -19,34 +19,37 @@ logger = structlog.get_logger(__name__)
 
 TELL_EVERY_SECONDS: Final = 10.0
 THREAD: Final = "sweeper-at-work"
-# Ticks follow each other faster than anybody needs to know.
+# A tick ends every two seconds, but readers don't need that precision.
 NOTE_TICKS_EVERY_SECONDS: Final = 5.0
-# Rows of processes that are gone. Those who are there delete them, so that the last one's row says since when it is.
+# Rows of gone processes are deleted by those that are alive. So the last process's row stays and tells when it went.
 FORGET_AFTER: Final = timedelta(minutes=15)
 
 
 class AtWork:
-    """One process's row."""
+    """Keeps the row of this process."""
 
     def __init__(self) -> None:
         self._id = uuid4()
         self._noted_at = float("-inf")
 
     def begin(self, stop: threading.Event) -> None:
-        """Say that the process is alive, now and then again and again until `stop` is set, from a thread of its own.
+        """Report now that the process is alive, then repeat it from a thread.
 
-        Beside the ticks: one that hangs is told from a process that is gone.
+        The thread is independent of the ticks. So a hanging tick can be told from a dead process.
+
+        Args:
+            stop: ends the thread once it is set.
         """
         self._try(self.note_alive)
         threading.Thread(target=self._go_on, args=[stop], name=THREAD, daemon=True).start()
 
     def note_alive(self) -> None:
-        """Say that the process is alive, and forget those that are gone; two queries."""
+        """Report that the process is alive, and delete the rows of gone processes; two queries."""
         self._write("alive_at")
         SweeperAtWork.objects.filter(alive_at__lt=Now() - FORGET_AFTER).delete()
 
     def note_tick(self) -> None:
-        """Say that a tick was completed; one query, and most often none."""
+        """Report that a tick was completed; one query, or none within NOTE_TICKS_EVERY_SECONDS of the last."""
         if time.monotonic() - self._noted_at >= NOTE_TICKS_EVERY_SECONDS and self._try(self._note_tick):
             self._noted_at = time.monotonic()
 
@@ -56,12 +59,12 @@ class AtWork:
     def _go_on(self, stop: threading.Event) -> None:
         while not stop.wait(TELL_EVERY_SECONDS):
             if not self._try(self.note_alive):
-                # It may have broken; the next time there is a new one.
+                # The connection may be broken. Django opens a new one for the next query.
                 connection.close()
         connection.close()
 
     def _try(self, note: Callable[[], None]) -> bool:
-        """Write something down, or log why that can't be done: the work goes on all the same."""
+        """Write a report and return whether that worked. A failure is only logged: the sweeper's work must go on."""
         try:
             note()
         except (DatabaseError, InterfaceError) as error:
@@ -70,7 +73,7 @@ class AtWork:
         return True
 
     def _write(self, *names: str) -> None:
-        # By the database's clock, as everything that is compared with it.
+        # Readers compare these times with the database's clock, so they must come from it.
         row = SweeperAtWork(id=self._id, hostname=socket.gethostname()[:255], pid=os.getpid())
         for name in ("started_at", *names):
             setattr(row, name, Now())

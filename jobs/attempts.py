@@ -150,14 +150,17 @@ def cancel(held: Claim) -> bool:
 
 
 def expire(*, limit: int, budget: Budget | None = None) -> int:
-    """End the attempts whose lease has run out, since their worker must be gone; return how many.
+    """End the attempts whose lease has expired, since their worker must be gone.
 
-    Their jobs are retried, or cancelled if that was asked for; one that may take effect only once has failed, and
-    nobody knows how far it came. Any number of sweepers may do this at once.
+    Their jobs are retried, or cancelled if that was requested. A job that may take effect only once becomes failed:
+    how far it got is unknown. Any number of sweepers may do this at once.
 
     Args:
-        limit: how many at the most.
-        budget: the time for it; at least one is ended.
+        limit: the maximum number of attempts.
+        budget: the time limit; without one by default. At least one attempt is ended.
+
+    Returns:
+        How many attempts were ended.
     """
     budget = budget or Budget()
     over = Dispatch.objects.filter(ended_at=None, lease_until__lt=Now()).order_by("lease_until")

@@ -1,4 +1,4 @@
-"""The time that a duty may take, so that much of one thing to do keeps nothing else waiting."""
+"""Time limits for the sweeper's duties, so that a long backlog in one doesn't keep the others waiting."""
 
 import math
 import time
@@ -8,11 +8,11 @@ Clock = Callable[[], float]
 
 
 class Budget:
-    """A number of seconds from now.
+    """A time limit that starts now.
 
     Args:
-        seconds: how many; without a limit by default.
-        clock: what tells the time, in seconds.
+        seconds: the length; no limit by default.
+        clock: returns the current time in seconds.
     """
 
     def __init__(self, seconds: float = math.inf, *, clock: Clock = time.monotonic) -> None:
@@ -21,14 +21,17 @@ class Budget:
 
     @property
     def is_spent(self) -> bool:
-        """Whether the time is over."""
+        """Whether the time is up."""
         return self._clock() >= self._ends
 
     def part(self, seconds: float, *, least: float = 0.0) -> "Budget":
-        """Return a budget for a part of the duty, which ends with this one.
+        """Return a budget for one part of the duty. The part's budget ends with this one at the latest.
 
         Args:
-            seconds: how long the part may take at the most.
-            least: how long it may take all the same where less is left.
+            seconds: the maximum length of the part.
+            least: the minimum length of the part, even if less time is left in this budget.
+
+        Returns:
+            The budget of the part, on the same clock.
         """
         return Budget(max(min(seconds, self._ends - self._clock()), least), clock=self._clock)

@@ -27,12 +27,12 @@ FAIL: Final = "job.fail"
 
 @dataclass(kw_only=True)
 class Revocation:
-    """The tasks that workers shall be told not to begin, or to end, once what was decided is committed.
+    """The tasks to revoke once the cancellation is committed.
 
     Attributes:
-        terminate: also have the processes killed that run them.
-        task_ids: the tasks.
-        not_told: why the workers weren't told, or may not have been; empty where they were.
+        terminate: also kill the processes that run the tasks.
+        task_ids: the Celery ids of the tasks.
+        not_told: why the workers weren't told, or may not have been; empty if they were.
     """
 
     terminate: bool = False
@@ -46,7 +46,7 @@ class Revocation:
         except gateway.BrokerUnreachable:
             self.not_told = NOT_REVOKED
         except Exception:
-            # Also a fault of the console's own: it is committed.
+            # The cancellation is committed, so even a bug in the console must not turn the answer into an error.
             logger.exception("revocation.in_doubt", tasks=self.task_ids)
             self.not_told = REVOCATION_IN_DOUBT
 

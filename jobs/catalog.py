@@ -38,9 +38,9 @@ CORE_RESTORE_TEST = "maintenance.restore_test_local"
 # The core's workers kill a task after this time.
 CORE_TIME_LIMIT_SECONDS = 10 * 60
 OWN_TIME_LIMIT_SECONDS = 2 * 60 * 60
-# Of a type that the catalog lacks: whose worker runs it, and with what limit, is unknown.
+# For types that the catalog lacks: which worker runs them, and with which limit, is unknown.
 UNKNOWN_TIME_LIMIT_SECONDS = 2 * 60 * 60
-# The core's workers listen on it too: Celery's default queue, where no type of the catalog belongs.
+# Celery's default queue. The core's workers listen on it too, though no type of the catalog uses it.
 CORE_DEFAULT_QUEUE = "celery"
 
 IDENTITY = "identity"
@@ -59,16 +59,17 @@ class JobType:
         payload_argument: the one keyword argument that takes the whole payload, instead of `arguments`.
         in_core: it runs in the core's worker, which knows nothing of the ledger.
         max_attempts: how often it is tried before it counts as failed.
-        time_limit_seconds: a running job older than this is stuck; None for the limit of the core's or of own tasks.
+        time_limit_seconds: a job that runs longer is stuck; None for the default, CORE_TIME_LIMIT_SECONDS or
+            OWN_TIME_LIMIT_SECONDS.
         at_most_once: it may never run again without an explicit confirmation.
         core_writes_row: the core's worker writes the ledger row of this type itself.
         serial_group: of the types of one group, only one job of an identity is handed over at a time.
         not_cancellable: why a job of this type can't be cancelled, or empty.
         syncs_identity: it fetches what is new for an identity, so that its success is a sync of it.
-        covers: `identity` where its task fetches the whole identity, whatever conversation it is given: one job then
-            does what several would. Empty where its task does only what its payload names.
-        repeatable: running it once more is known to do no harm.
-        concerns: whom or what its jobs concern; empty where that is unknown.
+        covers: `identity` if the task fetches the whole identity, whichever conversation it is given. One job then
+            does the work of several. Empty if the task does only what its payload names.
+        repeatable: running it again is known to be safe.
+        concerns: who or what its jobs concern; empty if that is unknown.
     """
 
     name: str
@@ -96,14 +97,14 @@ class JobType:
 
     @property
     def time_limit(self) -> int:
-        """The seconds after which a running job is stuck."""
+        """How many seconds a job may run before it counts as stuck."""
         if self.time_limit_seconds is not None:
             return self.time_limit_seconds
         return CORE_TIME_LIMIT_SECONDS if self.in_core else OWN_TIME_LIMIT_SECONDS
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """What is known about its jobs, and what isn't, a sentence each."""
+        """What is known and unknown about jobs of this type, one sentence each."""
         again = "Unknown whether it can safely run more than once."
         if self.at_most_once:
             again = "Runs at most once. A retry needs a confirmation."
@@ -137,7 +138,7 @@ class JobType:
 
 
 _INGEST: dict[str, Any] = {"queue": "ingest", "serial_group": "ingest"}
-# The core's ingest tasks insert or update, so a second time does no harm.
+# The core's ingest tasks insert or update rows, so a second run is safe.
 _FETCH: dict[str, Any] = {**_INGEST, "repeatable": True}
 _SYNC: dict[str, Any] = {**_FETCH, "syncs_identity": True, "concerns": "an identity"}
 _OF_IDENTITY = ("provider_id", "identity_id")
@@ -154,8 +155,8 @@ _SEND = JobType(
     not_cancellable="Delete the message in its conversation.",
     concerns="a message",
 )
-# Tasks of the core of which nothing but the name and the queue is known. The console makes one attempt at a job of
-# these; a row that the core wrote says itself how many.
+# Core tasks of which only the name and the queue are known. A job that the console creates for them has one attempt.
+# A row that the core wrote has its own maximum.
 _LITTLE_KNOWN: Mapping[str, Mapping[str, str]] = {
     "agent": {
         "agent.draft_intro": "Draft introduction",
@@ -275,7 +276,7 @@ _SHIPPED: tuple[JobType, ...] = (
     ),
     # The name that older rows have.
     replace(_SEND, name="send_manual"),
-    # The core's beat starts each of these again and again.
+    # The core's beat starts these regularly, so running them again is safe.
     *(
         JobType(
             name=name,
@@ -354,7 +355,7 @@ def longest_core_limit() -> int:
 
 
 def facts(job_type: str) -> tuple[str, ...]:
-    """Return what is known about jobs of a type, a sentence each, also of one that the catalog lacks."""
+    """Return what is known about jobs of a type, one sentence each. The catalog may lack the type."""
     if known := find(job_type):
         return known.facts
     return ("Unknown job type. Map it in OPS_JOB_TYPES.",)
@@ -384,7 +385,7 @@ def _catalog() -> Mapping[str, JobType]:
         }
         if values.get("covers", "") not in ("", IDENTITY):
             raise ImproperlyConfigured(
-                f"JOB_TYPES[{name!r}] has the unknown `covers` {values['covers']!r}; it must be {IDENTITY!r} or empty."
+                f"`covers` of JOB_TYPES[{name!r}] must be {IDENTITY!r} or empty, not {values['covers']!r}."
             )
         if name in types:
             types[name] = replace(types[name], **values)

@@ -1,8 +1,8 @@
-"""Which job does some work: a new one, an active one that is joined, or one whose task covers it.
+"""Decides which job does some work: a new one, an active one with the same key, or one whose task covers the work.
 
-A task that fetches a whole identity, whatever conversation it is given, is to run once for all of them. Of a type whose
-catalog entry says so, one job of an identity is made for all that is asked for at once, and none at all while one that
-has not started yet waits.
+Some tasks fetch a whole identity, whichever conversation they are given (`covers` in the catalog). Such a task needs to
+run only once for many conversations. So a request for several of them makes one job, and joins a job that hasn't
+started yet, where there is one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,17 +16,17 @@ from jobs.models import QUEUED, RETRYING
 
 
 class _Cover(NamedTuple):
-    """What one job of a type covers: all of the work that has the same serial key."""
+    """The work that one job covers: all work of its type with the same serial key."""
 
     job_type: str
     key: str
 
 
 def insert(works: Sequence[Work]) -> dict[str, Inserted]:
-    """Return the job that does each work, by the work's dedupe key; new ones are inserted.
+    """Return the job for each piece of work, by the work's dedupe key. Jobs that don't exist yet are inserted.
 
-    To be called in the transaction that makes their attempts: until its commit, nobody else decides which job covers
-    the same.
+    Call this in the transaction that creates the attempts. Its lock makes others wait for the commit before they decide
+    which job covers the same work.
     """
     covers: dict[_Cover, dict[str, Work]] = {}
     chosen: list[Work] = []
@@ -57,7 +57,7 @@ def _cover_of(work: Work) -> _Cover | None:
 
 
 def _representatives(covers: Mapping[_Cover, Mapping[str, Work]]) -> dict[_Cover, Work]:
-    """Return the work whose job stands for all: one that no job has begun, where there is such a one."""
+    """Return the work whose job stands for all of its cover, preferably work that no active job does already."""
     several = [key for alike in covers.values() if len(alike) > 1 for key in alike]
     held = ledger.active_holders(several) if several else {}
     return {
@@ -67,12 +67,12 @@ def _representatives(covers: Mapping[_Cover, Mapping[str, Work]]) -> dict[_Cover
 
 
 def _waiting(covers: Sequence[_Cover]) -> dict[_Cover, int]:
-    """Return the job that waits to run and covers each, where there is one, and lock it; two queries.
+    """Return the job that hasn't started yet for each cover, where there is one, and lock it; two queries.
 
-    Locked, so that it neither ends nor is cancelled before whoever joins it has committed.
+    The lock keeps the job from ending, or being cancelled, before the run that joins it is committed.
     """
     with connection.cursor() as cursor:
-        # Two that ask for different conversations have no key in common that would decide who is first.
+        # Requests for different conversations have no unique key in common, so only this lock lets one go first.
         cursor.execute(
             "SELECT pg_advisory_xact_lock(hashtextextended(cover, 0)) FROM unnest(%s::text[]) AS cover",
             [[f"{cover.job_type} {cover.key}" for cover in covers]],

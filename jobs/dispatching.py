@@ -42,7 +42,7 @@ def closing(outcome: Outcome, *, frees_place: bool = False, **values: Any) -> di
     return {
         "ended_at": Now(),
         "outcome": outcome,
-        # What a try of its task left that its worker would have repeated: the job's row keeps the error.
+        # The error of a try whose retry by the worker won't come any more. The job's row keeps it.
         "error": None,
         "traceback": None,
         "retrying_since": None,

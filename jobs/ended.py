@@ -50,8 +50,7 @@ class EndedAttempt:
         dispatch_id: which one.
         job_id: its job, which may be gone.
         job_type: of its job; empty where the job is gone and no type of the catalog has its task.
-        payload: of its job, any JSON value, and of a long one the ids that it names; its keyword arguments where the
-            job is gone.
+        payload: of its job, any JSON value; only the ids in it if it is long. Its keyword arguments if the job is gone.
         queue: where it was sent.
         task: the Celery task's name.
         outcome: one of jobs.models.Outcome: how the attempt ended, whatever its task did afterwards.
@@ -103,7 +102,7 @@ def tell(limit: int = BATCH_SIZE, *, budget: Budget | None = None) -> int:
 
     Args:
         limit: how many attempts at the most.
-        budget: the time for telling of them one by one, where they can't be told of together.
+        budget: the time limit for telling of them one by one, after telling of all together has failed.
 
     Returns:
         How many need not be told any more.

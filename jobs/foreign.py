@@ -1,7 +1,7 @@
-"""Active rows of the ledger that the console doesn't run: other applications wrote them, or queued them again.
+"""Active rows of the ledger that the console doesn't run: other applications wrote them or queued them again.
 
-Such a row holds its dedupe key, so the same work can't be queued beside it, and the row isn't the console's to free.
-Nobody may wait for it unknowingly: a submit or a retry that finds one is refused, and the refusal names the row.
+Such a row holds its dedupe key, so the console can't queue the same work beside it. The console must not free the key
+either. So a submit or a retry that finds such a row is refused, and the refusal names the row.
 """
 
 from collections.abc import Collection
@@ -26,11 +26,11 @@ _ROWS: Final = """
 
 @dataclass(frozen=True, kw_only=True)
 class Joined:
-    """What there is to say of active jobs that do what somebody asks for.
+    """Problems of the active jobs that already do some requested work.
 
     Attributes:
-        blocking: why they must not be joined, by id: those that the console doesn't run.
-        stuck: those of the console's own that are stuck.
+        blocking: the refusal for each job that the console doesn't run and must not join, by job id.
+        stuck: the console's own jobs that are stuck.
     """
 
     blocking: dict[int, Conflict] = field(default_factory=dict)
@@ -40,11 +40,14 @@ class Joined:
 def look_at(job_ids: Collection[int]) -> Joined:
     """Return which active jobs must not be joined, and which of the others are stuck; one query.
 
-    The console runs a job that has an open attempt, or a next one that is due. A row that another application has set
-    running may be joined until it is stuck: that application ends it, or else an operator can mark it as failed.
+    The console runs a job if it has an open attempt, or one that is planned. A row that another application has set
+    to running may be joined until it is stuck. That application ends the row, or an operator marks it as failed.
 
     Args:
         job_ids: jobs that have not ended.
+
+    Returns:
+        The jobs that block, with the refusal, and those that are stuck.
     """
     if not job_ids:
         return Joined()
@@ -64,10 +67,10 @@ def look_at(job_ids: Collection[int]) -> Joined:
 
 
 def in_the_way(holder: int | None) -> Conflict:
-    """Return what is said of a job while another one that has not ended does the same work; one query.
+    """Return the refusal for a job while another active job does the same work; one query.
 
     Args:
-        holder: that one, where it is known.
+        holder: the id of the other job, if it is known.
     """
     blocking = look_at([holder]).blocking if holder is not None else {}
     return next(iter(blocking.values()), None) or identical(holder)
@@ -75,13 +78,13 @@ def in_the_way(holder: int | None) -> Conflict:
 
 def _blocked(job_id: int, status: str, *, is_stuck: bool) -> Conflict:
     if status not in ACTIVE_STATUSES:
-        why = f"Job {job_id} does the same work and has the status {status[:32]}, which this console doesn't know."
-        todo = "Start again once it has ended."
+        why = f"Job {job_id} does the same work. This console doesn't know that job's status “{status[:32]}”."
+        todo = "Try again once that job has ended."
     else:
-        why = f"Job {job_id} does the same work. It was queued outside this console, which doesn't run it."
+        why = f"Job {job_id} does the same work. That job was queued outside this console, which doesn't run it."
         todo = (
-            "It is stuck: mark it as failed, then start again."
+            "The job is stuck. Mark it as failed, then try again."
             if is_stuck
-            else "Start again once it has ended. Once it is stuck, it can be marked as failed."
+            else "Try again once that job has ended. If it gets stuck, you can mark it as failed."
         )
     return Conflict(f"{why} {todo}", code=BLOCKED, job_id=job_id, stuck=is_stuck)

@@ -33,7 +33,7 @@ SOCKET_TIMEOUT_SECONDS = 1.0
 # How long to wait for the workers' answers; each broadcast takes this long.
 INSPECT_TIMEOUT_SECONDS = 1.0
 MAX_KWARGSREPR_LENGTH = 1_000
-# What the libraries say that they raise. They raise other errors too, and none of them may mean anything else here.
+# The errors that the libraries document. They raise others too; all are handled alike, but the others are also logged.
 _EXPECTED = (OperationalError, ChannelError, LimitExceeded, RedisError, OSError)
 
 _TRANSPORT_OPTIONS = {
@@ -51,13 +51,13 @@ class BrokerUnreachable(Unavailable):
 
 
 class PublicationInDoubt(Unavailable):
-    """Something failed while sending: the broker may or may not have the message."""
+    """Sending failed midway: the broker may or may not have the message."""
 
     default_code = "publication_in_doubt"
 
 
 class RevocationInDoubt(Unavailable):
-    """Something failed while the workers were told: some may know, or none."""
+    """Telling the workers failed midway: all, some or none of them may know."""
 
     default_code = "revocation_in_doubt"
 
@@ -96,7 +96,7 @@ class TaskState:
 
     @property
     def is_retry(self) -> bool:
-        """Whether a try of the task has failed and its worker makes another one, or is at it already."""
+        """Whether a try of the task has failed and its worker will retry it, or is retrying it already."""
         return self.state == "RETRY"
 
 
@@ -114,13 +114,13 @@ class Workers:
     """What the live workers answered."""
 
     active: dict[str, ActiveTask] = field(default_factory=dict)
-    # The names whose workers have all answered all that was asked, and how many workers go by each name: Celery lets
-    # several be started under one.
+    # `answered` has the names whose workers all answered every question. `namesakes` has how many workers share each
+    # name: Celery can start several under one name.
     answered: frozenset[str] = frozenset()
     namesakes: dict[str, int] = field(default_factory=dict)
     # Tasks that a worker was given and has not begun, and queues that were empty before: where that was asked.
     reserved: frozenset[str] = frozenset()
-    # Those of them that a worker keeps until their time has come, which it may not say.
+    # Those of them that a worker keeps until a given time; None if it didn't say which.
     scheduled: dict[str, datetime | None] = field(default_factory=dict)
     empty_queues: frozenset[str] = frozenset()
     queues: dict[str, list[str]] = field(default_factory=dict)
@@ -184,7 +184,7 @@ def publish(message: TaskMessage) -> None:
 
     Raises:
         BrokerUnreachable: nothing was sent.
-        PublicationInDoubt: something failed while it was sent.
+        PublicationInDoubt: sending failed midway.
         Unpublishable: the arguments can't be written as JSON.
     """
     app = _publisher()
@@ -210,15 +210,18 @@ def publish(message: TaskMessage) -> None:
 def _lent(app: Celery, in_doubt: OpsError | None = None) -> Iterator[Any]:
     """Lend a connection on which the broker has just answered.
 
-    Whatever a library raises, also when the connection is given back, becomes one of two errors.
+    Every error of a library becomes one of two errors, even an error of giving the connection back.
 
     Args:
-        app: whose connections.
-        in_doubt: the error for what fails after the broker has answered; left out where nothing is sent.
+        app: the Celery app whose connections to use.
+        in_doubt: the error to raise for a failure after the broker has answered; None if nothing is sent.
+
+    Yields:
+        The connection.
 
     Raises:
-        BrokerUnreachable: there is none, or the broker has refused what was sent.
-        OpsError: the one given.
+        BrokerUnreachable: no connection could be made, or the broker refused what was sent.
+        OpsError: `in_doubt`.
     """
     pool = cast("ConnectionPool", app.pool)  # the stubs call it a pool of producers
     answered = False
@@ -238,7 +241,7 @@ def _lent(app: Celery, in_doubt: OpsError | None = None) -> Iterator[Any]:
 
 
 def _check_alive(connection: Any) -> None:
-    """Raise unless the broker answers on this connection, made anew if need be."""
+    """Raise unless the broker answers on this connection, which is opened again if necessary."""
     connection.ensure_connection(max_retries=1, interval_start=0, timeout=SOCKET_TIMEOUT_SECONDS)
     if connection.default_channel.client.ping() is not True:
         raise RedisError("The broker answered something else.")
@@ -249,13 +252,13 @@ def _unreachable(error: Exception) -> BrokerUnreachable:
     if isinstance(error, LimitExceeded):
         return BrokerUnreachable("All connections to the broker are in use.")
     if _is_refusal(error):
-        return BrokerUnreachable("The broker doesn't take any messages at the moment.")
+        return BrokerUnreachable("The broker refuses messages at the moment.")
     return BrokerUnreachable("The broker can't be reached.")
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Say whether the broker itself has answered that it doesn't take it: then it hasn't got it."""
-    # Kombu raises an error of its own from that of the client.
+    """Return whether the broker itself refused the message, so that it certainly doesn't have it."""
+    # Kombu wraps the client's error in its own.
     return isinstance(error, ResponseError) or isinstance(error.__cause__, ResponseError)
 
 
@@ -285,10 +288,10 @@ def read_states(task_ids: Iterable[str]) -> dict[str, TaskState]:
 
 
 def ping_results() -> None:
-    """Ask the core's result back end whether it is there, within about a second; nothing where none is configured.
+    """Check that the core's result back end answers within about a second. Without one, this does nothing.
 
     Raises:
-        Unavailable: it does not answer.
+        Unavailable: the result back end doesn't answer.
     """
     if settings.CORE_RESULT_BACKEND:
         with _results_read() as backend:
@@ -297,7 +300,7 @@ def ping_results() -> None:
 
 @contextmanager
 def _results_read() -> Iterator[Any]:
-    """Lend the core's result back end, which is in Redis; whatever a library raises becomes one error."""
+    """Lend the core's result back end, which is in Redis. Every error of a library becomes Unavailable."""
     try:
         yield _reader().backend
     except Exception as error:
@@ -319,14 +322,14 @@ def ask_workers(*, registered: bool = False, scheduled: bool = False, missing_fr
 
     Args:
         registered: also ask which queues they listen on and which tasks they know.
-        scheduled: also ask which tasks they keep until their time has come.
+        scheduled: also ask which tasks they keep until a given time.
         missing_from: queues whose tasks may have got lost: also ask what of them is where.
 
     Raises:
         BrokerUnreachable: the broker does not answer.
     """
     commands = (
-        # In the order in which a task goes its way: one that moves on meanwhile is seen twice, not missed.
+        # In the order in which a task moves: one that moves on between two questions is seen twice, not missed.
         *(("scheduled",) if scheduled or missing_from else ()),
         *(("reserved",) if missing_from else ()),
         "active",
@@ -335,7 +338,7 @@ def ask_workers(*, registered: bool = False, scheduled: bool = False, missing_fr
     )
     waiting = waiting_in(missing_from) if missing_from else {}
     answers = {command: _ask(command) for command in commands}
-    # Of all questions the largest number: one that did not answer each of them is there all the same.
+    # The largest number of answers to any question: a worker that missed one question exists all the same.
     namesakes = Counter[str]()
     for given in answers.values():
         namesakes |= Counter(name for name, _ in given)
@@ -350,7 +353,7 @@ def ask_workers(*, registered: bool = False, scheduled: bool = False, missing_fr
             for task in running
             if isinstance(task, dict) and "id" in task
         },
-        # Every question: of a worker that was too slow for one of them it isn't known what it has.
+        # Only names whose workers answered every question: a worker that missed one may have tasks that it didn't name.
         answered=frozenset(name for name, number in namesakes.items() if all(each[name] == number for each in told)),
         namesakes=dict(namesakes),
         reserved=frozenset(
@@ -374,7 +377,7 @@ def waiting_in(queues: Iterable[str]) -> dict[str, int]:
     """
     with _lent(_publisher()) as connection:
         channel = connection.default_channel
-        # Declared, since asking for one that nobody has used yet is an error.
+        # Declare the queue, because asking for one that doesn't exist is an error.
         return {name: int(channel.queue_declare(queue=name, durable=True).message_count) for name in set(queues)}
 
 
@@ -396,13 +399,13 @@ def revoke(task_ids: Sequence[str], *, terminate: bool = False) -> None:
         terminate: also have the process killed that runs one of them; it can meanwhile be running another task.
 
     Raises:
-        BrokerUnreachable: nobody was told.
-        RevocationInDoubt: something failed while they were told.
+        BrokerUnreachable: no worker was told.
+        RevocationInDoubt: telling them failed midway.
     """
     if not task_ids:
         return
     in_doubt = RevocationInDoubt("The connection to the broker broke while the workers were told.")
-    # On a connection that broke while it lay in the pool, a broadcast would be tried again for ever.
+    # Kombu repeats a broadcast forever on a pooled connection that has broken, so lend one that was just checked.
     with _lent(_revoker(), in_doubt) as connection:
         _revoker().control.revoke(list(task_ids), terminate=terminate, signal="SIGTERM", connection=connection)
 
@@ -417,9 +420,9 @@ def registered_tasks() -> set[str]:
 
 
 def _ask(command: str) -> list[tuple[str, Any]]:
-    """Put a question to all live workers; return the name and the answer of each that answered within a second.
+    """Ask all live workers one question; return the name and the answer of each that answered within a second.
 
-    Not by Celery's `inspect`, which keeps only one answer of several workers of the same name.
+    Celery's `inspect` would keep only one answer for several workers with the same name.
 
     Raises:
         BrokerUnreachable: the broker does not answer.
@@ -430,7 +433,7 @@ def _ask(command: str) -> list[tuple[str, Any]]:
             replies = put()
         except Exception as error:  # noqa: BLE001 -- whatever a library raises
             _log_unexpected(error)
-            # The connection may have broken while it was in the pool, which has dropped it now.
+            # The pooled connection may have been broken. The pool has dropped it now, so try once more.
             replies = put()
     except Exception as error:
         raise _unreachable(error) from error
@@ -438,9 +441,9 @@ def _ask(command: str) -> list[tuple[str, Any]]:
 
 
 def _by_name(given: list[tuple[str, Any]]) -> dict[str, list[Any]]:
-    """Return the lists that workers answered with, joined where several go by one name.
+    """Return the lists that workers answered with, by name; the lists of workers that share a name are joined.
 
-    A worker that fails to answer says why instead, in an object; it is left out.
+    A worker that can't answer returns an object with its error. Such answers are dropped.
     """
     found: dict[str, list[Any]] = {}
     for name, answer in given:
@@ -455,9 +458,9 @@ def _names(found: list[Any]) -> set[str]:
 
 
 def _each(answers: dict[str, list[Any]]) -> list[tuple[str, dict[str, Any]]]:
-    """Return the id of each task that workers told of, and what they told."""
+    """Return each task that workers named, as its id and their description of it."""
     given = [task for tasks in answers.values() for task in tasks if isinstance(task, dict)]
-    # What waits for its time has its request in a dictionary of its own.
+    # A task that waits for its time has the id in a nested `request`.
     return [
         (str((request if isinstance(request := task.get("request"), dict) else task).get("id")), task) for task in given
     ]

@@ -47,9 +47,13 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class HandedOver:
-    """What became of some dispatches: published, waiting for another job, or left because the broker is down.
+    """The result of handing over some dispatches.
 
-    What was interrupted is left too, whatever it was that failed.
+    Attributes:
+        published: how many were published.
+        waiting: how many wait for another job.
+        broker_down: some were left for the sweeper, because the broker is down or handing over was interrupted.
+        interrupted: an unexpected error interrupted it.
     """
 
     published: int = 0
@@ -59,13 +63,16 @@ class HandedOver:
 
 
 def hand_over(dispatch_ids: Sequence[int], *, budget: Budget | None = None) -> HandedOver:
-    """Publish dispatches whose publication lease the caller holds; stops at the first that finds no broker.
+    """Publish dispatches whose publication lease the caller holds. Stop once the broker can't be reached.
 
-    The leases of those that are left end with it, so that the sweeper need not wait for them to run out.
+    The leases of dispatches that are left are ended, so that the sweeper needn't wait for them to expire.
 
     Args:
-        dispatch_ids: in the order in which they shall be published.
-        budget: the time after which the rest is left to the sweeper; without a limit by default.
+        dispatch_ids: the dispatches, in the order in which to publish them.
+        budget: the time limit, after which the rest is left to the sweeper; none by default.
+
+    Returns:
+        How many were published and how many were left, and why.
     """
     # Read once for all; whether one has been ended meanwhile is asked again right before it is sent.
     found = Dispatch.objects.filter(ended_at=None, published_at=None).select_related("job").only(*_COLUMNS)
@@ -96,21 +103,21 @@ def _hand_over_each(dispatch_ids: Sequence[int], dispatches: Mapping[int, Dispat
             # Nothing was sent, so its place is as it was; it had one already if somebody died while sending it before.
             _put_off(dispatch_id, error.message, holds_place=dispatch.holds_place)
             _end_leases(waiting)
-            # The others would find no broker either, but may as soon as this one.
+            # The rest can't be published now either. Release them when this one is due again.
             _end_leases(dispatch_ids[index + 1 :], after=RETRY_PUBLICATION_AFTER)
             return HandedOver(published=published, waiting=len(waiting), broker_down=True)
         except (OperationalError, InterfaceError):
             raise
         except Exception:
-            # A fault of the console's own must not stand in the way of those behind it; its lease runs out.
+            # A bug must not block the dispatches behind this one. Its lease expires by itself.
             logger.exception("dispatch.not_handed_over", dispatch=dispatch_id)
-    # Their place may be free a moment later.
+    # Another job may free their place at any moment.
     _end_leases(waiting)
     return HandedOver(published=published, waiting=len(waiting))
 
 
 def _end_leases(dispatch_ids: Sequence[int], *, after: timedelta = timedelta(0)) -> None:
-    """Let others publish what was leased and has not been published, at once or after a while."""
+    """Let others publish the leased dispatches that haven't been published, now or `after` some time."""
     if dispatch_ids:
         left = Dispatch.objects.filter(pk__in=dispatch_ids, ended_at=None, published_at=None)
         left.update(publication_lease_until=lease_end(after))

@@ -156,7 +156,7 @@ def transition(
         to: the status that it gets.
         add_attempt: count one attempt more.
         run_again_in: seconds until it is due again, by the database's clock.
-        run_again_at: or when; without either, `next_run_at` is cleared.
+        run_again_at: the time when it is due again, instead of seconds. Without either, `next_run_at` is cleared.
         values: other columns to set: `attempts`, `last_error`, `dedupe_key`.
 
     Returns:

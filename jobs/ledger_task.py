@@ -254,7 +254,7 @@ class LedgerTask(Task[..., Any]):
             "entity": Entity(type="job"),
         }
         try:
-            # Tried again while the database is away: the same work is joined, not doubled.
+            # Safe to repeat while the database is away: work that was submitted already is joined, not duplicated.
             submitted = _written(
                 lambda: operations.submit_run(
                     operation=operation,

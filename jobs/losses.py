@@ -32,10 +32,10 @@ LONGEST_CHECK: Final = timedelta(minutes=10)
 # A task must have been unknown for so long: it may be on its way from the queue to a worker.
 UNKNOWN_FOR: Final = timedelta(seconds=10)
 MAX_PUBLICATIONS: Final = 4
-# A worker that has told of itself within this time has to answer before anything is taken for lost. What it may have
-# taken without saying so has ended by then: the core's workers kill a task at its time limit.
+# A worker seen within this time must answer before a task of its queues counts as lost. Older ones are ignored: the
+# core's workers kill a task at its time limit, so any task that such a worker took has ended.
 WORKER_ALIVE: Final = timedelta(seconds=catalog.CORE_TIME_LIMIT_SECONDS) + timedelta(minutes=1)
-# After so long the task of a job that was cancelled is taken to be over.
+# After this time, the task of a cancelled job is assumed to be over.
 PLACE_HELD_FOR: Final = timedelta(seconds=catalog.CORE_TIME_LIMIT_SECONDS) + timedelta(minutes=5)
 # A worker that writes its row itself leaves its result a moment later.
 RESULT_COMES_WITHIN: Final = timedelta(minutes=1)
@@ -53,7 +53,7 @@ def republish_unclaimed(budget: Budget | None = None) -> int:
     is not known, nor is what a worker has taken and not begun; so this is not for what may run only once.
 
     Args:
-        budget: the time for it; at least one is looked at, and the others are looked at the next time.
+        budget: the time limit; none by default. At least one task is sent, and the rest are left for the next call.
 
     Raises:
         Unavailable: the broker does not answer.
@@ -89,7 +89,7 @@ def note_unknown(workers: Workers, budget: Budget | None = None) -> None:
 
     Args:
         workers: what they answered, with what they have reserved; asked after the queues' lengths were.
-        budget: the time for it; at least one is dealt with, and the others are after the next answer.
+        budget: the time limit; none by default. At least one is handled, and the rest after the workers' next answer.
 
     Raises:
         Unavailable: the broker does not answer.
@@ -178,10 +178,10 @@ def _suspicious() -> Q:
 
 
 def _suspects(workers: Workers) -> Sequence[Dispatch]:
-    """Return the attempts of which these workers, all that listen on the queue, would know."""
+    """Return the open attempts that these workers would know of, because all workers of the queue have answered."""
     queues = listening(workers)
-    # What has begun is in no queue any more, unless it is to be tried again. What has not, or is, must be looked for
-    # there first.
+    # A started task has left its queue, unless it waits for a retry. All others may still be in their queue, so they
+    # count only if it is empty.
     begun = Q(started_at__isnull=False, retrying_since=None)
     somewhere = Q(queue__in=queues & workers.empty_queues) | Q(queue__in=queues) & begun
     return list(Dispatch.objects.filter(_suspicious(), somewhere).order_by("pk")[:BATCH_SIZE])

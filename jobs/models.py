@@ -104,8 +104,8 @@ class Run(models.Model):
     requested_by = models.CharField(max_length=150)
     via = models.CharField(max_length=16)
     created_at = models.DateTimeField(db_index=True)
-    # Whom it left out and why, and which job covers which of the conversations that were chosen: about a hundred of
-    # each at the most, written once; see jobs/receipts.py. No list reads them.
+    # What was skipped and why, and which job covers each chosen conversation. Both have about a hundred entries at
+    # most and are written once (jobs/receipts.py). Lists don't read them.
     left_out = models.JSONField(null=True)
     conversations = models.JSONField(null=True)
 
@@ -182,8 +182,8 @@ class Dispatch(models.Model):
     # Since when neither its queue nor any worker knows the task.
     unknown_since = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
-    # Core tasks: since when its worker waits to try it again by itself; empty while it runs. `error` is that of the
-    # last try then.
+    # Core tasks: since when the worker has been waiting to retry the task; null while it runs. `error` is the error of
+    # the last try.
     retrying_since = models.DateTimeField(null=True)
     # Own tasks: whoever has claimed it is alive until then, and says so again and again.
     lease_until = models.DateTimeField(null=True)
@@ -309,13 +309,13 @@ class StatusChange(models.Model):
 
 
 class WorkerReport(models.Model):
-    """What a live worker last said about itself; written by the sweeper, read where asking would take too long.
+    """A live worker's last answer; written by the sweeper, read where asking the worker would take too long.
 
     Attributes:
-        hostname: its name, which others can have too.
-        number: which one of that name it is, from 1. Which is which nobody knows: where two of three answer, the row of
-            the third grows old.
-        seen_at: when as many last answered.
+        hostname: the worker's name. Several workers can share one.
+        number: counts the workers that share the name, from 1. The rows can't be matched to particular workers: if two
+            of three answer, the third row goes stale.
+        seen_at: when at least `number` workers of the name last answered.
     """
 
     hostname = models.CharField(max_length=255)
@@ -333,9 +333,9 @@ class WorkerReport(models.Model):
 
 
 class SweeperAtWork(models.Model):
-    """A sweeper process: when it last said that it is alive, and when a tick of it was last completed.
+    """A sweeper process, with the last time that it was alive and the last time that it completed a tick.
 
-    Two times, since a process can be there and get nothing done: a tick may hang.
+    The two times differ if a tick hangs: then the process is alive but does no work.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

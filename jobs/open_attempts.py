@@ -1,6 +1,7 @@
-"""Rounds over the open attempts of core tasks: what has ended is settled, and how far the others are is noted.
+"""Goes through the open attempts of core tasks in rounds, settles those that have ended and notes others' progress.
 
-Thousands may be open for hours, most of them in a queue. Of each only its id is read, until its task says something.
+Thousands may be open for hours, most of them still in a queue. A round reads only their ids, and the whole attempt once
+the result back end knows its task.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,22 +22,28 @@ from opsconsole.errors import Unavailable
 
 logger = structlog.get_logger(__name__)
 
-# So many are looked up in the database, and in the core's result back end, at once.
+# How many attempts one query and one request to the core's result back end look up.
 BATCH_SIZE: Final = 200
-# Counting what has arrived takes a query for each.
+# Smaller, because observing takes a query for each attempt.
 OBSERVED_AT_ONCE: Final = 20
-# What may be long, and says nothing of how an attempt goes on.
+# Columns that may be long and that settling and observing don't need.
 _UNREAD: Final = ("kwargs_json", "publish_error", "result", "traceback")
 
 
 class OpenAttempts:
-    """How far one sweeper has come in its rounds. One that has used up its time goes on there the next time."""
+    """One sweeper's positions in its rounds. A round that runs out of time continues there in the next tick."""
 
     def __init__(self) -> None:
         self._settled_to = self._observed_to = 0
 
     def settle(self, budget: Budget) -> int:
-        """Settle what has ended, and note what tasks report, to the end of the round; return how many were settled.
+        """Settle attempts that have ended, and note the progress that tasks report, until the end of the round.
+
+        Args:
+            budget: the time limit. At least one attempt is handled.
+
+        Returns:
+            How many attempts were settled.
 
         Raises:
             Unavailable: the core's result back end does not answer.
@@ -62,8 +69,8 @@ class OpenAttempts:
         return settled
 
     def observe(self, budget: Budget) -> None:
-        """Count what has arrived for tasks that run and report nothing, to the end of the round."""
-        # What runs past any time limit isn't observed any more: counting what has arrived since costs more each time.
+        """Count the rows that have arrived for running tasks that report no progress, until the end of the round."""
+        # Tasks past every time limit aren't observed any more: counting costs more the longer ago they started.
         oldest = timezone.now() - timedelta(seconds=catalog.longest_core_limit())
         running = _awaited().filter(started_at__gt=oldest).defer(*_UNREAD)
         silent = running.exclude(progress_source=progress.REPORTED)
@@ -88,7 +95,7 @@ class OpenAttempts:
 
 @contextmanager
 def carrying_on(dispatch: Dispatch) -> Iterator[None]:
-    """Log what goes wrong with one dispatch: one row must not keep the others waiting."""
+    """Log an error in handling one dispatch, so that it doesn't keep the others waiting."""
     try:
         yield
     except (OperationalError, InterfaceError, Unavailable):
@@ -98,7 +105,7 @@ def carrying_on(dispatch: Dispatch) -> Iterator[None]:
 
 
 def note_started(dispatch: Dispatch) -> None:
-    """Note that a task must have started, since it reports progress, though no worker has told of it yet."""
+    """Note that a task has started: the result back end says so, though no worker has named the task yet."""
     if dispatch.started_at is None:
         settling.mark_started(dispatch, gateway.ActiveTask(task_id=str(dispatch.task_id), worker="", started_at=None))
 
@@ -108,7 +115,7 @@ def _awaited() -> QuerySet[Dispatch]:
 
 
 def _heed(dispatch: Dispatch, state: gateway.TaskState) -> int:
-    """Write down what a task says of itself; 1 when its attempt was settled."""
+    """Act on the state of a task in the result back end; return 1 if that settled its attempt, otherwise 0."""
     if state.is_ended:
         return int(settling.settle(dispatch, state))
     if state.is_retry:

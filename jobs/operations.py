@@ -48,7 +48,7 @@ class JobRequest:
 
     job_type: str
     payload: dict[str, Any]
-    # The conversation that was chosen, where the run is to say which job covers it.
+    # The chosen conversation, if the run should record which job covers it.
     conversation_id: int | None = None
 
 
@@ -65,7 +65,7 @@ def submit_run(
 ) -> Submitted:
     """Submit the jobs that one click asked for, as one run; work that is active already is joined, not doubled.
 
-    What an active row stands in the way of that the console doesn't run is left out.
+    Work that an active job outside this console does already is skipped.
 
     Args:
         operation: what was asked for, such as `backfill.trigger`; the audit log's action.
@@ -75,10 +75,14 @@ def submit_run(
         entity: what it is about, for the audit log.
         reason: what the person gave as the reason.
         request: what was asked for, for the audit log.
-        left_out: whom the caller has left out already, and why.
+        left_out: what the caller has skipped already, and why.
+
+    Returns:
+        The run, its jobs, and what was skipped.
 
     Raises:
-        Conflict: such rows stand in the way of all of it (`job_id` is in its details). The caller writes that down.
+        Conflict: jobs outside this console do all of the work already; `job_id` in the details is the first of them.
+            The caller records the refusal.
     """
     if not 0 < len(requests) <= MAX_JOBS_PER_RUN:
         raise ValueError(f"A run has 1 to {MAX_JOBS_PER_RUN} jobs, not {len(requests)}.")
@@ -324,7 +328,7 @@ def _blocked(job: ledger.Inserted, why: Conflict) -> LeftOut:
 
 
 def _nothing_left(left_out: Sequence[LeftOut], blocking: Mapping[int, Conflict]) -> Conflict:
-    """Return what is said where rows that the console doesn't run stand in the way of all that is left."""
+    """Return the refusal if jobs outside this console do all of the requested work."""
     first = next(iter(blocking.values()))
     if len(left_out) == 1:
         return first
@@ -337,7 +341,13 @@ def _nothing_left(left_out: Sequence[LeftOut], blocking: Mapping[int, Conflict])
 
 
 def _covered(requests: Sequence[JobRequest], job_ids: Sequence[int], found: Collection[int]) -> tuple[Covered, ...]:
-    """Return the conversations that were chosen, each with the job that stands for its request, if that was found."""
+    """Return the chosen conversations, each with the job that covers it, or None if it was skipped.
+
+    Args:
+        requests: what was asked for.
+        job_ids: the job for each request, in the same order.
+        found: the jobs of the run; a job outside them covers nothing.
+    """
     return tuple(
         Covered(conversation_id=wanted.conversation_id, covered_by=job_id if job_id in found else None)
         for wanted, job_id in zip(requests, job_ids, strict=True)

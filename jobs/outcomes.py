@@ -2,7 +2,7 @@
 
 The core returns `{"status": "success", …, "errors": […]}` also when it could fetch nothing at all, and
 `{"status": "error"}` as a successful Celery result; so the state of the Celery task alone says little. A redownload
-says “success” too where nothing could be downloaded.
+also returns `success` when it could download nothing.
 """
 
 import re
@@ -77,19 +77,19 @@ def _judge_errors(result: dict[str, Any], errors: list[str]) -> Verdict:
 
 
 def _is_fetch_error(error: str) -> bool:
-    """Say whether an error is one of fetching or of credentials: nothing came, whatever the status says."""
+    """Return whether an error means that nothing was fetched, whatever the task's status says."""
     return _NOT_FETCHED.search(error) is not None or rejects_credential(error) or is_rate_limit(error)
 
 
 def _judge_downloads(failed: int, there: int, errors: list[str]) -> Verdict:
-    """Return how a redownload of attachments ended in which some, or all, could not be downloaded.
+    """Return the verdict on a redownload of attachments in which some or all downloads failed.
 
-    The servers that refuse a file are not the provider, so none of their errors is permanent.
+    Files come from other servers than the provider's, so none of the errors is permanent.
 
     Args:
-        failed: how many could not be downloaded.
-        there: how many were, now or before.
-        errors: what the task says about them.
+        failed: how many attachments could not be downloaded.
+        there: how many were downloaded, now or earlier.
+        errors: the task's error texts.
     """
     counted = f"{failed:,} of {failed + there:,} attachments could not be downloaded."
     text = "\n".join([counted, *errors])[:MAX_ERROR_LENGTH]
@@ -97,7 +97,7 @@ def _judge_downloads(failed: int, there: int, errors: list[str]) -> Verdict:
 
 
 def _whole(value: Any) -> int:
-    """Return a count that a task returned; 0 for anything else."""
+    """Return a count from a task's result, or 0 if the value isn't a positive whole number."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
@@ -155,7 +155,7 @@ def _failed(error: str) -> Verdict:
 
 
 def exception_text(state: TaskState) -> str:
-    """Return the exception of a task that failed, or that is to be tried again, as a text."""
+    """Return the exception of a task that failed or will be retried, as text."""
     result = state.result
     if isinstance(result, dict) and "exc_type" in result:
         message = result.get("exc_message")

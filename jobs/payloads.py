@@ -1,4 +1,4 @@
-"""Payloads of jobs, as long as their place allows; what is cut is cut in SQL, to the ids that a payload names."""
+"""Reads payloads of jobs. SQL cuts a payload that is too long down to the ids in it."""
 
 from typing import Final
 
@@ -12,10 +12,10 @@ _COLUMN: Final = "jobs.payload_json"
 
 
 def cut(*, limit: int = IN_LISTS) -> str:
-    """Return the SQL for the payload of a row of `jobs`; `cut_json.parse` reads it."""
+    """Return the SQL expression for a job's payload, cut if it is longer than `limit` bytes; see `cut_json.parse`."""
     return cut_json.cut(_COLUMN, keys=KEPT, limit=limit)
 
 
 def expression() -> RawSQL:
-    """Return the same for a queryset of jobs to be annotated with."""
+    """Return the same expression for annotating a queryset of jobs."""
     return cut_json.expression(_COLUMN, keys=KEPT)

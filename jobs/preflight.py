@@ -20,7 +20,7 @@ DISCONNECTED: Final = "identity_disconnected"
 
 @dataclass(frozen=True, kw_only=True)
 class Failed:
-    """A failed job, as it was read; of a payload that is cut, only the ids that it names are known."""
+    """A failed job, as it was read. If `payload_is_cut`, the payload has only its ids."""
 
     job_id: int
     job_type: str
@@ -83,7 +83,7 @@ class Workers:
 def preflights(
     failed: Sequence[Failed], concerns: Mapping[int, Subject], *, among_many: bool = False
 ) -> dict[int, Preflight]:
-    """Return what stands in the way of retrying failed jobs, by id; four queries at most, however many.
+    """Return what prevents the retry of failed jobs, by id; four queries at most, however many jobs.
 
     Args:
         failed: the jobs.
@@ -114,8 +114,8 @@ def preflights(
         else:
             found[one.job_id] = Preflight(refusal=retry_rules.unknown_type(one.job_type))
     refused = {**retry_rules.refusals(candidates, concerns)}
-    # Of those that must not run for another reason, nobody asks. What a payload that was cut is identical to shows only
-    # when it is retried.
+    # Look for identical jobs only where no other reason forbids the retry. A payload that was cut can't be compared:
+    # an identical job then shows only at the retry.
     cut = {one.job_id for one in failed if one.payload_is_cut}
     open_ones = [
         one for one in candidates if refused.get(one.job_id, _NEEDED).code == CONFIRMATION and one.job_id not in cut

@@ -1,7 +1,7 @@
-"""How far a job has come: reported by its task, or observed from what has arrived in the database.
+"""Progress of a job: reported by its task, or observed from the rows that have arrived in the database.
 
-Unknown is not 0. The core commits once, at the end of a task, so until then 0 is observed whatever the task has done:
-such a job has no progress yet. A reported 0 is a 0.
+Unknown progress is not 0. The core commits only at the end of a task, so until then no rows are observed, however far
+the task is. So an observed 0 means that progress is unknown. A reported 0 means 0.
 """
 
 from collections.abc import Iterable
@@ -36,9 +36,13 @@ def report(dispatch: Dispatch, meta: Any) -> bool:
 
 
 def observe(dispatch: Dispatch, payload: Any) -> None:
-    """Count what has arrived for the job's subject since it was dispatched, for a task that says nothing.
+    """Count the rows that have arrived for a job's subject since its dispatch, for a task that reports no progress.
 
-    Nothing is kept where nothing has arrived: that says nothing about the task.
+    A count of 0 is not stored, because it says nothing about the task.
+
+    Args:
+        dispatch: the attempt.
+        payload: the job's payload, any JSON value.
     """
     if dispatch.conversations_watermark is None or dispatch.messages_watermark is None:
         return
@@ -49,15 +53,18 @@ def observe(dispatch: Dispatch, payload: Any) -> None:
 
 
 def at_the_end(dispatch: Dispatch, outcome: str, result: Any) -> dict[str, Any]:
-    """Return the progress columns of an attempt that has ended well: its task's own numbers count.
+    """Return the final progress columns of an attempt, from the task's own numbers.
 
     Args:
         dispatch: the attempt, as it was before its end.
         outcome: how it ended, one of jobs.models.Outcome.
         result: what its task returned, any JSON value.
+
+    Returns:
+        The columns to set; empty if progress stays as it is.
     """
     if dispatch.progress_source == REPORTED:
-        # A task that is done has done all that it counted.
+        # A task that is done has reached its total, even if it didn't report that.
         if outcome == Outcome.DONE and dispatch.progress_total:
             return {"progress_current": dispatch.progress_total, "progress_at": Now()}
         return {}
@@ -74,7 +81,7 @@ def at_the_end(dispatch: Dispatch, outcome: str, result: Any) -> dict[str, Any]:
 
 
 def as_json(row: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the `progress` of an answer from a dispatch's columns, or None when it is not known."""
+    """Return the `progress` of an API answer from a dispatch's columns, or None if it isn't known."""
     current, total = row["progress_current"], row["progress_total"]
     if current is None or (not current and row["progress_source"] == OBSERVED):
         return None
@@ -90,13 +97,16 @@ def as_json(row: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def total_of(parts: Iterable[dict[str, Any] | None]) -> dict[str, Any] | None:
-    """Return the summed progress of several jobs, or None when it is not known.
+    """Return the summed progress of several jobs, or None if it isn't known.
 
-    It is not known where no job's is, or where they count different things: files and bytes have no sum. There is a
-    total only where every job's is known.
+    The sum is unknown if no job's progress is known, or if jobs count different units, such as files and bytes. There
+    is a total only if every job's total is known.
 
     Args:
-        parts: the progress of each job as `as_json` returns it; None for a job whose progress is not known.
+        parts: each job's progress, as `as_json` returns it; None for a job whose progress isn't known.
+
+    Returns:
+        The sum, in the form that `as_json` returns.
     """
     every = list(parts)
     known = [part for part in every if part is not None]
@@ -110,21 +120,21 @@ def total_of(parts: Iterable[dict[str, Any] | None]) -> dict[str, Any] | None:
         "updated_at": max(part["updated_at"] for part in known),
     }
     if len(known) == len(every) and all("total" in part for part in known):
-        # A job that has gone beyond its own total must not hide what is left of another one.
+        # A job beyond its own total must not hide what another one still has to do.
         done = sum(min(part["current"], part["total"]) for part in known)
         summed |= _of_total(done, sum(part["total"] for part in known))
     return summed
 
 
 def _of_total(current: int, total: int) -> dict[str, int]:
-    """Return the total, and the share of it that is done; of 0 there is no share."""
+    """Return the total and the percentage that is done; a total of 0 has no percentage."""
     return {"total": total, "percent": min(100, current * 100 // total)} if total > 0 else {"total": total}
 
 
 def _write(
     dispatch: Dispatch, current: int, total: int | None, unit: str, source: Literal["reported", "observed"]
 ) -> None:
-    """Keep how far an attempt has come, unless that is what is kept already."""
+    """Store an attempt's progress if it has changed."""
     found = {
         "progress_current": current,
         "progress_total": total,

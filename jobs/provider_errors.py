@@ -1,16 +1,16 @@
-"""What an error says about the provider: that it refuses the credential, or that it was asked too often.
+"""Recognizes errors in which the provider rejects a credential or limits the rate.
 
-The one classifier for retry rules, results and the health of identities. A number alone is no evidence: “query took
-401 ms” says nothing about a credential. A number counts only where the text calls it an HTTP status.
+Retry rules, results and the health of identities all use this classifier. A number alone is no evidence: “query took
+401 ms” says nothing about a credential. A number counts only if the text presents it as an HTTP status.
 """
 
 import re
 from typing import Final
 
-# As much of an error as is read; what is longer is somebody's page or payload.
+# Only the start of an error is read. A longer text holds a whole page or payload.
 MAX_LENGTH: Final = 100_000
 
-# What may follow a status; a count is followed by what is counted, or by “of 512”.
+# Tells a status from a count: a count is followed by a unit, by a thing that is counted, or by “of 512”.
 _NO_COUNT: Final = (
     r"(?!\s*(?:/|%|ms\b|s\b|sec(?:onds?)?\b|min(?:utes?)?\b|hours?\b|[kmg]?i?b\b|of\b|x\b|more\b|others?\b"
     r"|(?:byte|item|row|message|page|record|character|time|file|job|task|conversation|post|comment|request|response"
@@ -22,11 +22,14 @@ _END: Final = r"(?=\s*(?:$|[.,;:)\]}\"'’”|>]|[-–—]\s))"
 
 
 def _status(codes: str, reasons: str) -> str:
-    """Return the pattern of a text that calls one of these numbers an HTTP status.
+    """Return the pattern of a text that presents one of these numbers as an HTTP status.
 
     Args:
-        codes: the numbers, a pattern.
-        reasons: the phrases that servers send along, a pattern.
+        codes: a pattern that matches the numbers.
+        reasons: a pattern that matches the phrases that servers send with them.
+
+    Returns:
+        The pattern, to be compiled with re.IGNORECASE.
     """
     code = rf"\b(?:{codes})\b"
     # “401 HTTP response” and “a 401 error”, but not “401 HTTP requests” or “401 error reports”.
@@ -68,14 +71,14 @@ def _status(codes: str, reasons: str) -> str:
 
 
 _GRANTED: Final = r"(?<![a-z])(?:token|credentials?|grant|authori[sz]ation|consent|api[ _-]?key)"
-# “Sync token” and the like are places in a list, “CSRF token” is a form's.
+# Not credentials: “sync token” and similar are positions in a list, and a “CSRF token” belongs to a form.
 _PLACE: Final = (
     r"(?<!sync )(?<!page )(?<!csrf )(?<!lock )(?<!cursor )(?<!next )(?<!resume )(?<!pagination )(?<!continuation )"
     r"(?<!sync_)(?<!page_)(?<!csrf_)(?<!lock_)(?<!next_)(?<!resume_)"
 )
 _OAUTH: Final = r"(?:(?:access|refresh|oauth2?|bearer|api|auth(?:entication|orization)?)[ _-]?)"
 
-# Only an authorization server, or a library that talks to one, says these.
+# Only authorization servers, and libraries that talk to them, use these phrases.
 _REFUSED: Final = re.compile(
     "|".join(
         (
@@ -102,7 +105,7 @@ _NOT_REFRESHED: Final = re.compile(
     r"|\brefresherror\b",
     re.IGNORECASE,
 )
-# Why a token can't be refreshed at the moment, though it is good.
+# Temporary reasons why a valid token can't be refreshed.
 _PASSING: Final = re.compile(
     r"time[ds]?[ -]?out|timeout|connect|unreachable|temporar|network|name resolution|getaddrinfo|\bssl|\bdns\b"
     r"|broken pipe|reset by peer|too many requests|rate[ _-]?limit|unavailable|bad gateway|internal server error"
@@ -110,7 +113,7 @@ _PASSING: Final = re.compile(
     + _status(r"429|5\d\d", "too many requests|service|bad gateway|gateway|internal"),
     re.IGNORECASE,
 )
-# A server of any kind says these.
+# Servers of any kind use these phrases.
 _TURNED_AWAY: Final = re.compile(
     _status(
         "401|403",
@@ -126,14 +129,14 @@ _ASKED_TOO_OFTEN: Final = re.compile(
     r"|\brate[ _-]?limit\b(?=[^\n]{0,40}\b(?:exceeded|reached|hit|exhausted)\b)|\bRATELIMIT:",
     re.IGNORECASE,
 )
-# What the server of a picture says is not about the credential.
+# Errors of a media server say nothing about the credential.
 _MEDIA: Final = re.compile(r"\b(?:images?|attachments?|thumbnails?|avatars?|media|videos?|pictures?)\b", re.IGNORECASE)
 _MEDIA_ADDRESS: Final = re.compile(
     r"https?://(?:i|img|images?|media|cdn\w*|static|preview|thumbs?|v)\."
     r"|https?://\S{1,2000}\.(?:jpe?g|png|gif|webp|avif|heic|svg|mp4|webm|mov)\b",
     re.IGNORECASE,
 )
-# Somebody told Celery's workers not to run it; or the console, the core or a server of theirs is set up wrong.
+# Not the provider's doing: a revoked Celery task, or a wrong setup of the console, the core or one of their servers.
 _OWN_TROUBLE: Final = re.compile(
     r"\btask\b[^\n]{0,80}\brevoked\b|taskrevokederror|\bcertificate\b[^\n]{0,40}\brevoked\b|\bfernet\b|\bdecrypt",
     re.IGNORECASE,
@@ -141,15 +144,15 @@ _OWN_TROUBLE: Final = re.compile(
 
 
 def rejects_credential(error: str) -> bool:
-    """Say whether an error, one of its lines at least, is the provider's refusal of a credential.
+    """Return whether at least one line of an error says that the provider rejects the credential.
 
-    No retry mends such an error: somebody has to connect the account again.
+    Retries can't fix such an error. Somebody must connect the account again.
     """
     return any(_rejects(line) for line in error[:MAX_LENGTH].splitlines())
 
 
 def is_rate_limit(error: str) -> bool:
-    """Say whether an error, one of its lines at least, says that the provider was asked too often."""
+    """Return whether at least one line of an error says that the provider limits the rate."""
     return any(_ASKED_TOO_OFTEN.search(line) and not _is_about_media(line) for line in error[:MAX_LENGTH].splitlines())
 
 
@@ -164,6 +167,6 @@ def _rejects(line: str) -> bool:
 
 
 def _is_about_media(line: str) -> bool:
-    # A word in an address says nothing about what is at that address.
+    # Ignore words inside a URL: they don't tell what kind of file the URL has.
     words = " ".join(word for word in line.split() if "/" not in word)
     return _MEDIA_ADDRESS.search(line) is not None or _MEDIA.search(words) is not None

@@ -33,7 +33,7 @@ _LOOK: Final = """
 _AT_ONCE: Final = "jobs.next_run_at IS NULL"
 _BY_NOW: Final = "jobs.next_run_at <= now()"
 # A job whose turn hasn't come, since another one of its kind goes first, waits for that one and not for a worker.
-# A job whose times Python can't hold counts as due now.
+# A job counts as due now if Python can't represent its times.
 _ACTIVE: Final = """
     SELECT queue, count(*) FILTER (WHERE waits), COALESCE(min(due_at) FILTER (WHERE waits), now()),
            count(*) FILTER (WHERE cause <> %s), count(*)
@@ -100,9 +100,9 @@ class Sweeper:
     """A sweeper process.
 
     Attributes:
-        name: its process id and its machine.
-        alive_at: when it last said that it is alive.
-        ticked_at: when a tick of it was last completed; when it started, where none was yet.
+        name: its process id and host, as `pid@host`.
+        alive_at: when it last reported that it is alive.
+        ticked_at: when it last completed a tick; before the first one, when it started.
     """
 
     name: str
@@ -176,12 +176,12 @@ def workers() -> tuple[Worker, ...]:
 
 
 def has_registered(task: str) -> bool:
-    """Say whether a worker has told the sweeper of late that it knows a task; one query."""
+    """Return whether a worker that the sweeper saw recently has registered a task; one query."""
     return WorkerReport.objects.filter(tasks__contains=[task]).exists()
 
 
 def sweepers() -> tuple[Sweeper, ...]:
-    """Return the sweeper processes that there are, or were of late, the one that was alive last first; one query."""
+    """Return the sweeper processes that run or ran recently, the most recently alive first; one query."""
     rows = SweeperAtWork.objects.order_by("-alive_at", "pk")[:SWEEPERS_SHOWN]
     return tuple(
         Sweeper(name=f"{row.pid}@{row.hostname}", alive_at=row.alive_at, ticked_at=row.ticked_at or row.started_at)

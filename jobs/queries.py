@@ -47,7 +47,7 @@ NAMES: Final = (
     "outcome",
 )
 
-# The core's times of a job.
+# The columns of a job that hold times which the core wrote.
 TIMES: Final = ("next_run_at", "created_at", "updated_at")
 
 Row = dict[str, Any]
@@ -186,7 +186,7 @@ def by_id(job_ids: Sequence[int], *, error_length: int = LIST_ERROR_LENGTH) -> l
 
 def attempts(job_id: int) -> list[Dispatch]:
     """Return a job's attempts that the console made, newest first; one query."""
-    # Their arguments are the payload once more.
+    # Without the arguments, which repeat the payload.
     return list(Dispatch.objects.filter(job_id=job_id).defer("kwargs_json").order_by("-pk")[:ATTEMPTS_SHOWN])
 
 
@@ -279,13 +279,21 @@ def _total(job_filter: JobFilter, known: Counts, *, rows: int | None) -> tuple[i
 
 
 def _rows(source: str, params: list[Any], *, descending: bool, error_length: int, whole: bool = False) -> list[Row]:
-    """Return rows with their newest attempts; `whole` for one that is shown by itself, with more of its payload."""
+    """Return rows with their newest attempts.
+
+    Args:
+        source: the SQL query for the jobs.
+        params: its parameters.
+        descending: newest first.
+        error_length: how many characters of the error to read.
+        whole: for the page of a single job: more of the payload, and the error's full length.
+    """
     cause, *cause_params = stuck_cause("d")
     sql = _ROWS.format(
         error_length=int(error_length),
         margin=CUT_MARGIN,
         payload=payloads.cut(limit=cut_json.IN_DETAIL if whole else cut_json.IN_LISTS),
-        # Counting the characters of a long error takes reading all of it.
+        # Only for a single job: PostgreSQL must read all of a long error to count its characters.
         length="length(jobs.last_error)" if whole else "NULL",
         stuck_cause=cause,
         far_times=", ".join(f"{text_of_far(f'jobs.{name}')} AS {name}_text" for name in TIMES),

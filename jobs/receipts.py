@@ -13,28 +13,28 @@ from jobs.handover import AfterCommit, HandedOver
 from opsconsole.formatting import count
 
 NOT_HANDED_OVER = "The broker can't be reached, so nothing is handed over yet; the console does it as soon as it can."
-INTERRUPTED = "Handing over failed; the log says why. The console tries again soon."
+INTERRUPTED = "Handing over failed. See the log for the cause. The console will try again soon."
 
 CANCELLING = "Cancelling: its task has been asked to end, which takes until its next heartbeat, 10 seconds at the most."
 NOT_REVOKED = "The broker can't be reached, so no worker was told; what it has not begun yet it may still begin."
-REVOCATION_IN_DOUBT = "Sending to the broker failed, so the workers may not have been told and may still begin it."
+REVOCATION_IN_DOUBT = "Sending to the broker failed. Workers may not have been told, so the task may still start."
 
 
-# So many of those that were left out are named in a message, and so many are kept with a run and in the audit log: a
-# schedule may leave out the same thousand every few minutes. The answer to whoever asked names all.
+# How many skipped items a message names, and how many a run and the audit log keep: a schedule may skip the same
+# thousand every few minutes. The API's answer names all of them.
 LEFT_OUT_NAMED: Final = 3
 LEFT_OUT_KEPT: Final = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """Something that was asked for together with others and was not started, and why.
+    """An item of a request for several that was skipped, and why.
 
     Attributes:
-        identity_id: whom it concerns, where it concerns an identity.
-        code: what a program can tell the reason by.
-        reason: why, in a sentence or two.
-        job_id: the job that stands in the way, where one does.
+        identity_id: the identity that it concerns, if it concerns one.
+        code: the reason, for programs.
+        reason: the reason, in a sentence or two.
+        job_id: the job that does the same work already, if there is one.
     """
 
     identity_id: int | None
@@ -43,24 +43,24 @@ class LeftOut:
     job_id: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as answers and runs have it."""
+        """Return the item in the form that API answers and runs use."""
         return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Covered:
-    """A conversation that was chosen, and the job that covers it; None where none does."""
+    """A chosen conversation and the id of the job that covers it, or None if no job does."""
 
     conversation_id: int
     covered_by: int | None
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as answers and runs have it."""
+        """Return the pair in the form that API answers and runs use."""
         return asdict(self)
 
 
 def left_out_words(left_out: Sequence[LeftOut]) -> str:
-    """Return the reasons of those that were left out, the first ones, in sentences."""
+    """Return the reasons of the first skipped items as sentences, and how many more there are."""
     words = [one.reason for one in left_out[:LEFT_OUT_NAMED]]
     if more := len(left_out) - len(words):
         words.append(f"And {more:,} more.")
@@ -68,7 +68,7 @@ def left_out_words(left_out: Sequence[LeftOut]) -> str:
 
 
 def left_out_kept(left_out: Sequence[LeftOut]) -> list[dict[str, Any]]:
-    """Return what is kept of those that were left out: the first ones, and how many more there were."""
+    """Return the skipped items to store: the first ones, and how many more there were."""
     kept = [one.as_json() for one in left_out[:LEFT_OUT_KEPT]]
     if more := len(left_out) - len(kept):
         kept.append(LeftOut(identity_id=None, code="more", reason=f"And {more:,} more.").as_json())
@@ -77,16 +77,16 @@ def left_out_kept(left_out: Sequence[LeftOut]) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Submitted:
-    """What came of a click.
+    """The result of submitting a run.
 
     Attributes:
-        run_id: the run.
-        job_ids: its jobs.
-        already_active: those of them that were active already, and were joined.
-        stuck: those of these that are stuck.
-        left_out: what was not started, and why.
-        conversations: the conversations that were chosen, each with the job that covers it.
-        after_commit: what became of handing them over.
+        run_id: the run's id.
+        job_ids: the run's jobs.
+        already_active: the jobs among them that were active already and were joined.
+        stuck: the joined jobs that are stuck.
+        left_out: what was skipped, and why.
+        conversations: the chosen conversations, each with the job that covers it.
+        after_commit: the result of handing the new jobs over.
     """
 
     run_id: uuid.UUID
@@ -120,11 +120,11 @@ class Submitted:
                 if joined == 1
                 else f"{joined} identical jobs were active already and were joined."
             )
-        parts += [f"Job {job_id}, which was joined, is stuck; its page says why." for job_id in self.stuck[:1]]
+        parts += [f"Joined job {job_id} is stuck. See its page for the cause." for job_id in self.stuck[:1]]
         covered = sum(one.covered_by is not None for one in self.conversations)
         if covered > len(self.job_ids):
-            each = "it fetches its" if len(self.job_ids) == 1 else "each of them fetches its"
-            parts.append(f"{covered} conversations are covered: {each} whole identity.")
+            each = "The job" if len(self.job_ids) == 1 else "Each job"
+            parts.append(f"{each} fetches its whole identity, which covers {covered} conversations.")
         if self.left_out:
             parts.append(f"Skipped: {left_out_words(self.left_out)}")
         if self.broker_down:
@@ -133,7 +133,7 @@ class Submitted:
 
     @property
     def needs_attention(self) -> bool:
-        """Whether there is more to say than that it was started."""
+        """Whether the message has a warning: not all was started, or not without problems."""
         return self.broker_down or bool(self.left_out) or bool(self.stuck)
 
 
@@ -160,7 +160,7 @@ class Told(Protocol):
 
     @property
     def not_told(self) -> str:
-        """Why they weren't told, or may not have been; empty where they were."""
+        """Why the workers weren't told, or may not have been; empty if they were."""
 
 
 @dataclass(frozen=True, kw_only=True)

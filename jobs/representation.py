@@ -144,10 +144,11 @@ def payload_as_json(payload: Any) -> Any:
 
 
 def handed_over(row: Row) -> str | None:
-    """Return how far the handing over of an active job's newest attempt has come, or None when it has no open one.
+    """Return how far an active job's newest attempt has come, or None if it has no open attempt.
 
-    `waiting` for another job, `not_yet` published, `handed_over` to Celery but not seen running, `running`, `retrying`
-    while its own worker waits to try it again, or `unknown` when its result must have expired without being seen.
+    Returns:
+        `waiting`: for another job. `not_yet`: not published. `handed_over`: published, but not seen running. `running`.
+        `retrying`: its worker waits to retry it. `unknown`: its result must have expired without being seen.
     """
     if row["dispatch_id"] is None or row["ended_at"] is not None or row["status"] not in ACTIVE_STATUSES:
         return None

@@ -127,9 +127,8 @@ def unlisted_among_many() -> Conflict:
 def unknown_type(job_type: str) -> Refused:
     """Return what is said of a type that neither the catalog nor any live worker knows."""
     return Refused(
-        f"Nobody knows how to run a job of type {job_type[:100]}: the catalog lacks it and no worker that "
-        f"answered has registered a task of that name. Map it with the setting OPS_JOB_TYPES, giving its task and "
-        f"queue.",
+        f"Unknown job type {job_type[:100]}. The catalog lacks it, and no worker has registered a task of that name. "
+        f"Map its task and queue in OPS_JOB_TYPES.",
         code="unknown_job_type",
     )
 

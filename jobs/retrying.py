@@ -107,7 +107,7 @@ def _unlisted_type(job: Job, *, ask_workers: bool) -> JobType:
     if not ask_workers:
         # Of many at once such a job is refused in any case: it would have to be confirmed by itself.
         raise retry_rules.unlisted_among_many()
-    # One that is too busy to answer has told of itself before.
+    # A worker that is too busy to answer now may have answered the sweeper before.
     if job.job_type not in gateway.registered_tasks() and not pulse.has_registered(job.job_type):
         raise retry_rules.unknown_type(job.job_type)
     return job_type

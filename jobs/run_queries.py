@@ -25,7 +25,7 @@ GONE: Final = "gone"
 ERROR_LENGTH: Final = 1_000
 ERRORS_NAMED: Final = 3
 ERRORS_SHOWN: Final = 50
-# Of a result that is too long for all of it to be read.
+# How much of a result is read if it is too long: values up to so many bytes, and so many of its errors.
 SHORT_VALUE: Final = 200
 ERRORS_OF_EACH: Final = 5
 _RUN_NAMES: Final = ("title", "operation", "requested_by", "via")
@@ -59,7 +59,7 @@ _MEMBERS: Final = """
      ORDER BY m.job_id
 """
 
-# As few rows as there are ways to differ: a run may have thousands of jobs, and a list shows many runs.
+# Groups jobs that look the same into one row: a run may have thousands of jobs, and a list shows many runs.
 _SUMS: Final = """
     SELECT m.run_id, COALESCE(jobs.status::text, %s) AS status, count(*) AS jobs,
            CASE WHEN d.cancel_requested_at IS NOT NULL AND d.ended_at IS NULL THEN max(d.cancel_requested_at) END
@@ -82,7 +82,8 @@ _STUCK: Final = """
     SELECT jobs.id FROM jobs_runjob AS m JOIN jobs ON jobs.id = m.job_id
      WHERE m.run_id = %s AND {condition} ORDER BY jobs.id
 """
-# Of a long result, what is summed: its short values, and the beginning of its errors. Few jobs may return more each.
+# Of a long result, only the parts that are summed are read: short values and the start of its errors. The fewer jobs
+# are read, the longer each result may be.
 _RESULT_LENGTH: Final = "GREATEST(2048, 524288 / count(*) OVER ())"
 _RESULT: Final = """
     CASE WHEN octet_length(d.result::text) <= {limit} OR jsonb_typeof(d.result) <> 'object' THEN d.result::text
@@ -113,7 +114,7 @@ def find(run_id: str) -> Run:
 
 
 def _listed(kept: Any) -> list[dict[str, Any]]:
-    """Return what a run keeps as a list, without what is private; nothing for what it can't have written."""
+    """Return a run's stored list with private values redacted; an empty list if the stored value isn't one."""
     return [redact(one) for one in kept if isinstance(one, dict)] if isinstance(kept, list) else []
 
 
@@ -159,9 +160,10 @@ def members(run_ids: Sequence[uuid.UUID], *, stuck: bool = False) -> dict[uuid.U
 
 
 def sums(run_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Row]]:
-    """Return the jobs of runs counted in the database: a row for all of a run that look the same; one query.
+    """Return the jobs of runs, grouped and counted in the database; one query.
 
-    A row has the status, what is known of the progress, summed, and how many jobs it stands for, as `jobs`.
+    Each row stands for the jobs of a run that look the same. The row has their status, their summed progress, and their
+    number as `jobs`.
     """
     found: dict[uuid.UUID, list[Row]] = {run_id: [] for run_id in run_ids}
     with connection.cursor() as cursor:
@@ -188,7 +190,7 @@ def stuck_jobs(run_id: uuid.UUID) -> list[int]:
 
 
 def jobs(job_ids: Sequence[int]) -> list[Row]:
-    """Return jobs as `members` does, with which are stuck, whatever run they belong to; one query."""
+    """Return jobs of any run in the form of `members`, with the causes of stuck ones; one query."""
     source = "SELECT NULL::uuid AS run_id, false AS joined, unnest(%s::bigint[]) AS job_id"
     return _rows(source, [list(job_ids)], stuck=True)
 
@@ -216,10 +218,10 @@ def _rows(source: str, params: list[Any], *, stuck: bool = False) -> list[Row]:
 
 
 def state(rows: Sequence[Row]) -> str:
-    """Return the state of a run: pending until all of its jobs have ended, success when all are done.
+    """Return the state of a run: pending until all of its jobs have ended, success if all are done.
 
     Args:
-        rows: its jobs, one by one or counted.
+        rows: the run's jobs, from `members` or `sums`.
     """
     statuses = {row["status"] for row in rows}
     # A status that the console doesn't know has not ended, as far as anybody can tell.
@@ -229,10 +231,10 @@ def state(rows: Sequence[Row]) -> str:
 
 
 def summed_progress(rows: Sequence[Row]) -> dict[str, Any] | None:
-    """Return the progress of all of a run's jobs together, or None when it is not known.
+    """Return the summed progress of a run's jobs, or None if it isn't known.
 
     Args:
-        rows: its jobs, one by one or counted.
+        rows: the run's jobs, from `members` or `sums`.
     """
     return progress.total_of(progress.as_json(row) for row in rows)
 

@@ -21,9 +21,15 @@ from opsconsole.redaction import redact, redact_start, redact_text
 
 
 def page_as_json(request: Request, *, limit: int, cursor: str) -> dict[str, Any]:
-    """Return a page of the runs that the request asks for, newest first, with links; three queries at most.
+    """Return a page of runs, newest first, with links; three queries at most. No job is read by itself.
 
-    However many jobs they have, none of them is read.
+    Args:
+        request: has the filters in its query.
+        limit: how many runs a page has.
+        cursor: where the page begins; empty for the first page.
+
+    Returns:
+        The `runs` and the links to other pages.
     """
     run_filter = RunFilter(request.query_params, queryset=Run.objects.all())
     among = run_filter.runs()
@@ -53,14 +59,14 @@ def summary(run: Run, rows: list[Row]) -> dict[str, Any]:
 
     Args:
         run: the run.
-        rows: its jobs, one by one or counted.
+        rows: the run's jobs, from `members` or `sums`.
     """
     by_status: Counter[str] = Counter()
     cancelling = 0
     for row in rows:
         number = row.get("jobs", 1)
         by_status[row["status"]] += number
-        # Running, in the ledger's words.
+        # In the ledger, a job that is being cancelled is still running.
         if row["status"] == RUNNING and row["cancel_requested_at"] is not None:
             cancelling += number
     return {
@@ -137,7 +143,7 @@ def polling_as_json(identifier: str) -> dict[str, Any]:
         return _task_as_json(str(run_id))
     status = run_queries.state(counted)
     if status == run_queries.PENDING:
-        # What the jobs have returned is of interest once all of them have ended.
+        # Results matter only once all jobs have ended, so they aren't read before.
         result, job_ids = None, run_queries.job_ids(run_id)
     else:
         rows = run_queries.members([run_id])[run_id]
@@ -148,7 +154,7 @@ def polling_as_json(identifier: str) -> dict[str, Any]:
         "result": result,
         "progress": run_queries.summed_progress(counted),
         "jobs": job_ids,
-        # What nothing runs would be waited for in vain.
+        # Clients shouldn't go on polling for jobs that nothing will run.
         "stuck": run_queries.stuck_jobs(run_id) if status == run_queries.PENDING else [],
     }
 
@@ -165,7 +171,7 @@ def _polled(identifier: str, rows: list[Row]) -> dict[str, Any]:
 
 
 def _missing() -> NotFound:
-    return NotFound("There is neither a run nor a task with this id.", code="run_not_found")
+    return NotFound("No run or task has this id.", code="run_not_found")
 
 
 def _task_as_json(task_id: str) -> dict[str, Any]:

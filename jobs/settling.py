@@ -39,7 +39,7 @@ def mark_started(dispatch: Dispatch, task: ActiveTask) -> bool:
     started_at = task.started_at or Now()
     writes_row = writes_its_row(dispatch)
     with transaction.atomic():
-        # Locked, so that the attempt can be changed first: it decides whether the job's transition is its to make.
+        # Lock the job first. Then change the attempt: only the call that changes it may make the job's transition.
         if not ledger.lock_unless_held(dispatch.job_id):
             return False
         open_attempt = Dispatch.objects.filter(pk=dispatch.pk, ended_at=None)
@@ -167,7 +167,7 @@ def _after_failure(dispatch: Dispatch, verdict: Verdict) -> tuple[str, int | Non
 
 
 def writes_its_row(dispatch: Dispatch) -> bool:
-    """Say whether the core's worker writes the ledger row of an attempt's job itself."""
+    """Return whether the core's worker writes the ledger row of an attempt's job itself."""
     job_type = _type_of(dispatch)
     return job_type is not None and job_type.core_writes_row
 

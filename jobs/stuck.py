@@ -50,9 +50,9 @@ IS_BEHIND: Final = """
      OR EXISTS (SELECT FROM jobs_dispatch o
                  WHERE o.serial_key = {own}.serial_key AND o.holds_place AND o.id <> {own}.id))
 """
-# The same as `is_run_here`: the console runs the active job that this is the newest attempt of.
+# The SQL for `is_run_here`: the console runs the active job whose newest attempt this is.
 IS_RUN_HERE: Final = "({own}.id IS NOT NULL AND ({own}.ended_at IS NULL OR {own}.next_attempt_at IS NOT NULL))"
-# A job last changed at a time that Python can't hold counts as older than any limit, so that somebody may end it.
+# A job counts as older than any limit if Python can't represent the time of its last change, so that it can be ended.
 _UPDATED_AT: Final = f"CASE WHEN {held('jobs.updated_at')} THEN jobs.updated_at ELSE '-infinity' END"
 _IS_OPEN: Final = "{own}.id IS NOT NULL AND {own}.ended_at IS NULL"
 # The most telling one first.
@@ -79,7 +79,7 @@ _CONDITIONS: Final = {
 
 
 def is_run_here(row: Mapping[str, Any]) -> bool:
-    """Say whether the console runs an active job: it has an open attempt, or a next one that is due.
+    """Return whether the console runs an active job: the job has an open attempt, or one that is planned.
 
     Args:
         row: the job with its newest attempt, as `queries` reads it.
@@ -127,8 +127,8 @@ def why(row: Mapping[str, Any]) -> str:
             running = _finely((timezone.now() - since).total_seconds()) if since else AN_UNKNOWN_TIME
             if limit is None:
                 unknown = _finely(catalog.UNKNOWN_TIME_LIMIT_SECONDS)
-                return f"It has been running for {running}; a job of an unknown type may run for {unknown}."
-            return f"It has been running for {running}; the time limit of its type is {_finely(limit)}."
+                return f"Running for {running}. The time limit for unknown job types is {unknown}."
+            return f"Running for {running}. The time limit of its type is {_finely(limit)}."
         case "waiting":
             return f"It has been due for {_since(_due_at(row))}, and no worker has taken it."
     return ""

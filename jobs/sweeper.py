@@ -1,8 +1,8 @@
 """The sweeper: hands over what is waiting, settles what has ended, and keeps what pages read up to date.
 
-A process of its own (`manage.py run_sweeper`). Any number of them may run at once; it needs no broker to run. A tick
-does a fixed number of queries when nothing is to be done, none of them over the whole ledger. Each duty has its time in
-a tick: where there is more to do than that, the next duty has its turn, and the rest is done in the next tick.
+The sweeper is a process of its own (`manage.py run_sweeper`). Any number may run at once, and none needs the broker to
+run. An idle tick makes a fixed number of queries, none of them over the whole ledger. Each duty has a time limit in a
+tick. When the limit is reached, the next duty has its turn, and the rest is left for the next tick.
 """
 
 import math
@@ -50,31 +50,31 @@ logger = structlog.get_logger(__name__)
 
 TICK_SECONDS: Final = 2.0
 BATCH_SIZE: Final = 500
-# Whoever is told takes his time for each of them.
+# Small, because each receiver may take a while for each of them.
 TOLD_AT_ONCE: Final = 100
-# Each of them is asked for in the core's result back end.
+# Each of them is looked up in the core's result back end.
 LATE_BATCH_SIZE: Final = 200
 ASK_WORKERS_EVERY_SECONDS: Final = 3.0
 ASK_TASKS_EVERY_SECONDS: Final = 30.0
 TIDY_EVERY_SECONDS: Final = 15.0
-# How long a duty goes on in a tick, where there is much to do. Other applications' steps have limits of their own.
+# The time limit of a duty in a tick. Other applications' steps have their own limits.
 DUTY_SECONDS: Final = 1.0
-# People wait for what has ended, and the jobs behind it for its place.
+# Longer, because people and queued jobs wait for a job to be settled.
 SETTLE_SECONDS: Final = 3.0
-# What holds up nobody.
+# Shorter, because no one waits for it.
 TELL_SECONDS: Final = 0.5
-# So long messages are sent in a tick, however long it took to find out which.
+# The least time for sending messages in a tick, even if finding them took all of the duty's time.
 LEAST_PUBLISHING_SECONDS: Final = 0.1
 # How long after the database was away no lease ends: its holders try to renew it every few seconds.
 LEASES_HELD_FOR_SECONDS: Final = 10.0
-# Not before it is no longer waited for.
+# A report must outlive the time for which the sweeper waits for the worker.
 FORGET_WORKERS_AFTER: Final = losses.WORKER_ALIVE + timedelta(minutes=1)
 MAX_NAMESAKES: Final = 100
 # How often, and how long, the result of an attempt that ended before its task is looked for.
 LATE_CHECK_EVERY: Final = timedelta(seconds=5)
 RESULTS_EXPIRE_AFTER: Final = timedelta(days=1)
 
-# Its name in the log, what does it, and how many seconds it may take in a tick.
+# A duty's name in the log, its function, and its time limit in a tick, in seconds.
 Duty = tuple[str, Callable[[Budget], object], float]
 
 
@@ -82,7 +82,7 @@ class Sweeper:
     """One sweeper process's state between its ticks: when it last asked the workers, and the answer to come.
 
     Args:
-        clock: what tells how long a duty has taken, in seconds.
+        clock: returns the current time in seconds; used for the duties' time limits.
     """
 
     def __init__(self, *, clock: Clock = time.monotonic) -> None:
@@ -103,15 +103,15 @@ class Sweeper:
                 stop.wait(max(0.0, tick_seconds - (time.monotonic() - started)))
 
     def tick(self) -> bool:
-        """Do once what there is to do; a step that fails is logged and tried again in the next tick.
+        """Do all duties once. A duty that fails is logged and tried again in the next tick.
 
         Returns:
-            Whether a duty has used up its time, so that there may be more to do at once.
+            Whether a duty reached its time limit, so that the next tick should follow at once.
         """
         more = False
         duties: tuple[Duty, ...] = (
             ("expire_leases", self._expire_leases, DUTY_SECONDS),
-            # What has ended makes room for those that wait for it, so it comes before them.
+            # Settling frees places for waiting jobs, so it comes before publishing them.
             ("settle_ended", self._open_attempts.settle, SETTLE_SECONDS),
             ("redispatch_due", redispatch_due, DUTY_SECONDS),
             ("publish_due", publish_due, DUTY_SECONDS),
@@ -145,7 +145,7 @@ class Sweeper:
         return more
 
     def _steps_of_others(self) -> Iterator[Duty]:
-        """Yield what other applications want done and whose time has come; each is noted as begun when it is."""
+        """Yield the steps of other applications that are due. Each counts as begun when it is yielded."""
         for step in background.registered():
             now = time.monotonic()
             if now - self._began_at.get(step.name, float("-inf")) >= step.every_seconds:
@@ -201,7 +201,7 @@ class Sweeper:
 
 
 def _without_budget(do: Callable[[], object], _: Budget) -> None:
-    """Do what is bounded by itself: a slow one leaves nothing over, so the next tick need not follow at once."""
+    """Do a duty that limits itself. If it is slow, it still finishes, so the next tick needn't follow at once."""
     do()
 
 
@@ -221,7 +221,7 @@ def publish_due(budget: Budget | None = None) -> int:
         handed_over = handover.hand_over(due, budget=within)
         published += handed_over.published
         if handed_over.broker_down or budget.is_spent:
-            # Without a broker there is no use in trying the rest now.
+            # Without a broker, the rest can't be published either.
             return published
     return published
 
@@ -241,7 +241,7 @@ def redispatch_due(budget: Budget | None = None) -> int:
 
 
 def settle_ended() -> int:
-    """Settle core jobs whose results have come, and note progress, of all of them; return how many were settled.
+    """Settle all core jobs whose results have come, and note the others' progress; return how many were settled.
 
     Raises:
         Unavailable: the core's result back end does not answer.

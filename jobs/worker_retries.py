@@ -1,8 +1,8 @@
-"""Core tasks that their own worker tries again (`self.retry`).
+"""Follows core tasks that their own worker retries (`self.retry`).
 
-Between two tries the result back end says RETRY, with the error, and a worker keeps the task until its time has come.
-All tries are one attempt of the job: it is retrying while it waits, and running again at the next try.
-The back end goes on saying RETRY while the next try runs, so that it runs is known from the workers alone.
+Between two tries, the result back end has the state RETRY with the error, and a worker keeps the task until it is due.
+All tries are one attempt of the job. The job is retrying while it waits, and running again during the next try. The
+state stays RETRY during the next try, so only the workers' answers show that the task runs.
 """
 
 from dataclasses import replace
@@ -22,30 +22,30 @@ from jobs.outcomes import exception_text
 from opsconsole.redaction import redact, redact_text
 
 BATCH_SIZE: Final = 500
-NO_REASON: Final = "Its task asked for another try and gave no reason."
+NO_REASON: Final = "The task asked to be retried and gave no reason."
 
 
 def are_there() -> bool:
-    """Say whether any open attempt was tried before by its own worker; one query."""
+    """Return whether any open attempt has had a failed try; one query."""
     return bool(_tried().exists())
 
 
 def note_failed_try(dispatch: Dispatch, state: TaskState) -> bool:
-    """Note that a try has failed and that the worker makes another one: the job is retrying, with the error.
+    """Note that a try has failed and that its worker will make another. The job becomes retrying, with the error.
 
     Args:
         dispatch: the attempt, still open.
-        state: what the core's result back end says; it is a retry.
+        state: the task's state in the core's result back end; RETRY.
 
     Returns:
-        Whether this call changed anything; False for an error that is known, whose next try may be running by now.
+        Whether this call changed anything; False for an error that is known already, as the next try may be running.
     """
     said = exception_text(replace(state, result=redact(state.result))) if state.result else NO_REASON
     error = redact_text(said)[: ledger.MAX_ERROR_LENGTH]
     if dispatch.error == error:
         return False
     if dispatch.started_at is None:
-        # Nobody saw it run, which it must have.
+        # No worker reported this try, but the task must have run to fail.
         settling.mark_started(dispatch, ActiveTask(task_id=str(dispatch.task_id), worker="", started_at=None))
     traceback = redact_text(state.traceback)[-settling.MAX_TRACEBACK_LENGTH :] if state.traceback else None
     news = ~Q(error=error) | Q(error=None)
@@ -53,11 +53,11 @@ def note_failed_try(dispatch: Dispatch, state: TaskState) -> bool:
 
 
 def note_running(dispatch: Dispatch, *, worker: str = "") -> bool:
-    """Note that a worker is at the next try of an attempt: the job is running again.
+    """Note that a worker is making the next try of an attempt. The job becomes running again.
 
     Args:
         dispatch: the attempt, still open.
-        worker: which one, where it is known.
+        worker: the worker's name, if it is known.
 
     Returns:
         Whether this call changed anything.
@@ -75,9 +75,12 @@ def note_running(dispatch: Dispatch, *, worker: str = "") -> bool:
 
 
 def note_workers(workers: Workers) -> None:
-    """Note which tried attempts run again and which wait, until when; from what the workers answered.
+    """Note which attempts with a failed try run again, and which wait and until when.
 
-    An attempt whose task runs nowhere waits again, where everybody has answered who could have it.
+    An attempt counts as waiting if its task runs nowhere and all workers that could have it have answered.
+
+    Args:
+        workers: what the workers answered.
     """
     tried = list(_tried().select_related("job").order_by("pk")[:BATCH_SIZE])
     everywhere = losses.listening(workers) if tried else set()
@@ -92,7 +95,7 @@ def note_workers(workers: Workers) -> None:
 
 
 def _tried() -> Any:
-    # Of an open attempt, an error is that of a try.
+    # An open attempt has an error only from a failed try.
     return Dispatch.objects.filter(ended_at=None, in_core=True, error__isnull=False).exclude(published_at=None)
 
 
@@ -104,7 +107,17 @@ def _note_time(dispatch: Dispatch, next_try_at: datetime | None) -> None:
 
 
 def _wait(dispatch: Dispatch, unless_known: Q, *, next_try_at: datetime | None, **values: Any) -> bool:
-    """Have an attempt and its job wait for the next try, where the attempt is still open and this isn't known yet."""
+    """Set an attempt and its job to wait for the next try, if the attempt is still open and this is news.
+
+    Args:
+        dispatch: the attempt.
+        unless_known: a condition on the attempt that is false if the wait is stored already.
+        next_try_at: when the next try is due, if that is known.
+        values: other columns of the attempt to set.
+
+    Returns:
+        Whether this call changed anything.
+    """
     writes_row = settling.writes_its_row(dispatch)
     with transaction.atomic():
         if not ledger.lock_unless_held(dispatch.job_id):
@@ -118,7 +131,7 @@ def _wait(dispatch: Dispatch, unless_known: Q, *, next_try_at: datetime | None, 
                 dispatch.job_id, allowed=ACTIVE_STATUSES, to=RETRYING, run_again_at=next_try_at, **error
             )
             if moved is None:
-                # Somebody has ended it, or given it a status of their own.
+                # The job has been ended, or another application gave it a status of its own.
                 transaction.set_rollback(True)
                 return False
     return bool(waits)

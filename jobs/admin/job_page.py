@@ -60,7 +60,7 @@ def context(row: Row) -> dict[str, Any]:
 
 def _payload_cut(job: dict[str, Any], length: int) -> str:
     if "payload_size" in job:
-        return f"Too long to show: {size(job['payload_size'])}. Only its ids are shown."
+        return f"Too long to show: {size(job['payload_size'])}. Only the ids in it are shown."
     return f"The beginning of {size(length)}." if length > PAYLOAD_SHOWN else ""
 
 

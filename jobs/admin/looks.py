@@ -109,7 +109,7 @@ def handing_over(job: dict[str, Any], publish_error: str | None) -> str:
         case "handed_over":
             return "Handed over to Celery; no worker was seen working on it yet."
         case "retrying":
-            return "Its worker tries it again by itself."
+            return "Its worker will retry it."
         case "unknown":
             return "Handed over more than a day ago and never seen again: its outcome is unknown."
     return ""

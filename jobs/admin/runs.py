@@ -185,7 +185,7 @@ def run_context(run: Run, rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def covered_by_job(run: Run) -> dict[int | None, list[int]]:
-    """Return which of the conversations that were chosen each job covers, by the job's id; None for none."""
+    """Return the chosen conversations by the id of the job that covers them; under None, those that no job covers."""
     found: dict[int | None, list[int]] = {}
     for each in run.conversations or []:
         found.setdefault(each["covered_by"], []).append(each["conversation_id"])

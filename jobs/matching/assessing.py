@@ -58,7 +58,7 @@ def _of_retrying(rows: Sequence[Row], concerns: Mapping[int, Subject]) -> dict[i
             found[job_id] = preflight.left_out
     seen: set[str] = set()
     for row in rows:
-        # Of a payload that was cut, it isn't known what it is the same as.
+        # The dedupe key can't be computed from a payload that was cut.
         if row["id"] in found or row["payload_size"] is not None:
             continue
         key = ledger.dedupe_key(row["queue_name"], row["job_type"], row["payload"])

@@ -174,7 +174,7 @@ def _locked(job_ids: Sequence[int], batch: Batch, *, with_holders: bool = False)
         cursor.execute(f"SELECT id FROM jobs WHERE id = ANY(%s){holders} ORDER BY id FOR UPDATE SKIP LOCKED", params)
         locked = {pk for (pk,) in cursor.fetchall()}
     rows = queries.by_id([pk for pk in job_ids if pk in locked], error_length=ERROR_LENGTH)
-    # What a list shows of a payload may be less than what the task gets.
+    # The list query may have cut the payload, but the task needs all of it.
     payloads = dict(Job.objects.filter(pk__in=locked).values_list("pk", "payload_json"))
     for row in rows:
         row["payload"], row["payload_size"] = payloads[row["id"]], None

@@ -93,7 +93,7 @@ def _submit(verb: Verb, seen: Seen, *, reason: str, actor: Actor, canary: int = 
             raise Refused(REASON_NEEDED, code="reason_required")
         chosen = selection(verb, seen.job_filter, up_to_id=seen.up_to_id)
         matched = _checked(chosen, seen.expected)
-        # A second click while it is under way finds the same work, and joins it.
+        # A second click during the bulk action submits the same work, so it joins the first.
         payload = request | {"filter": filter_as_json(chosen.job_filter)}
         return _submit_checked(verb, seen, payload, matched=matched, reason=reason, actor=actor, canary=canary)
     except OpsError as refusal:

@@ -20,10 +20,10 @@ CHUNK: Final = 1_000
 SAMPLE: Final = 10
 REASONS: Final = 20
 IDENTITIES: Final = 20
-# A refusal that names another job would be a reason of its own for each.
+# These refusals name a job each, so they are counted under a general sentence instead of one by one.
 _IN_GENERAL: Final = {
     retry_rules.IDENTICAL: "An identical job is active already.",
-    foreign.BLOCKED: "A job that was queued outside this console does the same work.",
+    foreign.BLOCKED: "A job queued outside this console does the same work.",
 }
 # Of an error, what a line of the sample shows.
 ERROR_LENGTH: Final = 200

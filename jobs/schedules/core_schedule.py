@@ -35,7 +35,7 @@ def _job(job_type: str, **payload: Any) -> dict[str, Any]:
     return {"job_type": job_type, "payload": payload}
 
 
-# All that the core's beat starts.
+# Everything that the core's beat starts.
 ENTRIES: Final = (
     CoreEntry(
         name="Core: sync",
@@ -91,12 +91,12 @@ ENTRIES: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
-    """What came of the core's entries, by name.
+    """The result of importing the core's entries, by name.
 
     Attributes:
-        made: those that were made.
-        there: those that were there already.
-        left: those that nothing here starts: they are off, or the catalog doesn't let a schedule start their jobs.
+        made: the entries that were created.
+        there: the entries that existed already.
+        left: the entries that this console doesn't start, because they are off or their jobs can't be scheduled.
     """
 
     made: list[str]
@@ -162,7 +162,7 @@ def import_core_schedule(*, enabled: bool = True, dry_run: bool = False, actor: 
 
 
 def _found(entry: CoreEntry) -> list[bool]:
-    """Return of each periodic task that is an entry of the core's whether it is on."""
+    """Return whether each periodic task that matches one of the core's entries is on; empty if none matches."""
     named_or_alike = PeriodicTask.objects.filter(Q(name=entry.name) | Q(task=entry.task))
     return [
         enabled
@@ -172,7 +172,7 @@ def _found(entry: CoreEntry) -> list[bool]:
 
 
 def _is_schedulable(entry: CoreEntry) -> bool:
-    """Say whether the catalog, which an installation can change, lets a schedule start an entry's jobs."""
+    """Return whether the catalog lets a schedule start an entry's jobs. An installation can change the catalog."""
     if entry.task != SUBMIT_JOB:
         return True
     job_type = catalog.find(entry.kwargs["job_type"])

@@ -69,7 +69,7 @@ def test_starting_one_leads_to_its_run(page: Client) -> None:
     response = page.post(FORM, {"conversation": chosen, "reason": "gap in May"}, follow=True)
     run = Run.objects.get()
     assert response.redirect_chain == [(f"/admin/jobs/run/{run.pk}/change/", 302)]
-    assert messages(response) == ["1 job queued. 3 conversations are covered: it fetches its whole identity."]
+    assert messages(response) == ["1 job queued. The job fetches its whole identity, which covers 3 conversations."]
     assert set(Job.objects.values_list("job_type", flat=True)) == {"ingest.backfill_messages"}
 
 

@@ -98,7 +98,7 @@ def test_its_stuck_jobs_are_set_failed(page: Client) -> None:
     hanging, fresh = stuck(), waiting()
     run = make_run(hanging.pk, fresh.pk)
     words = text(page.get(url(run)))
-    assert "It has been running for 3 h; the time limit of its type is 10 min." in words
+    assert "Running for 3 h. The time limit of its type is 10 min." in words
     assert "Set 1 job failed" not in text(page.get(url(run, "fail")))
     assert f"Set job {hanging.pk} failed" in text(page.get(url(run, "fail")))
     response = page.post(url(run, "fail"), {"shown": "stuck", "reason": "gone"}, follow=True)

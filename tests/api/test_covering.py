@@ -1,4 +1,4 @@
-"""POST /ops/backfill/messages where one job covers several conversations: its task fetches the whole identity."""
+"""POST /ops/backfill/messages: one job covers several conversations, because its task fetches the whole identity."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +30,7 @@ TYPE = catalog.BACKFILL_MESSAGES
 
 @pytest.fixture
 def alice(db: None) -> Identity:
-    """An identity that can work."""
+    """An identity that can sync."""
     return make_identity("Alice")
 
 
@@ -44,7 +44,7 @@ def payload_of(conversation: Conversation) -> dict[str, Any]:
 
 
 def backfill(api: APIClient, *conversations: Conversation) -> dict[str, Any]:
-    """Ask for a backfill of these, and return the answer."""
+    """Request a backfill of these conversations, and return the answer."""
     return accepted(api.post(MESSAGES, {"conversation_ids": [one.pk for one in conversations]}))
 
 
@@ -54,7 +54,7 @@ def covered(body: dict[str, Any]) -> dict[int, int]:
 
 
 def whose(job_id: int) -> int:
-    """Return whose job this is."""
+    """Return the id of the identity that a job is for."""
     return int(Job.objects.get(pk=job_id).payload_json["identity_id"])
 
 
@@ -79,7 +79,7 @@ def test_one_job_of_each_identity_covers_its_conversations(api: APIClient, numbe
 def test_run_page_and_audit_row_say_which_job_covers_which(api: APIClient, alice: Identity, uncollected: None) -> None:
     chosen = [make_conversation(alice) for _ in range(3)]
     body = backfill(api, *chosen)
-    assert body["message"] == "1 job queued. 3 conversations are covered: it fetches its whole identity."
+    assert body["message"] == "1 job queued. The job fetches its whole identity, which covers 3 conversations."
     assert api.get(f"/ops/runs/{body['job_id']}").json()["conversations"] == body["conversations"]
     response = AuditLog.objects.get().response_json
     assert response is not None

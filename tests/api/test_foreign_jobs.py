@@ -1,4 +1,4 @@
-"""Active rows of the ledger that the console doesn't run: nobody waits for one unknowingly, and none is freed."""
+"""Active rows of the ledger that the console doesn't run block the same work. The console names them and frees none."""
 
 import json
 from datetime import datetime, timedelta
@@ -48,14 +48,14 @@ def payload_of(identity: Identity) -> dict[str, Any]:
 
 @pytest.fixture
 def alice(db: None) -> Identity:
-    """An identity that can work."""
+    """An identity that can sync."""
     identity = make_identity("Alice")
     make_credential(identity)
     return identity
 
 
 class Row(NamedTuple):
-    """A row that holds the key of what is asked for: how old it is, its newest attempt, and what comes of asking."""
+    """A row that holds the requested work's key: its age, its newest attempt, and the expected answer."""
 
     status: str
     minutes: float
@@ -299,8 +299,8 @@ def test_a_page_says_so_with_a_link_to_the_row(alice: Identity, browser: Client)
     response = browser.post("/admin/identities/identity/sync/", {"identity": alice.pk}, follow=True)
     (message,) = messages(response)
     assert message == (
-        f"Job {job.pk} does the same work. It was queued outside this console, which doesn't run it. It is stuck: "
-        f"mark it as failed, then start again. Open job {job.pk}"
+        f"Job {job.pk} does the same work. That job was queued outside this console, which doesn't run it. "
+        f"The job is stuck. Mark it as failed, then try again. Open job {job.pk}"
     )
     link = f'href="/admin/jobs/job/{job.pk}/change/">Open job {job.pk}</a>'
     assert link in response.content.decode()
@@ -338,7 +338,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows_in_the_way(api: APICl
             assert len(accepted(api.post("/conversations/sync", {}))["left_out"]) == n
         # One statement each to insert and to find.
         numbers.append(len([each for each in captured if "dedupe_key" not in each["sql"]]))
-    # The first answer also learns what the others know.
+    # The first request also fills the caches.
     assert numbers[1] == numbers[2]
 
 

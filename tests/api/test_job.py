@@ -99,7 +99,7 @@ def test_what_may_be_done_with_a_job_is_said_with_the_reason(api: APIClient) -> 
     pk = insert_job('{"a": 1}', job_type="nobody.knows")
     can = api.get(f"/ops/jobs/{pk}").json()["can"]
     assert (can["retry"], can["cancel"]) == (False, False)
-    assert "Nobody knows how to run a job of type nobody.knows" in can["reason"]
+    assert "Unknown job type nobody.knows." in can["reason"]
 
 
 def test_a_failed_job_of_an_inactive_identity_says_why_it_can_not_be_retried(api: APIClient) -> None:

@@ -49,7 +49,7 @@ def test_a_stuck_job_becomes_failed_with_the_reason_as_its_error_and_can_be_retr
     job = stuck_job(payload={"provider_id": "reddit", "identity_id": make_identity().pk})
     attempt = make_attempt(job.pk, started_at=NOW)
     shown = api.get(f"/ops/jobs/{job.pk}").json()
-    assert shown["stuck_reason"].startswith("It has been running for 3 h; the time limit of its type is 10 min. ")
+    assert shown["stuck_reason"].startswith("Running for 3 h. The time limit of its type is 10 min. ")
     assert shown["can"] == {"retry": False, "cancel": True, "terminate": True, "fail": True}
 
     answer = failed(api, job.pk)

@@ -35,14 +35,14 @@ def test_a_core_job_that_runs_longer_than_its_time_limit(settings: Any) -> None:
     job = make_job(status="running", updated_at=ago(hours=3, minutes=10))
     make_attempt(job.pk, started_at=ago(hours=3, minutes=10))
     why, advice = told(job)
-    assert why == "It has been running for 3 h 10 min; the time limit of its type is 10 min."
+    assert why == "Running for 3 h 10 min. The time limit of its type is 10 min."
     assert "set it failed" in advice
 
 
 def test_the_time_limit_is_its_types(settings: Any) -> None:
     settings.JOB_TYPES = {"media.encode": {"task": "media.encode", "queue": "gpu", "time_limit_seconds": 5_400}}
     job = make_job("media.encode", status="running", updated_at=ago(minutes=100))
-    assert told(job)[0] == "It has been running for 1 h 40 min; the time limit of its type is 1 h 30 min."
+    assert told(job)[0] == "Running for 1 h 40 min. The time limit of its type is 1 h 30 min."
     Job.objects.update(updated_at=ago(minutes=80))
     assert told(job) == ("", "")
 
@@ -75,7 +75,7 @@ def test_a_job_is_stuck_once_it_has_run_for_the_time_limit_of_the_core_or_for_it
     job = make_job(job_type, status="running", updated_at=ago(minutes=limit - 1))
     assert told(job) == ("", "")
     Job.objects.update(updated_at=ago(minutes=limit + 1))
-    assert told(job)[0].startswith("It has been running for ")
+    assert told(job)[0].startswith("Running for ")
 
 
 def test_an_own_job_whose_lease_has_run_out() -> None:

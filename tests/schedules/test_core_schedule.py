@@ -68,7 +68,7 @@ def test_the_cores_entries_are_made() -> None:
         "payload": {"retention_days": 3},
     }
     assert "Stop the core's own beat now" in out
-    assert "Nothing here starts" not in out
+    assert "Not started by this console" not in out
     (entry,) = audited("schedules.import")
     assert entry["request"]["reason"] == "We take over."
     assert len(entry["response"]["made"]) == len(ENTRIES) == 7
@@ -112,7 +112,7 @@ def test_they_can_be_made_switched_off() -> None:
     out = run("--disabled")
     assert {enabled for *_, enabled in imported().values()} == {False}
     assert "Made, off: Core: sync\n" in out
-    assert f"Nothing here starts: {', '.join(ALL)}." in out
+    assert f"Not started by this console: {', '.join(ALL)}." in out
     assert "Keep the core's own beat running" in out
     assert "Stop the core's own beat now" not in out
 
@@ -132,7 +132,7 @@ def test_those_that_are_off_are_named_and_the_cores_beat_must_go_on(off: list[st
     PeriodicTask.objects.filter(name__in=off).update(enabled=False)
     for options in ((), ("--dry-run",), ("--disabled",)):
         out = run(*options)
-        assert f"Nothing here starts: {', '.join(off)}." in out
+        assert f"Not started by this console: {', '.join(off)}." in out
         assert "Keep the core's own beat running" in out
         assert "Stop the core's own beat now" not in out
 
@@ -155,16 +155,16 @@ def test_one_of_two_alike_that_is_on_is_enough() -> None:
 def test_one_whose_type_no_schedule_may_start_is_not_made_and_is_named(settings: Any, job_type: str, name: str) -> None:
     settings.JOB_TYPES = {job_type: {"at_most_once": True}}
     out = run()
-    assert f"Nothing here starts: {name}." in out
+    assert f"Not started by this console: {name}." in out
     assert sorted(imported()) == sorted(set(ALL) - {name})
-    assert f"Nothing here starts: {name}." in run()
+    assert f"Not started by this console: {name}." in run()
 
 
 def test_a_pause_leaves_all_of_them() -> None:
     run()
     pause_all(actor=OPERATOR)
     out = run()
-    assert f"Nothing here starts: {', '.join(ALL)}." in out
+    assert f"Not started by this console: {', '.join(ALL)}." in out
 
 
 def test_a_dry_run_makes_nothing() -> None:

@@ -1,4 +1,4 @@
-"""Core tasks that their own worker tries again: retrying while they wait, running at each try, one attempt in all."""
+"""Core tasks that their own worker retries: retrying between tries, running during a try, one attempt in all."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -34,7 +34,7 @@ def error(message: str = "locked") -> dict[str, Any]:
 
 
 def submit() -> None:
-    """Submit a clean-up of the watch history."""
+    """Submit a cleanup of the watch history."""
     operations.submit_run(
         operation="tests.trigger",
         title="Clean up",
@@ -46,7 +46,7 @@ def submit() -> None:
 
 @pytest.fixture
 def dispatch() -> Dispatch:
-    """The published attempt of a clean-up, whose message a worker has taken."""
+    """The published attempt of a cleanup whose message a worker has taken."""
     submit()
     found = Dispatch.objects.get()
     lose_message(QUEUE, found.job_id)
@@ -67,7 +67,7 @@ def soon(minutes: float = 5) -> datetime:
 
 
 def answer(dispatch: Dispatch, *, active: bool = False, until: datetime | None = None, **values: Any) -> Workers:
-    """What the one worker of the queue answers, which was asked everything; `until`: it keeps the task until then."""
+    """Return the answer of the queue's only worker to all questions. With `until`, it keeps the task until then."""
     task_id = str(dispatch.task_id)
     running = ActiveTask(task_id=task_id, worker="core@host", started_at=timezone.now())
     given: dict[str, Any] = {
@@ -125,7 +125,7 @@ def test_no_other_attempt_is_made_while_it_waits_and_its_message_is_not_sent_aga
 
 
 def take(step: str, dispatch: Dispatch, leave_result: Leave) -> None:
-    """Let one thing be seen of an attempt's task."""
+    """Make the console see one state of an attempt's task."""
     match step:
         case "a try fails":
             leave_result(dispatch, error(), state="RETRY", traceback=TRACEBACK)
@@ -161,14 +161,14 @@ def take(step: str, dispatch: Dispatch, leave_result: Leave) -> None:
         (["a try fails", "it is scheduled", "a try fails"], RETRYING, "locked", True),
         (["a try fails", "nobody answers"], RETRYING, "locked", False),
         (["a try fails", "it is scheduled", "nobody answers"], RETRYING, "locked", True),
-        # What waits in the queue until a worker has room for it.
+        # The message waits in the queue until a worker has room for it.
         (["a try fails", "it is scheduled", "nobody has it"], RETRYING, "locked", True),
         (["a try fails", "it runs"], RUNNING, "locked", False),
-        # The back end goes on saying that the first one failed.
+        # The back end still says that the first try failed.
         (["a try fails", "it runs", "a try fails"], RUNNING, "locked", False),
         (["a try fails", "it runs", "nobody answers"], RUNNING, "locked", False),
         (["a try fails", "it is scheduled", "it runs", "a try fails"], RUNNING, "locked", False),
-        # The second one fails: by another error, by where it is, or by where it is not.
+        # The second try fails. That shows by another error, by where the task is, or by where it is not.
         (["a try fails", "it runs", "a try fails otherwise"], RETRYING, "still locked", False),
         (["a try fails", "it is scheduled", "a try fails otherwise"], RETRYING, "still locked", False),
         (["a try fails", "it runs", "it is scheduled"], RETRYING, "locked", True),
@@ -292,9 +292,9 @@ def test_the_time_limit_counts_from_the_try_that_runs(dispatch: Dispatch, leave_
         ({"exc_type": "OSError", "exc_message": "gone"}, "OSError: gone"),
         ({"exc_type": "TimeoutError"}, "TimeoutError"),
         ({"exc_type": "TimeoutError", "exc_message": None}, "TimeoutError"),
-        (None, "Its task asked for another try and gave no reason."),
-        ("", "Its task asked for another try and gave no reason."),
-        ({}, "Its task asked for another try and gave no reason."),
+        (None, "The task asked to be retried and gave no reason."),
+        ("", "The task asked to be retried and gave no reason."),
+        ({}, "The task asked to be retried and gave no reason."),
         ("Retry in 60s", "Retry in 60s"),
         (["a", 1], "['a', 1]"),
         (7, "7"),
@@ -375,7 +375,7 @@ def test_a_row_that_somebody_holds_is_changed_later(dispatch: Dispatch, leave_re
 
 @pytest.fixture
 def history(core_worker: Any, tmp_path: Path) -> Path:
-    """A history that is locked, with an old day in it, and a worker that tries to clean it up every ten seconds."""
+    """A locked history with an old day, and a worker that tries to clean it up every ten seconds."""
     folder = tmp_path / "archive" / FOLDER
     folder.mkdir(parents=True)
     (folder / LOCK).touch()
@@ -385,7 +385,7 @@ def history(core_worker: Any, tmp_path: Path) -> Path:
 
 
 def look() -> Job:
-    """Do what a sweeper does about core tasks, and return the job."""
+    """Run the sweeper's duties for core tasks, and return the job."""
     sweeper.settle_ended()
     sweeper.note_workers(gateway.ask_workers(scheduled=True))
     return only_job()

@@ -37,12 +37,12 @@ class Command(OperationCommand):
         if not imported.made:
             self.stdout.write("Nothing to do: all of the core's entries are there.")
         if imported.left:
-            self.stdout.write(f"Nothing here starts: {', '.join(imported.left)}.")
+            self.stdout.write(f"Not started by this console: {', '.join(imported.left)}.")
             self.stdout.write(
-                "Keep the core's own beat running, or nothing starts them. What is on here runs twice then."
+                "Keep the core's own beat running to start them. Until you stop it, entries that are on here run twice."
             )
-            self.stdout.write("Once all of the core's entries are on here, stop the core's own beat.")
+            self.stdout.write("Stop the core's own beat once all of its entries are on here.")
         elif dry_run:
-            self.stdout.write("The core's own beat can be stopped then.")
+            self.stdout.write("After the import, you can stop the core's own beat.")
         else:
             self.stdout.write("Stop the core's own beat now: while it runs too, everything is started by both.")
