@@ -9,11 +9,13 @@ from django.db.models.signals import post_migrate
 
 
 def make_missing_tables(using: str, **kwargs: Any) -> None:
-    """Create the tables of backups that the core lacks, also where it had them when the console was migrated first.
+    """Create the backup tables that the database lacks, after every migrate.
+
+    The migration does the same, but only once: the core may have had the tables then and dropped them since.
 
     Args:
         using: the alias of the database.
-        kwargs: what else Django tells every receiver.
+        kwargs: the signal's other arguments.
     """
     migration = import_module("backups.migrations.0003_tables_of_our_own")
     with connections[using].schema_editor() as editor:

@@ -68,9 +68,9 @@ class Cleaner:
 
 
 def _end_lost(kind: str) -> int:
-    """End the rows of a kind whose process is gone, unless somebody is at it now; returns how many.
+    """End the rows of a kind whose process is gone, unless a process holds the kind's lock; return how many.
 
-    A backup whose file is whole has succeeded.
+    A backup counts as succeeded if its file is complete.
     """
     with transaction.atomic():
         if not locks.is_free(kind):

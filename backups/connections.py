@@ -1,7 +1,7 @@
-"""Connections to PostgreSQL that don't go through Django: opened, kept alive, and their errors put into sentences.
+"""Opens PostgreSQL connections that don't go through Django, keeps them alive, and translates their errors.
 
-Event and login triggers run for every session. Where the role may, they are switched off: a trigger that refuses or
-writes something would end a backup, or change what is compared.
+Event and login triggers run in every session. A trigger that refuses something would end a backup, and one that writes
+would change the data to compare. So triggers are switched off where the role has the right to.
 """
 
 import re
@@ -18,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 from backups.errors import BackupFailed, BackupInterrupted
 from opsconsole.redaction import redact_text
 
-# Unless the address says otherwise: whom it takes longer to reach is not there.
+# Defaults, which the database's address can override.
 _REACHED: Final = {
     "client_encoding": "UTF8",
     "connect_timeout": 5,
@@ -31,9 +31,9 @@ _SPEAKS_EVERY_SECONDS: Final = 15.0
 _ENDS_WITHIN_SECONDS: Final = 5.0
 
 NO_TRIGGERS: Final = "-c event_triggers=off"
-# The refusal of that setting by a role without the right, a server before version 17, or a pooler.
+# Matches the error if the role lacks the right, the server is older than version 17, or a pooler refuses the setting.
 _REFUSES_SETTING: Final = re.compile(r"event_triggers|startup parameter", re.IGNORECASE)
-# Each refusal is a line in the server's log, so the same role of the same server is asked once per process.
+# Roles that can't use the setting. Every refusal adds a line to the server's log, so each is tried once per process.
 _refusing: set[str] = set()
 
 _POOLER_SAYS: Final = re.compile(
@@ -43,8 +43,8 @@ _POOLER_SAYS: Final = re.compile(
     re.IGNORECASE,
 )
 POOLED: Final = (
-    "A connection pooler such as PgBouncer answers instead of PostgreSQL. Use an address that leads to PostgreSQL "
-    "itself (`BACKUP_DATABASE_URL`, `RESTORE_DATABASE_URL` or `DATABASE_URL`)."
+    "A connection pooler such as PgBouncer answers instead of PostgreSQL. Set `BACKUP_DATABASE_URL`, "
+    "`RESTORE_DATABASE_URL` or `DATABASE_URL` to the address of PostgreSQL itself."
 )
 _MOST_CHARACTERS: Final = 1_000
 
@@ -56,20 +56,20 @@ class Opened:
     """An open connection, in autocommit.
 
     Attributes:
-        connection: psycopg's.
-        pooled: whether a pooler stands between us and the server.
+        connection: the psycopg connection.
+        pooled: whether a pooler is between the console and the server.
         without_triggers: whether event and login triggers are off.
     """
 
     def __init__(self, connection: psycopg.Connection[Any], *, without_triggers: bool) -> None:
         self.connection = connection
         self.without_triggers = without_triggers
-        # A pooler names a session of its own making when it accepts a connection.
+        # A pooler invents a process id when it accepts a connection, so it differs from the server's.
         self.pooled = session_of(connection) != connection.info.backend_pid
 
 
 def console_parameters() -> dict[str, Any]:
-    """Return how to reach the console's own database, without Django's pool, search path and adapters."""
+    """Return libpq's parameters for the console's own database, without Django's pool, search path and adapters."""
     given = connection.get_connection_params()
     known = {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()}
     return {name: value for name, value in given.items() if name in known and name != "options" and value}
@@ -77,15 +77,18 @@ def console_parameters() -> dict[str, Any]:
 
 @contextmanager
 def opened(parameters: Mapping[str, Any], *, options: str = "") -> Iterator[Opened]:
-    """Connect; whatever is not committed is lost at the end.
+    """Open a connection. Uncommitted changes are lost when it closes.
 
     Args:
-        parameters: libpq's, by keyword.
-        options: what the address sets for each session, as libpq's `options`.
+        parameters: libpq's connection parameters, by keyword.
+        options: the session settings from the address, as libpq's `options`.
+
+    Yields:
+        The connection.
 
     Raises:
-        BackupInterrupted: the server does not answer, or went away meanwhile.
-        BackupFailed: it refuses the role, or something that the role may not do.
+        BackupInterrupted: the server doesn't answer, or the connection broke.
+        BackupFailed: the role lacks a privilege, or the server's disk is full.
     """
     with problems():
         own, without_triggers = _connect({**_REACHED, **parameters}, options)
@@ -96,7 +99,7 @@ def opened(parameters: Mapping[str, Any], *, options: str = "") -> Iterator[Open
 
 
 def session_of(own: psycopg.Connection[Any]) -> int:
-    """Return the process id of the server's session that answers just now."""
+    """Return the process id of the server session that the connection uses now."""
     row = own.execute("SELECT pg_backend_pid()").fetchone()
     assert row is not None
     return int(row[0])
@@ -104,14 +107,14 @@ def session_of(own: psycopg.Connection[Any]) -> int:
 
 @contextmanager
 def kept_alive(own: psycopg.Connection[Any]) -> Iterator[None]:
-    """Send something over a connection now and then while the body runs.
+    """Send a query over a connection regularly while the body runs.
 
-    Proxies and poolers end connections that say nothing, although TCP's keepalives are answered.
+    Proxies and poolers close connections without queries, even if TCP keepalives are answered.
     """
     ended = threading.Event()
 
     def speak() -> None:
-        # Where it is broken, its next use says so.
+        # If the connection is broken, its next use raises the error.
         with suppress(psycopg.Error):
             while not ended.wait(_SPEAKS_EVERY_SECONDS):
                 own.execute("SELECT 1")
@@ -126,11 +129,16 @@ def kept_alive(own: psycopg.Connection[Any]) -> Iterator[None]:
 
 
 def afresh(work: Callable[[], T], *, patience_seconds: float = 0.0) -> T:
-    """Do something over a new connection of Django's: one that was idle for long may have been ended meanwhile.
+    """Call a function over a new Django connection, because the old one may have been closed while it was idle.
+
+    Inside a transaction, the function is only called.
 
     Args:
-        work: what is done; done again where the connection breaks, so that it must have the same effect twice.
-        patience_seconds: for how long it is tried again while the database is away.
+        work: the function. Must be idempotent: it is called again if the connection breaks.
+        patience_seconds: for how many seconds to try again while the database is away.
+
+    Returns:
+        The function's result.
 
     Raises:
         OperationalError, InterfaceError: the database is away for longer.
@@ -150,20 +158,20 @@ def afresh(work: Callable[[], T], *, patience_seconds: float = 0.0) -> T:
 
 @contextmanager
 def problems(*, pooled: bool = False) -> Iterator[None]:
-    """Turn what PostgreSQL says into a sentence.
+    """Turn PostgreSQL's errors into errors of a backup, with a sentence for operators.
 
     Args:
-        pooled: whether a pooler stands between us and the server; the sentence says so.
+        pooled: whether a pooler is between the console and the server. If so, the sentence says that.
 
     Raises:
-        BackupInterrupted: it may go better another time.
-        BackupFailed: it won't.
+        BackupInterrupted: another try may succeed.
+        BackupFailed: another try would fail too.
     """
     try:
         yield
     except psycopg.errors.InsufficientPrivilege as error:
         raise BackupFailed(
-            f"The database role may not do what is needed: {_said(error, pooled)}", code="no_privilege"
+            f"The database role lacks a privilege: {_said(error, pooled)}", code="no_privilege"
         ) from error
     except psycopg.errors.DiskFull as error:
         raise BackupFailed(
@@ -173,11 +181,11 @@ def problems(*, pooled: bool = False) -> Iterator[None]:
         said = _said(error, pooled)
         if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
             raise BackupInterrupted(f"The database server does not answer: {said}", code="no_server") from error
-        raise BackupInterrupted(f"The database server ended it: {said}", code="server_error") from error
+        raise BackupInterrupted(f"The database server returned an error: {said}", code="server_error") from error
 
 
 def line_of(error: psycopg.Error) -> str:
-    """Return what PostgreSQL said, in one line and redacted: its message with its hint, else all that is known."""
+    """Return PostgreSQL's message and hint as one redacted line. Without a message, return the error's text."""
     said = error.diag.message_primary or str(error) or type(error).__name__
     hint = f"\nHINT: {error.diag.message_hint}" if error.diag.message_hint else ""
     lines = [line.strip() for line in f"{said}{hint}".splitlines()]
@@ -185,7 +193,15 @@ def line_of(error: psycopg.Error) -> str:
 
 
 def with_pooler(said: str, *, pooled: bool) -> str:
-    """Return what was said, and that a pooler has a part in it where one has."""
+    """Return an error sentence, with advice about poolers if one is involved.
+
+    Args:
+        said: the sentence, which may name a pooler.
+        pooled: whether a pooler is known to be in use.
+
+    Returns:
+        The sentence.
+    """
     return f"{said} {POOLED}" if pooled or _POOLER_SAYS.search(said) else said
 
 

@@ -51,7 +51,7 @@ class Written:
         storage_key: its name, relative to the folder.
         size_bytes: how large it is.
         sha256: its checksum, 64 hex digits.
-        at: when its last byte was written.
+        at: when it was completed.
     """
 
     storage_key: str
@@ -165,18 +165,21 @@ class BackupFolder:
         part.written = Written(storage_key=key, size_bytes=part.size_bytes, sha256=part.sha256, at=datetime.now(UTC))
 
     def finished(self, kind: str, moment: datetime, number: int) -> Written | None:
-        """Return the file that `writing` has written for a row; None when there is none, or it can't be seen.
+        """Return the complete file that `writing` has written for a row.
 
         Args:
-            kind: of the backup.
-            moment: when it began.
-            number: of its row.
+            kind: the backup's kind.
+            moment: when the backup began.
+            number: the id of its row.
+
+        Returns:
+            The file, or None if it is missing or can't be read.
         """
         key = _key(kind, moment, number)
         path = self._path_of(key)
         try:
             found = path.lstat()
-            # Written before the file had its name.
+            # The checksum is written before the backup gets its final name.
             sha256 = path.with_name(path.name + CHECKSUM).read_text("ascii")[:64]
         except (OSError, UnicodeDecodeError):
             return None

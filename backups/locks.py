@@ -1,9 +1,9 @@
 """One of a kind at a time: a lock that PostgreSQL holds for as long as a connection lives, and not a moment longer.
 
-The connection is its own and not Django's: in a pool, a session's lock would outlive its close. The lock is a
-transaction's, since a pooler such as PgBouncer may give the session to somebody else in between; that transaction reads
-and writes nothing, so it holds up no vacuum. What dies loses it, so a row that says *running* while nobody holds its
-kind's lock is about work that is over.
+The lock has its own connection, because a lock on one of Django's pooled connections would outlive its close. The lock
+belongs to a transaction, because a pooler such as PgBouncer may give the session to others between transactions. The
+transaction reads and writes nothing, so it doesn't hold up vacuum. A process that dies loses its lock. So a row that is
+*running* while its kind's lock is free belongs to lost work.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ _WORDS: Final = {
     RESTORE_TEST: "Another restore test",
 }
 _TRANSACTION_TIMEOUT_SINCE: Final = 170_000
-# For the transaction that holds the lock.
+# Settings of the transaction that holds the lock.
 _SESSION: Final = {
     "statement_timeout": 0,
     "idle_in_transaction_session_timeout": 0,
@@ -105,9 +105,9 @@ def held(kind: str) -> Iterator[Lock]:
 
 
 def is_free(kind: str) -> bool:
-    """Say whether nobody holds the lock of a kind; call it in a transaction, which then holds it until it ends."""
+    """Return whether the lock of a kind is free. If so, the caller's transaction holds it until it ends."""
     with connection.cursor() as cursor:
-        # This connection only holds the lock, so it is idle, and the server must not end it for that.
+        # The caller may take a while over files, and the server must not close the connection as idle meanwhile.
         cursor.execute(
             "SELECT pg_try_advisory_xact_lock(%s, %s), set_config('idle_in_transaction_session_timeout', '0', true)",
             [_NAMESPACE, _NUMBERS[kind]],

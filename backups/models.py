@@ -1,6 +1,6 @@
-"""Backups and restore tests, as the core's tables have them, or the console's own where the core has none.
+"""Backups and restore tests, in the core's tables, or in tables that the console creates if the core has none.
 
-The models are not managed: a migration makes the tables that are missing, and nothing ever alters them.
+The models are unmanaged: a migration creates missing tables, and nothing ever alters them.
 """
 
 from django.db import models
@@ -100,7 +100,10 @@ class BackupRun(models.Model):
 
     @property
     def is_removed(self) -> bool:
-        """Whether retention has deleted its file, also at a time that Python can't hold, where its text was read."""
+        """Whether retention has deleted the file.
+
+        If Python can't represent the time of that, this needs the annotation `removed_at_text`.
+        """
         return self.removed_at is not None or bool(vars(self).get("removed_at_text"))
 
 

@@ -35,6 +35,6 @@ def last_size(kind: str) -> int | None:
 
 
 def _newest_good(kind: str) -> QuerySet[BackupRun]:
-    """Return the backups of a kind that succeeded, newest first: those completed at a time that Python can hold."""
+    """Return the backups of a kind that succeeded, newest first, except those whose time Python can't represent."""
     good = BackupRun.objects.filter(is_held("completed_at"), kind=kind, status=SUCCEEDED)
     return good.order_by("-completed_at", "-pk")

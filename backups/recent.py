@@ -54,8 +54,7 @@ def last_backups() -> dict[str, list[BackupRun]]:
     """Return of each kind the last attempt, those that run, the last good ones, and those kept; one query.
 
     Newest first. Enough to say for each kind how the last attempts ended, how sizes go, and which backups retention
-    keeps for their number. Backups that ended at a time that Python can't hold are left out: nobody knows how old
-    they are.
+    keeps for their number. Backups are left out if Python can't represent the time of their end: their age is unknown.
     """
     parts = []
     for kind in KINDS:
@@ -135,7 +134,7 @@ def with_errors(rows: Iterable[Any]) -> list[Any]:
 
 
 def _as_shown(rows: Any, *times: str) -> Any:
-    """Return rows with their errors cut, and with the text of each of these times that Python can't hold."""
+    """Return rows with their errors cut, and with the text of each of these times that Python can't represent."""
     texts = {f"{name}_text": FarText(name) for name in times}
     return rows.annotate(error_start=Left("error", ERROR_LENGTH + CUT_MARGIN), **texts)
 

@@ -27,7 +27,7 @@ def removable(kind: str, *, now: datetime | None = None) -> list[BackupRun]:
     Kept are the newest OPS_BACKUP_KEEP ones, those younger than OPS_BACKUP_KEEP_DAYS, the last one that passed a
     restore test, the last good one, what is being tested, and whatever the console has not written itself.
     """
-    # A backup completed at a time that Python can't hold may be new: its file stays.
+    # A backup may be new if Python can't represent its time, so its file stays.
     kept = BackupRun.objects.filter(is_held("completed_at"), kind=kind, status=SUCCEEDED, removed_at=None)
     kept = origin.written_here(kept)
     newest = list(kept.order_by("-completed_at", "-pk").values_list("pk", flat=True)[: _count()])

@@ -1,7 +1,7 @@
 """The rows of backups and restore tests: written when one begins, and once more when it ends, however it does.
 
-A process that dies leaves its row *running*; whoever finds its lock free says then that it was lost, unless the file is
-there: it has its name only once it is whole.
+A process that dies leaves its row *running*. The next process that finds the lock free marks the row as lost, or as
+succeeded if the file is there: a file gets its name only once it is complete.
 """
 
 from collections.abc import Iterator
@@ -35,9 +35,9 @@ MAX_ERROR_LENGTH: Final = 5_000
 OVERTAKEN: Final = (
     "The connection that held its lock broke off, so it was taken for lost and ended meanwhile; nothing was kept."
 )
-# How long an end is tried to be written while the database is away: it may be that of hours of work.
+# How long to try to record an end while the database is away. The backup may have taken hours.
 PATIENCE_SECONDS: Final = 60.0
-# Rows without a file of which a file is looked for, the newest ones.
+# For how many of the newest rows without a file the folder is searched for one.
 LOOKED_AT: Final = 100
 STOPPED: Final = "It was cancelled, or its worker was told to stop."
 
@@ -69,10 +69,14 @@ def begin_test(run: BackupRun, *, job_id: int | None) -> RestoreTest:
 
 
 def keep_manifest(run: BackupRun, manifest: dict[str, Any]) -> None:
-    """Write down what a backup holds, before its file gets its name: whoever finds the file then knows it.
+    """Store a backup's manifest before its file gets its name, so that every complete file has a manifest.
+
+    Args:
+        run: the backup's row.
+        manifest: the contents of the file.
 
     Raises:
-        BackupInterrupted: the row had ended already, as that of a lost backup.
+        BackupInterrupted: the row has been ended already, as lost.
     """
     mine = BackupRun.objects.filter(pk=run.pk, status=RUNNING)
     if not afresh(lambda: mine.update(manifest_json=manifest), patience_seconds=PATIENCE_SECONDS):
@@ -80,30 +84,41 @@ def keep_manifest(run: BackupRun, manifest: dict[str, Any]) -> None:
 
 
 def succeed(run: BackupRun, written: Written) -> bool:
-    """Write down that a backup is there; its file must be on the disk by now. False when its row had ended already."""
+    """Record that a backup has succeeded.
+
+    Args:
+        run: the backup's row.
+        written: its file, which must be on the disk.
+
+    Returns:
+        False if the row has been ended already, as lost.
+    """
     mine = BackupRun.objects.filter(pk=run.pk)
 
     def write() -> bool:
         updated = mine.filter(status=RUNNING).update(completed_at=Now(), **_file(written))
-        # An earlier try may have been written although no answer came, or whoever found the file was faster.
+        # An earlier try may have been committed without an answer, or another process recorded the file first.
         return bool(updated) or mine.filter(status=SUCCEEDED, storage_key=written.storage_key).exists()
 
     return afresh(write, patience_seconds=PATIENCE_SECONDS)
 
 
 def record_finished(folder: BackupFolder, kind: str) -> int:
-    """Write down the backups whose file is whole although their row doesn't say so; returns how many.
+    """Record backups as succeeded whose file is complete, although their row says otherwise.
 
-    Their process, or its connection, ended after the file had its name. Called under the kind's lock.
+    Their process, or its connection, ended after the file got its name. Call this under the kind's lock.
 
     Args:
-        folder: where the files are.
-        kind: of the backups.
+        folder: the folder with the files.
+        kind: the kind of the backups.
+
+    Returns:
+        How many were recorded.
     """
     without_file = BackupRun.objects.filter(kind=kind, status__in=(RUNNING, FAILED), storage_key=None, removed_at=None)
     recorded = 0
     for run in without_file.defer("manifest_json").order_by("-pk")[:LOOKED_AT]:
-        # A far time is none that the console wrote.
+        # A row without a time that Python can represent isn't the console's.
         written = folder.finished(kind, run.started_at, run.pk) if run.started_at else None
         if written is not None and run.started_at:
             mine = BackupRun.objects.filter(pk=run.pk, status=run.status)
@@ -130,7 +145,7 @@ def conclude(test: RestoreTest, *, status: str, checks: list[dict[str, Any]], er
 
     def write() -> bool:
         ended = {**verdict, "completed_at": Now(), "checks_json": redact(checks), **values}
-        # An earlier try may have been written although no answer came.
+        # An earlier try may have been committed without an answer.
         return bool(mine.filter(status=RUNNING).update(**ended)) or mine.filter(**verdict).exists()
 
     if not afresh(write, patience_seconds=PATIENCE_SECONDS):
@@ -151,7 +166,15 @@ def failures_recorded(row: BackupRun | RestoreTest) -> Iterator[None]:
 
 
 def fail(row: BackupRun | RestoreTest, sentence: str) -> bool:
-    """Write down that a backup failed, or that a restore test could not be done; False when it had ended already."""
+    """Record that a backup failed, or that a restore test could not be done.
+
+    Args:
+        row: the backup's or the test's row.
+        sentence: the error.
+
+    Returns:
+        False if the row has ended already, or the database is away.
+    """
     ended = {"completed_at": Now(), "error": bounded(sentence)}
 
     def write() -> int:
@@ -160,7 +183,7 @@ def fail(row: BackupRun | RestoreTest, sentence: str) -> bool:
         return RestoreTest.objects.filter(pk=row.pk, status=RUNNING).update(status=COULD_NOT_VERIFY, **ended)
 
     try:
-        # What failed may well be the database: then nobody should have to wait for it.
+        # The failure may be the database's own, so don't wait for it.
         return bool(afresh(write))
     except (DatabaseError, InterfaceError):
         # The sweeper finds it: its lock is free.

@@ -31,7 +31,7 @@ def why_not_tested(run: BackupRun) -> str:
         return "It is still being made."
     if run.status != SUCCEEDED or not run.storage_key:
         return "It did not succeed, so there is nothing to test."
-    return "Its file was removed by retention." if run.is_removed else ""
+    return "Retention removed its file." if run.is_removed else ""
 
 
 class Starts(PagesAdmin[BackupRun]):
@@ -141,10 +141,10 @@ class Starts(PagesAdmin[BackupRun]):
         return HttpResponseRedirect(self.url(back) if error.code == "invalid_kind" else self.url("changelist"))
 
     def _watched(self, request: HttpRequest, started: Sequence[Submitted]) -> HttpResponse:
-        """Go to the run that was started, or back to the list where there are several of them, or none may be seen."""
+        """Redirect to the started run. Redirect to the list if there are several or the user can't see runs."""
         warn = any(submitted.needs_attention for submitted in started)
         if len(started) > 1:
-            text = f"{count(len(started), 'restore test')} queued; they run one after the other."
+            text = f"{count(len(started), 'restore test')} queued. They run one after the other."
             tell_done(request, text, warn=warn)
             return HttpResponseRedirect(self.url("changelist"))
         (submitted,) = started

@@ -24,7 +24,7 @@ def compare(manifest: Mapping[str, Any], found: Contents, *, newest_within: time
     wanted: dict[str, dict[str, Any]] = manifest["tables"]
     if manifest.get("format") == 1:
         found = _without_quotes(found)
-    # A restore may put a row into another partition, by an enum's hash for example: its tree is compared as one table.
+    # Compare a tree of partitions as one table: a restore may put a row elsewhere, for example if an enum is hashed.
     whole = {name: table.get("root", name) for name, table in wanted.items()}
     then, now = _wholes(wanted, whole), _wholes(found.tables, whole)
     return [
@@ -72,9 +72,9 @@ def _hashes(then: Mapping[str, tuple[int, int]], now: Mapping[str, tuple[int, in
     return Check(
         name="content_hashes",
         passed=not differing,
-        expected=f"{len(then)} tables as they were",
-        actual=f"{len(then) - len(differing)} tables as they were",
-        error=_sentence([f"rows are not what they were in {_names(differing)}"] if differing else []),
+        expected=f"{len(then)} tables unchanged",
+        actual=f"{len(then) - len(differing)} tables unchanged",
+        error=_sentence([f"rows have changed in {_names(differing)}"] if differing else []),
     )
 
 
@@ -138,11 +138,14 @@ def _went_back(then: Mapping[str, int | None], now: Mapping[str, int | None]) ->
 
 
 def _wholes(tables: Mapping[str, Mapping[str, Any]], whole: Mapping[str, str]) -> dict[str, tuple[int, int]]:
-    """Return rows and hash of each table, those of all partitions of a tree together.
+    """Return the row count and hash of each table. All partitions of a tree count as one table.
 
     Args:
-        tables: rows and hash by name.
-        whole: what each table is a part of, or itself, by name; other tables don't count.
+        tables: each table's `rows` and `hash`, by name.
+        whole: the root of each table's tree, or the table itself, by name. Tables that it lacks don't count.
+
+    Returns:
+        Row count and hash by the name of the root.
     """
     sums = dict.fromkeys(whole.values(), (0, 0))
     for name, root in whole.items():
@@ -153,7 +156,7 @@ def _wholes(tables: Mapping[str, Mapping[str, Any]], whole: Mapping[str, str]) -
 
 
 def _without_quotes(found: Contents) -> Contents:
-    """Return contents with the names as format 1 of the manifest has them."""
+    """Return contents with unquoted names, as in format 1 of the manifest."""
 
     def plain(names: Iterable[str]) -> dict[str, str]:
         return {name: _QUOTED.sub(lambda quoted: quoted[1].replace('""', '"'), name) for name in names}

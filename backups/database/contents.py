@@ -4,8 +4,8 @@ A table's content is the sum of its rows' hashes, so the order of the rows has n
 text that PostgreSQL writes it as, under settings that are pinned (backups/database/servers.py), with its columns by
 their names: a table that inherits may get them in another order by a restore.
 
-Only plain tables are read: a dump has no rows of foreign tables. Each table is read in a transaction of its own. Its
-lock and those of its indexes last until the transaction's end, and the server has room for a few thousand.
+Only plain tables are read: a dump has no rows of foreign tables. Each table is read in a transaction of its own. The
+locks of a table and its indexes last until its end, and the server has room for only a few thousand locks.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,9 +34,9 @@ _NOT_OF_EXTENSIONS: Final = (
     " AND e.deptype = 'e')"
 )
 
-# Columns that are computed when they are read are not in a dump, and computing one may fail.
+# Virtual generated columns aren't in a dump, and computing one may fail.
 _STORED: Final = "a.attgenerated <> 'v'"
-# Names with these characters are quoted.
+# Names with one of these characters are quoted.
 _QUOTED_FOR: Final = frozenset('."')
 
 Tell = Callable[[int, int], None]
@@ -47,8 +47,8 @@ class Contents:
     """What a database holds.
 
     Attributes:
-        tables: rows and hash by `schema.table`; the hash is a number as a text. A partition's `root` is the table at
-            the top of its tree.
+        tables: rows and hash by `schema.table`; the hash is a decimal string. A partition also has the table at the top
+            of its tree, as `root`.
         views: names of materialized views, which are made anew by a restore.
         constraints: kind and validity by `schema.table.constraint`, such as `f valid`.
         sequences: the last value, the step, and the highest value of the column that it is for, by `schema.sequence`.
@@ -74,7 +74,7 @@ def last_values(own: psycopg.Connection[Any]) -> dict[str, int | None]:
     """Return the last value of each sequence, None where there is none yet, as they are now: no snapshot keeps them.
 
     Args:
-        own: a connection as `Server.connected` makes it, in autocommit.
+        own: a connection from `Server.connected`, in autocommit.
 
     Raises:
         psycopg.Error: the server ended it, or the role may not read something.
@@ -100,13 +100,16 @@ def read(
     """Read what a database holds.
 
     Args:
-        own: a connection as `Server.connected` makes it, in autocommit.
-        tell: called after each table with how many are done and how many there are; may raise to stop.
-        lasts: the sequences' last values where they were read before; they go on while this takes its time.
-        snapshot: as another transaction has exported it, to read under; None to read what there is.
+        own: a connection from `Server.connected`, in autocommit.
+        tell: called after each table with the number of tables done and the number of all. May raise to stop.
+        lasts: the sequences' last values, if they were read before. Sequences advance while this reads the tables.
+        snapshot: a snapshot that another transaction exported; None to read the current data.
+
+    Returns:
+        The contents.
 
     Raises:
-        psycopg.Error: the server ended it, or the role may not read something.
+        psycopg.Error: the server returned an error, or the role lacks the right to read something.
     """
     with _transaction(own, snapshot):
         names = _tables(own)
@@ -139,7 +142,7 @@ def read(
 
 
 def spelled(*names: str) -> str:
-    """Return a qualified name as the manifest has it: quoted where it could be taken for another one."""
+    """Return a qualified name as in the manifest: each part is quoted if it is ambiguous without quotes."""
     return ".".join(
         '"' + name.replace('"', '""') + '"' if _QUOTED_FOR.intersection(name) or not name else name for name in names
     )
@@ -206,8 +209,8 @@ def _constraints(own: psycopg.Connection[Any]) -> dict[str, str]:
 
 
 def _sequences(own: psycopg.Connection[Any]) -> list[tuple[str, int, str | None, list[list[str]]]]:
-    """Return each sequence with its step, its column, and the tables that have this column: its own and their heirs."""
-    # The column of a text or of a numeric may have a sequence too, and is no number to be compared with it.
+    """Return each sequence with its step, its column, and the tables that have the column: its own and their heirs."""
+    # Only integer columns: a text or numeric column may have a sequence too, but its values can't be compared with it.
     rows = own.execute(
         f"""
         SELECT n.nspname, c.relname, s.seqincrement, a.attname,
@@ -230,7 +233,7 @@ def _sequences(own: psycopg.Connection[Any]) -> list[tuple[str, int, str | None,
 def _highest(
     own: psycopg.Connection[Any], column: str | None, tables: list[list[str]], snapshot: str | None
 ) -> int | None:
-    """Return the highest value of a column in some tables, None where there is none."""
+    """Return the highest value of a column in some tables, or None if there is none."""
     found: list[int] = []
     if column is None:
         return None
@@ -259,7 +262,7 @@ def _newest(own: psycopg.Connection[Any]) -> str | None:
             [column, table],
         ).fetchall()
         for (schema,) in schemas:
-            # Moments that no calendar of ours has, such as infinity, say nothing of the data's age.
+            # Times that Python can't represent, such as infinity, say nothing about the data's age.
             statement = sql.SQL(
                 """
                 SELECT CASE WHEN at BETWEEN '0001-01-01' AND '9999-12-31'

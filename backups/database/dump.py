@@ -16,7 +16,7 @@ from backups.errors import BackupFailed, BackupInterrupted
 from backups.folder import Part
 from backups.reporting import Reporter
 
-# Format 1 wrote names without quotes, and knew of no partition which tree it is of.
+# Format 1 had names without quotes, and partitions without the root of their tree.
 FORMAT: Final = 2
 
 _CHUNK_BYTES: Final = 1 << 20
@@ -39,7 +39,7 @@ def write_dump(part: Part, reporter: Reporter, *, expected_bytes: int | None) ->
     """
     server = Server.source()
     began = time.monotonic()
-    # One holds the snapshot, and no lock for as long as it does; the other reads under it.
+    # The first connection holds the snapshot for the whole dump, but no locks. The second reads under that snapshot.
     with server.connected() as own, server.connected(autocommit=True) as reader:
         found = programs.find(own.info.server_version)
         environment = server.environment(PGOPTIONS=server.options_of_children(reader))
@@ -107,7 +107,7 @@ class _ManifestThread(threading.Thread):
         self._problem: Exception | None = None
 
     def run(self) -> None:
-        """Read it; where that fails, what pg_dump does is in vain."""
+        """Read the contents. If that fails, stop pg_dump: a dump without a manifest is useless."""
         try:
             with connections.problems():
                 self._read = contents.read(self._own, self._tell, lasts=self._lasts, snapshot=self._snapshot)

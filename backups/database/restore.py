@@ -216,7 +216,7 @@ def _indexes(server: Server, reporter: Reporter) -> Check:
             reporter.check()
             raise
         except psycopg.Error as error:
-            # Whatever stands in its way, it was not in the dump, so its lack says nothing of the backup.
+            # The extension wasn't in the dump, so a failure to create it says nothing about the backup.
             return _not_looked_at(own, error)
         found = own.execute(
             "SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace"
@@ -248,21 +248,25 @@ def _indexes(server: Server, reporter: Reporter) -> Check:
                 reporter.check()
                 raise
             except psycopg.Error as error:
-                # An operator class of somebody's own may not work for whoever only looks.
+                # A user-defined operator class may fail outside its own application.
                 return _not_looked_at(own, error)
             reporter.progress(number, len(names), "indexes")
     return Check(name="indexes", passed=True, expected=len(names), actual=len(names))
 
 
 def _not_looked_at(own: psycopg.Connection[Any], error: psycopg.Error) -> Check:
-    """Return the check of the indexes where amcheck can't be used.
+    """Return the check of the indexes if amcheck can't be used.
+
+    Args:
+        own: the connection to the restored database.
+        error: why amcheck can't be used.
 
     Raises:
-        psycopg.Error: the connection is broken, so there is nothing to go on with.
+        psycopg.Error: the connection is broken, so no other check is possible either.
     """
     if own.closed:
         raise error
-    said = f"The extension amcheck can't be used there, so nobody looked: {connections.line_of(error)}"
+    said = f"The indexes were not checked, because the extension amcheck failed: {connections.line_of(error)}"
     return Check(name="indexes", passed=None, error=said)
 
 

@@ -21,14 +21,14 @@ from opsconsole.errors import OpsError
 logger = structlog.get_logger(__name__)
 
 PREFIX: Final = "opsconsole_restore_"
-# PostgreSQL before 15 knows no other than libc's. Later ones take that of template0 unless told.
+# PostgreSQL before 15 has only libc's locales. Later versions use the provider of template0 by default.
 _PROVIDERS: Final = {"i": ("icu", "ICU_LOCALE"), "b": ("builtin", "BUILTIN_LOCALE")}
 _PROVIDERS_SINCE: Final = 150_000
 
 
 @contextmanager
 def database(number: int, *, encoding: str, locale: Mapping[str, Any]) -> Iterator[Server]:
-    """Make an empty database that nobody else may enter, and drop it at the end, whoever is connected to it by then.
+    """Create an empty database that no other role can connect to, and drop it at the end, even if it is in use.
 
     Args:
         number: of the restore test.
@@ -85,8 +85,8 @@ def size_bytes(scratch: Server) -> int:
 
 
 def _create(own: psycopg.Connection[Any], name: str, encoding: str, locale: Mapping[str, Any]) -> None:
-    # What a role could do in the source is not known here: without privileges, everybody may call each function. So
-    # nobody gets in, also not while this is still to be said.
+    # The restore omits privileges, so every role that can connect could call every function. So no other role may
+    # connect, not even before PUBLIC's right to connect is revoked.
     create = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ALLOW_CONNECTIONS false ENCODING {}").format(
         sql.Identifier(name), sql.Literal(encoding)
     )
@@ -123,7 +123,7 @@ def _drop(server: Server, name: str) -> None:
 
 
 def _mark() -> str:
-    """Return eight hex digits that tell the console's own database from all others."""
+    """Return eight hex digits that identify the console's own database."""
 
     def ask() -> Any:
         with connection.cursor() as cursor:
@@ -133,6 +133,6 @@ def _mark() -> str:
             )
             return cursor.fetchone()
 
-    # A large file has been read before: the connection was idle meanwhile.
+    # The connection has been idle while a large file was read, so it may have been closed.
     known = afresh(ask)
     return hashlib.sha256(repr(known).encode()).hexdigest()[:8]

@@ -33,13 +33,13 @@ _PINNED: Final = {
     "idle_in_transaction_session_timeout": "0",
     "tcp_user_timeout": "0",
 }
-# Settings that came with later versions, by the version.
+# Settings of later versions only, with the first version that has each.
 _PINNED_SINCE: Final = {"idle_session_timeout": 140_000, "transaction_timeout": 170_000}
-# What pg_dump and pg_restore don't set themselves.
+# The settings that pg_dump and pg_restore don't set themselves.
 _FOR_CHILDREN: Final = ("idle_session_timeout", "statement_timeout", "tcp_user_timeout")
 _SHARED: Final = (
-    "The pooler hands out sessions by transaction or by statement. pg_dump and pg_restore need a session of their own, "
-    "and their settings would stay in the sessions of others, so nothing was started."
+    "Nothing was started: the pooler shares sessions (transaction or statement pooling). pg_dump and pg_restore need "
+    "their own session, because their settings would affect others."
 )
 # There are no variables for these, and pg_dump does without; and it writes in the encoding of the database.
 _NOT_FOR_CHILDREN: Final = frozenset(
@@ -81,9 +81,8 @@ class Server:
         """Connect, with all that has a say in how a row looks pinned; what is not committed is lost at the end.
 
         Raises:
-            BackupInterrupted: the server does not answer, or went away meanwhile.
-            BackupFailed: it refuses the role, or something that the role may not do; or a pooler gives the session to
-                others too.
+            BackupInterrupted: the server doesn't answer, or the connection broke.
+            BackupFailed: the role lacks a privilege, the server's disk is full, or a pooler shares the session.
         """
         with self.opened() as found:
             if found.pooled and self._is_shared(found):
@@ -93,31 +92,34 @@ class Server:
             calls = ", ".join("set_config(%s, %s, false)" for _ in pinned)
             own.execute(f"SELECT {calls}", [text for setting in pinned.items() for text in setting])
             if own.info.parameter_status("server_encoding") == "SQL_ASCII":
-                # Names there are bytes of any encoding; in this one each byte is a character.
+                # Names in such a database may be in any encoding. LATIN1 reads each byte as a character.
                 own.execute("SET client_encoding TO LATIN1")
             own.autocommit = autocommit
             yield own
 
     @contextmanager
     def opened(self) -> Iterator[Opened]:
-        """Connect, without any settings.
+        """Open a connection without any settings.
 
         Raises:
-            BackupInterrupted, BackupFailed: as `connected`.
+            BackupInterrupted, BackupFailed: as in `connected`.
         """
         parameters = {name: value for name, value in self._parameters.items() if name != "options"}
         with connections.opened(parameters, options=self.options) as found:
             yield found
 
     def options_of_children(self, own: psycopg.Connection[Any], **more: str) -> str:
-        """Return what the sessions of a child process set, as PGOPTIONS: no timeouts and no triggers.
+        """Return the PGOPTIONS of a child process, which switch off timeouts and triggers.
 
         Args:
-            own: a connection to the same server; a child's sessions set what that one could.
-            **more: other settings.
+            own: a connection to the same server. Triggers are switched off only if they are off there.
+            **more: more settings.
+
+        Returns:
+            The value of PGOPTIONS.
         """
         if own.info.backend_pid != connections.session_of(own):
-            # Poolers take none. Their own sessions have what the address sets.
+            # Poolers accept no such settings. Their sessions have only the settings from the address.
             return self.options
         pinned = {**_PINNED, **self._timeouts(own.info.server_version)}
         wanted = {name: pinned[name] for name in _FOR_CHILDREN if name in pinned} | more
@@ -166,7 +168,7 @@ class Server:
 
     @classmethod
     def _own(cls) -> "Server":
-        # The console's search path is not for whoever reads the whole database; what the address sets is.
+        # Keep the settings from the address, but not the console's search path: a backup reads all schemas.
         return cls(connections.console_parameters() | {"options": settings.DATABASE_URL_OPTIONS})
 
     @staticmethod
@@ -174,9 +176,9 @@ class Server:
         return {name: "0" for name, since in _PINNED_SINCE.items() if version >= since}
 
     def _is_shared(self, found: Opened) -> bool:
-        """Say whether a pooler gives a session to the next connection once it is idle."""
+        """Return whether a pooler gives an idle session to the next connection."""
         session = connections.session_of(found.connection)
         with self.opened() as other, other.connection.transaction():
-            # Poolers give the session that was used last, or one after the other.
+            # Poolers reuse the session that was used last, or take turns.
             sessions = connections.session_of(other.connection), connections.session_of(found.connection)
         return sessions[0] == session or sessions[1] != session

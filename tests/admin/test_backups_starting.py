@@ -144,7 +144,7 @@ def test_selected_ones_are_named_with_those_that_are_left_out(page: Client, fold
     asked = page.post(LIST, {"action": "test_selected", "index": 0, **chosen}, follow=True)
     words = text(asked)
     assert f"Database #{failed.pk} is left out. It did not succeed" in words
-    assert f"Database #{removed.pk} is left out. Its file was removed by retention." in words
+    assert f"Database #{removed.pk} is left out. Retention removed its file." in words
     assert "Test this backup" in words
     page.post(TEST, {"backup": good.pk})
     assert payloads() == [{"backup_run_id": good.pk}]
@@ -155,7 +155,7 @@ def test_several_are_queued_each_by_itself(page: Client, folder: BackupFolder) -
     removed = make_backup(removed_at=NOW)
     response = page.post(TEST, {"backup": [first.pk, second.pk, removed.pk]}, follow=True)
     told = messages(response)
-    assert "2 restore tests queued; they run one after the other." in told
+    assert "2 restore tests queued. They run one after the other." in told
     assert any(f"The file of backup {removed.pk} was removed" in each for each in told)
     assert Run.objects.count() == 2
 

@@ -1,4 +1,4 @@
-"""Something between the console and PostgreSQL: a proxy that ends idle connections, or a pooler as PgBouncer is one.
+"""A relay between the console and PostgreSQL: a proxy that closes idle connections, or a pooler like PgBouncer.
 
 It speaks PostgreSQL's protocol as far as it must: it names sessions of its own making, refuses parameters, and hands
 out the server's sessions by transaction.
@@ -46,7 +46,7 @@ class Relay:
         self._begin(self._accept)
 
     def close(self) -> None:
-        """End all connections, and listen no more."""
+        """Close all connections and stop listening."""
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -88,7 +88,7 @@ class Relay:
             if self._shares:
                 pool = "\0".join(parameters.get(name, "") for name in ("user", "database", "options"))
                 with self._returned:
-                    # Not before those that there were: a pooler makes another session only where none is idle.
+                    # Put the new session behind the idle ones: a pooler opens another only if none is idle.
                     self._idle[pool].insert(0, session)
                 self._hand_out(connection, pool)
             else:
@@ -156,14 +156,14 @@ class Client:
         self._session = session
 
     def relay(self) -> None:
-        """Pass on what both sides say, until one has enough."""
+        """Pass on what both sides send, until one of them closes."""
         answers = threading.Thread(target=self._copy, args=(self._session, self._connection, int), daemon=True)
         answers.start()
         self._copy(self._connection, self._session, self._count)
         answers.join(10)
 
     def end(self) -> None:
-        """End it on both sides, without a word, as proxies do."""
+        """Close both sides without a message, as proxies do."""
         self.ended = True
         for end in (self._connection, self._session):
             with suppress(OSError):

@@ -1,4 +1,4 @@
-"""What stands between the console and PostgreSQL: timeouts of idle sessions, proxies that end them, poolers."""
+"""Backups through idle timeouts, proxies that close idle connections, and poolers."""
 
 import shlex
 import sys
@@ -34,7 +34,7 @@ LOCK: Final = "opsconsole backup lock"
 
 
 class Slow(Watcher):
-    """Somebody to whom something happens the first time that they are told how far the work is."""
+    """A watcher that runs a function when it first hears of progress."""
 
     def __init__(self, happens: Callable[[], object]) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ def server(postgres: Postgres) -> Iterator[psycopg.Connection[Any]]:
 
 @pytest.fixture
 def impatient(server: psycopg.Connection[Any]) -> Iterator[Callable[[], object]]:
-    """Every timeout for idle sessions is short. Call it to wait until the server has ended the ledger's session."""
+    """Make every timeout for idle sessions short. Call the fixture to wait until the ledger's session has ended."""
     name = sql.Identifier(connection.settings_dict["NAME"])
     timeouts = ("idle_session_timeout", "idle_in_transaction_session_timeout", "tcp_user_timeout")
     for timeout in timeouts:
@@ -107,7 +107,7 @@ def test_a_failure_is_written_down_although_the_ledgers_session_was_ended(
 
 @pytest.fixture
 def relay(postgres: Postgres) -> Iterator[Callable[..., Relay]]:
-    """Have the console reach its database through something else: `relay(pools=…)`."""
+    """Connect the console to its database through a relay: `relay(pools=…)`."""
     relays: list[Relay] = []
 
     def make(**options: bool) -> Relay:
@@ -161,11 +161,11 @@ def test_a_lock_that_a_proxy_has_ended_all_the_same_is_noticed(
     assert BackupRun.objects.get().status == FAILED
 
 
-# --- files that are whole while their rows don't say so ---------------------------------------------------------------
+# --- complete files whose rows don't say so ---------------------------------------------------------------------------
 
 
 def unrecorded(folder: BackupFolder, kind: str, **row: Any) -> BackupRun:
-    """Make a backup whose process ended after its file had its name."""
+    """Make a backup whose process ended after its file got its name."""
     run = make_backup(kind, status=RUNNING, completed_at=None, storage_key=None, sha256=None, size_bytes=None)
     assert run.started_at is not None
     with folder.writing(kind, run.started_at, run.pk) as part:
@@ -226,7 +226,7 @@ def test_a_file_whose_checksum_is_missing_or_odd_is_not_recorded(folder: BackupF
 
 
 def test_a_file_of_another_moment_is_not_taken_for_a_rows_own(folder: BackupFolder) -> None:
-    # A database that was restored gives numbers anew.
+    # A restored database uses the same ids again.
     run = unrecorded(folder, DATABASE)
     path = next(folder.path.glob(f"database/*-{run.pk}.dump"))
     other = path.with_name(f"database-20200131T030000Z-{run.pk}.dump")
@@ -281,7 +281,7 @@ def test_an_end_that_was_written_but_not_answered_counts(
 
 @pytest.fixture
 def pooled(postgres: Postgres, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Relay]]:
-    """Have backups and restore tests reach their database through a pooler: `pooled(shares=…, takes_options=…)`."""
+    """Connect backups and restore tests to their database through a pooler: `pooled(shares=…, takes_options=…)`."""
     relays: list[Relay] = []
     monkeypatch.setattr(connections, "_refusing", set())
 

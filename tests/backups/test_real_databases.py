@@ -1,4 +1,4 @@
-"""What databases of other people have, one kind at a time: each is backed up, and passes its restore test."""
+"""Unusual kinds of databases, one at a time: each is backed up and passes its restore test."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -124,7 +124,7 @@ KINDS: Final = {
 
 @pytest.fixture
 def make_database(postgres: Postgres, settings: Any) -> Iterator[Callable[..., str]]:
-    """Make the database that is backed up; returns its libpq URL. `make_database(statements, options=…)`."""
+    """Create the database to back up and return its libpq URL: `make_database(statements, options=…)`."""
 
     def make(statements: str, *, options: str = "", name: str = NAME) -> str:
         url = make_conninfo(postgres.url(name), options="-c event_triggers=off")
@@ -263,7 +263,7 @@ def test_a_role_that_may_do_nothing_but_create_databases_tests_backups(
 
 
 class Intruder(Watcher):
-    """Somebody with a role of no rights, who tries to get into the scratch database while it is there."""
+    """A watcher with an unprivileged role that tries to connect to the scratch database while it exists."""
 
     def __init__(self, server: str) -> None:
         super().__init__()
@@ -309,7 +309,7 @@ def many(tables: int) -> str:
 
 
 class Counter(Watcher):
-    """Somebody who counts the locks on tables and indexes, between two tables that are compared."""
+    """A watcher that counts the locks on tables and indexes after each table is read."""
 
     def __init__(self, server: psycopg.Connection[Any]) -> None:
         super().__init__()
@@ -341,7 +341,7 @@ def test_reading_many_tables_holds_the_locks_of_one(
 
 
 class Limited(Postgres):
-    """A server with room for fewer locks than that of the other tests."""
+    """A server with room for fewer locks than the other tests' server."""
 
     limits: dict[str, int]
 

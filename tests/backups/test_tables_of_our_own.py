@@ -1,4 +1,4 @@
-"""A core without tables of backups, as it is today: the console has its own, and all works as with the core's."""
+"""A core without backup tables, like today's core: the console has its own, and everything works the same."""
 
 import random
 import re
@@ -60,7 +60,7 @@ def tables(schema: str) -> set[str]:
 
 @pytest.fixture
 def own_tables(transactional_db: None) -> Iterator[None]:
-    """The core has no tables of backups, so the console has made its own; afterwards all is as it was."""
+    """Drop the core's backup tables, so that the console creates its own. Restore everything afterwards."""
     try:
         sql("CREATE SCHEMA put_away", *(f"ALTER TABLE public.{name} SET SCHEMA put_away" for name in NOT_IN_EVERY_CORE))
         make_missing_tables("default")
@@ -85,7 +85,7 @@ BOTH: Final = set(NOT_IN_EVERY_CORE)
         ([DROPPED], BOTH),
         (["DROP TABLE public.restore_tests"], {"restore_tests"}),
         (["DROP TABLE public.backup_runs CASCADE"], {"backup_runs"}),
-        # A view or a foreign table is a table to the console.
+        # A view or a foreign table counts as a table.
         ([DROPPED, *(f"CREATE VIEW public.{name} AS SELECT 1 AS id" for name in BOTH)], set()),
         ([DROPPED, "CREATE MATERIALIZED VIEW public.backup_runs AS SELECT 1 AS id"], {"restore_tests"}),
         (
@@ -98,14 +98,14 @@ BOTH: Final = set(NOT_IN_EVERY_CORE)
             {"restore_tests"},
         ),
         ([DROPPED, "CREATE TABLE public.restore_tests (id bigint) PARTITION BY HASH (id)"], {"backup_runs"}),
-        # Whatever else has the name is none.
+        # No other object with the name counts.
         ([DROPPED, "CREATE SEQUENCE public.backup_runs"], BOTH),
         ([DROPPED, "CREATE TABLE public.t (id bigint)", "CREATE INDEX restore_tests ON public.t (id)"], BOTH),
         ([DROPPED, 'CREATE TABLE public."Backup_Runs" ()'], BOTH),
-        # Nor is one where no statement looks for it.
+        # A table outside the search path doesn't count either.
         ([DROPPED, "CREATE SCHEMA elsewhere", "CREATE TABLE elsewhere.backup_runs ()"], BOTH),
         ([*(f"ALTER TABLE public.{name} RENAME TO core_{name}" for name in BOTH)], BOTH),
-        # The schema of the core may be another one, and there may be several.
+        # The core's schema may have another name, and there may be several.
         (
             [
                 "CREATE SCHEMA elsewhere",
@@ -287,12 +287,12 @@ def test_the_sweeper_records_what_the_core_has_made_and_ends_what_died_without_a
 
 
 def core_gets_tables() -> None:
-    """Have the core make tables of backups of its own, of its own variant."""
+    """Create backup tables in the core's schema, in the core's variant."""
     sql(*(f"ALTER TABLE put_away.{name} SET SCHEMA public" for name in NOT_IN_EVERY_CORE))
 
 
 def carry_over() -> None:
-    """Do what the documentation says."""
+    """Run the statements from the documentation."""
     text = (PROJECT / "docs" / "schema.md").read_text(encoding="utf-8")
     [statements] = re.findall(r"```sql\nBEGIN;\n(.*?)COMMIT;\n```", text, re.DOTALL)
     with transaction.atomic():
@@ -311,10 +311,11 @@ def test_it_is_said_that_both_exist_and_which_one_is_used(own_tables: None) -> N
     [message, _] = sorted(run_checks(tags=[Tags.database], databases=["default"]), key=lambda message: message.msg)
     assert (message.id, message.msg) == (
         "opsconsole.W113",
-        "There are 2 tables backup_runs; the console uses opsconsole.backup_runs.",
+        "2 tables are named backup_runs. The console uses opsconsole.backup_runs.",
     )
     assert message.hint == (
-        "Rows of public.backup_runs are not seen. docs/schema.md says how to carry the console's rows over."
+        "The console ignores the rows of public.backup_runs. To move the console's rows to the core's table, "
+        "see docs/schema.md."
     )
     run = make_backup()
     assert sql("SELECT id FROM opsconsole.backup_runs") == [(run.pk,)]

@@ -41,7 +41,7 @@ SETTINGS: Final = {
 
 @pytest.fixture
 def zoo(postgres: Postgres, settings: Any) -> Iterator[str]:
-    """The libpq URL of a database with objects of all kinds, which is the one that is backed up and tried out on."""
+    """The libpq URL of a database with objects of all kinds, which is backed up and tested."""
     name, role = sql.Identifier(NAME), sql.Identifier(ROLE)
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as server:
         server.execute(sql.SQL("CREATE ROLE {} SUPERUSER LOGIN PASSWORD {}").format(role, sql.Literal(PASSWORD)))
@@ -84,7 +84,7 @@ def test_a_database_with_a_bit_of_everything_passes_its_restore_test_and_with_on
     test = RestoreTest.objects.get()
     assert test.status == PASSED, test.error
     unjudged = {check["check_name"] for check in test.checks_json if check["passed"] is not True}
-    # No moment among its newest rows is one that says how old the data is.
+    # None of its newest rows has a time that tells how old the data is.
     assert unjudged == {"restore_seconds", "backup_age_seconds", "newest_row"}
     assert scratch.leftovers() == []
 
