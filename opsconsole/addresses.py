@@ -1,7 +1,7 @@
-"""Addresses of the servers that the console needs, checked when it starts.
+"""Checks the addresses of the console's servers at startup.
 
-An address that can't work is refused with what is wrong and how to fix it. The address itself is never shown: in a
-malformed one, any part may belong to the password.
+An invalid address is refused with an error that says what is wrong and how to fix it. The error never shows the
+address, because any part of a malformed one may belong to the password.
 """
 
 import re
@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from redis.connection import URL_QUERY_ARGUMENT_PARSERS
 
 Reader = Literal["broker", "results", "cache"]
-"""What reads an address of Redis. Kombu, Celery and redis-py take different ones."""
+"""The part of the console that uses a Redis address. Kombu, Celery and redis-py accept different addresses."""
 
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*)://")
 _BLANK: Final = re.compile(r"[\s\x00-\x1f\x7f]")
@@ -25,7 +25,7 @@ _ENCODE: Final = "Write @ as %40, / as %2F, ? as %3F and # as %23 in user and pa
 _SOCKET: Final = {"broker": "redis+socket", "results": "redis+socket", "cache": "unix"}
 _TLS: Final = frozenset({"ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname"})
 _CERT_REQS: Final = frozenset({"required", "optional", "none"})
-# Kombu hands any other parameter to a function that doesn't take it; redis-py does so once it connects.
+# Any other parameter is passed to a function that doesn't accept it: by Kombu at once, by redis-py on connecting.
 _TUNING: Final = frozenset(
     {"socket_timeout", "socket_connect_timeout", "socket_keepalive", "retry_on_timeout", "health_check_interval"}
     | {"max_connections", "client_name", "protocol", "username", "password"}
@@ -35,62 +35,65 @@ _PARAMETERS: Final[dict[Reader, frozenset[str]]] = {
     "results": _TUNING | {"credential_provider"},
     "cache": _TUNING | {"db"},
 }
-# Seconds. Without a limit, a page would wait for ever; gunicorn ends a request after 30 s.
+# In seconds. Without a limit, a page would wait forever. gunicorn ends a request after 30 s.
 _CONNECT_TIMEOUTS: Final = range(1, 31)
 _OWN_SETTINGS: Final = re.compile(r"(?:-c\s*|--)(search[_-]path|timezone)\s*=", re.IGNORECASE)
 
 
 class _Unusable(Exception):
-    """What is wrong with an address, and how to fix it."""
+    """Says what is wrong with an address and how to fix it."""
 
 
 def check_redis(name: str, url: str, *, reader: Reader) -> None:
-    """Refuse an address of Redis that its reader can't use.
+    """Refuse a Redis address that its reader can't use.
 
     Args:
-        name: the environment variable.
-        url: its value.
-        reader: what reads it.
+        name: the name of the environment variable.
+        url: the variable's value.
+        reader: the part of the console that uses the address.
 
     Raises:
-        ImproperlyConfigured: it can't work.
+        ImproperlyConfigured: the address is invalid.
     """
     try:
         _check_redis(url, reader)
     except _Unusable as problem:
-        # Neither the cause nor the context: either may show the address.
-        raise ImproperlyConfigured(f"{name} can't work: {problem}") from None
+        # Without the cause and the context, which may show the address.
+        raise ImproperlyConfigured(f"{name} is invalid: {problem}") from None
 
 
 def database(name: str, address: str, *, session: bool = False) -> dict[str, str]:
-    """Return what libpq reads from an address of PostgreSQL: a URL, or `keyword=value` pairs.
+    """Return the libpq parameters of a PostgreSQL address, which is a URL or `keyword=value` pairs.
 
     Args:
-        name: the environment variable.
-        address: its value.
-        session: whether the console sets search path and time zone itself.
+        name: the name of the environment variable.
+        address: the variable's value.
+        session: whether the console sets the search path and the time zone itself.
 
     Returns:
-        libpq's parameters by their keywords.
+        libpq's parameters, by keyword.
 
     Raises:
-        ImproperlyConfigured: it can't work.
+        ImproperlyConfigured: the address is invalid.
     """
     try:
         return _database(address, session=session)
     except _Unusable as problem:
-        raise ImproperlyConfigured(f"{name} can't work: {problem}") from None
+        raise ImproperlyConfigured(f"{name} is invalid: {problem}") from None
 
 
 def session_options(given: str, *, schema: str, core_schema: str) -> str:
-    """Return libpq's `options` for the console's sessions: those of the address, search path and time zone.
+    """Return libpq's `options` for the console's sessions: the address's own, the search path and the time zone.
 
     Args:
         given: the `options` of the address.
-        schema: the schema of the console's own tables, as it is called.
-        core_schema: the schema of the core's tables, as a search path names it.
+        schema: the name of the schema with the console's own tables, without quotes.
+        core_schema: the schema of the core's tables, quoted as in a search path.
+
+    Returns:
+        The value of `options`.
     """
-    # Without quotes, PostgreSQL would look for a name in lower case.
+    # PostgreSQL turns an unquoted name into lower case.
     quoted = '"{}"'.format(schema.replace('"', '""'))
     path = re.sub(r"([\\\s])", r"\\\1", f"{quoted},{core_schema}")
     return f"{given} -c search_path={path} -c timezone=UTC".strip()
@@ -106,28 +109,28 @@ def _check_redis(url: str, reader: Reader) -> None:
     scheme = _scheme(url)
     if scheme == "sentinel":
         raise _Unusable(
-            "sentinel:// needs a master_name, which the console can't be given. Use the address of the master, or of a "
-            "proxy that follows it, with redis:// or rediss://."
+            "the console doesn't support sentinel:// and its master_name. Use the address of the master, or of a proxy "
+            "that follows it, with redis:// or rediss://."
         )
     if scheme not in schemes:
         found = f", not with {scheme}://" if scheme else ""
-        raise _Unusable(f"it must begin with {named}{found}. The console works with Redis only.")
+        raise _Unusable(f"it must begin with {named}{found}. The console works only with Redis.")
     rest = url[len(scheme) + 3 :]
-    # Of several brokers, what waits in one would count as lost in another.
+    # With several brokers, a message that waits in one would count as lost in the other.
     if "://" in rest or (reader == "broker" and ";" in rest):
-        raise _Unusable("it names several servers. Name one; in a password, write ; as %3B and , as %2C.")
+        raise _Unusable("it names several servers. Name one. In a password, write ; as %3B and , as %2C.")
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     tail = rest[len(authority) :]
     if authority.count("@") > 1 or "@" in tail or "#" in tail:
-        raise _Unusable(f"user and password hold a character that ends them. {_ENCODE}.")
+        raise _Unusable(f"the user or password contains an unescaped character. {_ENCODE}.")
     _check_authority(url, authority)
     path, _, query = tail.partition("?")
     is_socket = scheme == _SOCKET[reader]
     if is_socket and (authority.rpartition("@")[2] or not path.strip("/")):
-        raise _Unusable(f"a socket is named by its whole path, with three slashes: {scheme}:///run/redis.sock.")
-    # Kombu takes no second slash.
+        raise _Unusable(f"a socket needs its absolute path, with three slashes: {scheme}:///run/redis.sock.")
+    # Kombu doesn't accept a slash after the number.
     if not is_socket and not re.fullmatch(r"/?|/[0-9]+" if reader == "broker" else r"/?|/[0-9]+/?", path):
-        raise _Unusable("what follows the host must be the number of a database, such as /0.")
+        raise _Unusable("the path must be the number of a database, such as /0.")
     parameters = parse_qsl(query, keep_blank_values=True)
     known = _PARAMETERS[reader] | (_TLS if scheme == "rediss" else set())
     if is_socket and reader != "cache":
@@ -146,7 +149,7 @@ def _check_redis(url: str, reader: Reader) -> None:
 def _check_authority(url: str, authority: str) -> None:
     userinfo, _, server = authority.rpartition("@")
     if "[" in userinfo or "]" in userinfo:
-        raise _Unusable("user and password hold a bracket. Write [ as %5B and ] as %5D.")
+        raise _Unusable("the user or password contains a bracket. Write [ as %5B and ] as %5D.")
     found = _HOST.fullmatch(server)
     if found is None:
         raise _Unusable(f"host and port can't be read. Write host:port, or [address]:port for IPv6. {_ENCODE}.")
@@ -154,7 +157,7 @@ def _check_authority(url: str, authority: str) -> None:
     try:
         if found["ipv6"] is not None:
             IPv6Address(found["ipv6"])
-        # All that Python itself refuses, such as letters that look like a slash.
+        # Refuse everything that Python refuses, such as letters that look like a slash.
         urlsplit(url)
     except ValueError:
         raise _Unusable(f"it can't be read as a URL. {_ENCODE}.") from None
@@ -176,12 +179,12 @@ def _check_certificates(given: dict[str, str], reader: Reader) -> None:
     allowed, default = set(_CERT_REQS), "required"
     if reader != "cache":
         allowed |= {f"CERT_{value.upper()}" for value in _CERT_REQS}
-        # Kombu would then check no certificate at all, and Celery's results refuse to start.
+        # Without the parameter, Kombu would check no certificate, and Celery's results wouldn't start.
         default = ""
     if given.get("ssl_cert_reqs", default) not in allowed:
         raise _Unusable(
-            "rediss:// needs ssl_cert_reqs, one of required, optional and none. Add ?ssl_cert_reqs=required, and "
-            "&ssl_ca_certs=/path/to/ca.pem for an authority of your own."
+            "rediss:// needs ssl_cert_reqs, which must be required, optional or none. Add ?ssl_cert_reqs=required, and "
+            "&ssl_ca_certs=/path/to/ca.pem for your own authority."
         )
 
 
@@ -194,10 +197,10 @@ def _database(address: str, *, session: bool) -> dict[str, str]:
     try:
         found = {keyword: str(value) for keyword, value in conninfo_to_dict(address).items()}
     except psycopg.Error:
-        # The message would show what can't be read.
+        # psycopg's message shows a part of the address, so don't use it.
         raise _Unusable(
-            "libpq can't read it. It must look like postgres://user:password@host:port/name; a % in a password is "
-            f"written as %25. {_ENCODE}."
+            "libpq can't read it. Write postgres://user:password@host:port/name, and a % in a password as %25. "
+            f"{_ENCODE}."
         ) from None
     _check_servers(found)
     if not found.get("dbname") and not found.get("service"):
@@ -210,8 +213,8 @@ def _database(address: str, *, session: bool) -> dict[str, str]:
         raise _Unusable("client_encoding must be UTF8.")
     if session and (own := _OWN_SETTINGS.search(found.get("options", ""))):
         raise _Unusable(
-            f"its options set {own[1].lower().replace('-', '_')}, which the console sets itself. Remove that; name the "
-            "schemas with OPS_DATABASE_SCHEMA and OPS_CORE_SCHEMA. Times are UTC."
+            f"its options set {own[1].lower().replace('-', '_')}, which the console sets itself. Remove that setting. "
+            "Set the schemas in OPS_DATABASE_SCHEMA and OPS_CORE_SCHEMA. The time zone is always UTC."
         )
     return found
 
@@ -220,11 +223,11 @@ def _check_database_url(url: str) -> None:
     _check_characters(url)
     scheme = _scheme(url)
     if scheme not in {"postgres", "postgresql"}:
-        raise _Unusable("it must begin with postgres:// or postgresql://. The console works with PostgreSQL only.")
+        raise _Unusable("it must begin with postgres:// or postgresql://. The console works only with PostgreSQL.")
     authority, _, tail = url[len(scheme) + 3 :].partition("/")
     path, _, query = tail.partition("?")
     if authority.count("@") > 1 or "@" in path:
-        raise _Unusable(f"user and password hold a character that ends them. {_ENCODE}.")
+        raise _Unusable(f"the user or password contains an unescaped character. {_ENCODE}.")
     known = {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()} | {"ssl"}
     names = [name for name, _ in parse_qsl(query, keep_blank_values=True)]
     _refuse_unknown(names, known, allowed="libpq's connection parameters", authority=authority)
@@ -233,7 +236,7 @@ def _check_database_url(url: str) -> None:
 def _check_servers(found: dict[str, str]) -> None:
     hosts = (found.get("host") or found.get("hostaddr") or "").split(",")
     if any("@" in host for host in hosts):
-        raise _Unusable(f"user and password hold a character that ends them. {_ENCODE}.")
+        raise _Unusable(f"the user or password contains an unescaped character. {_ENCODE}.")
     ports = found.get("port", "").split(",")
     if len(ports) not in {1, len(hosts)}:
         raise _Unusable("it must name one port, or one for each host.")
@@ -251,7 +254,7 @@ def _scheme(address: str) -> str:
 
 def _check_characters(url: str) -> None:
     if _BLANK.search(url):
-        raise _Unusable("it holds a blank or a control character. Remove it; in a password, write a blank as %20.")
+        raise _Unusable("it contains a blank or a control character. Remove it. In a password, write a blank as %20.")
 
 
 def _check_port(port: str) -> None:
@@ -262,6 +265,6 @@ def _check_port(port: str) -> None:
 def _refuse_unknown(given: Iterable[str], known: Collection[str], *, allowed: str, authority: str) -> None:
     for name in given:
         if name not in known:
-            # Without an @ before it, it may be the end of a password.
+            # Without an @ before the name, the name may be the end of a password.
             shown = f"the parameter {name}" if "@" in authority else "one of its parameters"
             raise _Unusable(f"{shown} is unknown. Allowed are {allowed}.")

@@ -36,10 +36,14 @@ class OpsconsoleConfig(AppConfig):
         post_migrate.connect(self.after_migrations, sender=last, dispatch_uid="opsconsole.after_migrations")
 
     def before_migrations(self, using: str, **kwargs: Any) -> None:
-        """Create the schema, refuse where tables would land in another, remember which permissions are there already.
+        """Create the console's schema, check the search path, and remember which permissions exist already.
+
+        Args:
+            using: the alias of the database.
+            kwargs: the signal's other arguments.
 
         Raises:
-            CommandError: the search path isn't the console's own.
+            CommandError: tables would be created in another schema than the console's own.
         """
         from opsconsole.permissions import known_permissions
         from opsconsole.schema.session import require_own_schema

@@ -22,9 +22,9 @@ from opsconsole.redaction import CUT_MARGIN, redact, redact_name, redact_text
 from opsconsole.schema.core_table import ONLY_SHOWN, CoreTable, Lack, Values, Writes
 
 MAX_REASON_LENGTH = 1_000
-# Characters of an error that are shown.
+# How many characters of an error are shown.
 MAX_ERROR_LENGTH: Final = 5_000
-# What is shown of a request or an answer that is too long: who, through what, why and for which job.
+# The keys that are shown of a request or an answer that is too long.
 KEPT: Final = ("by", "via", "reason", "job_id")
 KEPT_BYTES: Final = 8 * 1024
 
@@ -293,11 +293,14 @@ def entries_about(entity_type: str, entity_id: int | str, *, limit: int = 50) ->
 
 
 def read(rows: QuerySet[AuditLog], *, limit: int = cut_json.IN_LISTS) -> list[AuditLog]:
-    """Return rows without more of what was asked for, and of what came of it, than can be shown; one query.
+    """Read rows with their requests and answers, cut to the length that can be shown; one query.
 
     Args:
-        rows: which ones, in which order.
-        limit: the bytes of a request or an answer that stays whole; longer ones are cut to their KEPT keys.
+        rows: the rows, in order.
+        limit: the maximum bytes of a request or an answer. Longer ones are cut to their KEPT keys.
+
+    Returns:
+        The rows, with the size of each cut request or answer as `request_size` or `response_size`, otherwise None.
     """
     cut: dict[str, Any] = {
         f"{name}_text": cut_json.expression(f"audit_log.{name}_json", keys=KEPT, limit=limit, value_bytes=KEPT_BYTES)

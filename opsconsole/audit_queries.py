@@ -35,7 +35,7 @@ class AuditFilter:
 
 
 def shown() -> QuerySet[AuditLog]:
-    """Return the entries, each with the text of its time where Python can't hold that."""
+    """Return the entries. Each has the text of its time if Python can't represent the time."""
     return AuditLog.objects.annotate(ts_text=FarText("ts"))
 
 
@@ -67,7 +67,7 @@ def page(
 
 
 def as_json(row: AuditLog) -> dict[str, Any]:
-    """Return an entry of `shown` that was `read`, redacted once more: others write to this table too."""
+    """Return an entry that `shown` selected and `read` read. Redact it again, because others write to the table."""
     request = redact(row.request_json)
     asked = request if isinstance(request, dict) else {}
     return {
@@ -93,6 +93,6 @@ def as_json(row: AuditLog) -> dict[str, Any]:
 
 
 def _cut(row: AuditLog, name: str) -> dict[str, Any]:
-    """Return that a part of an entry was cut, and how large it is."""
+    """Return the keys that say that a part of an entry was cut, and how large it is; empty if it is whole."""
     size = vars(row)[f"{name}_size"]
     return {} if size is None else {f"{name}_cut": True, f"{name}_size": size}

@@ -43,7 +43,7 @@ class OptionalRedisCache(RedisCache):
         return self._ask(lambda: super(OptionalRedisCache, self).has_key(key, version), default=False)
 
     def answers(self) -> bool:
-        """Say whether Redis answers, without asking again while it is left alone."""
+        """Return whether Redis answers. After a failure, this is False without asking for PAUSE_SECONDS."""
         return self._ask(lambda: bool(self._cache.get_client(write=True).ping()), default=False)
 
     def _ask(self, question: Callable[[], T], default: T) -> T:
@@ -52,7 +52,7 @@ class OptionalRedisCache(RedisCache):
         try:
             return question()
         except Exception as error:
-            # Whatever the client raises, the console can do without.
+            # The console can work without a cache, so no error of the client may end a request.
             unexpected = None if isinstance(error, RedisError | OSError) else error
             logger.warning("cache.unavailable", error=str(error), exc_info=unexpected)
             OptionalRedisCache._asked_again_at = time.monotonic() + PAUSE_SECONDS
@@ -60,6 +60,6 @@ class OptionalRedisCache(RedisCache):
 
 
 def is_unreachable() -> bool:
-    """Say whether a cache is configured and doesn't answer; takes half a second at most."""
+    """Return whether a cache is configured and doesn't answer; takes half a second at most."""
     cache = caches["default"]
     return isinstance(cache, OptionalRedisCache) and not cache.answers()

@@ -92,7 +92,7 @@ def user_of(cookie: str) -> User | None:
         return None
     # An inner join: without its user a session is nobody's.
     found = CoreSession.objects.select_related("user__link__user").filter(pk=session_id).first()
-    # A session whose end Python can't hold lets nobody in.
+    # A session is refused if Python can't represent its end.
     if found is None or found.expires_at is None or found.expires_at <= timezone.now():
         return None
     link: CoreUserLink | None = getattr(found.user, "link", None)

@@ -1,7 +1,7 @@
-"""JSON of the core's, cut in SQL: one document may have megabytes, and a list shows of it little or nothing.
+"""Cuts long JSON documents of the core in SQL: a document may have megabytes, and lists show little of it.
 
-A document that is longer than its place allows is cut to a few keys of its own. What is left is sent with its size
-before it, as no JSON text begins.
+A document that is too long is cut to a few of its keys. The database puts a mark and the full size before them. No JSON
+text begins with that mark.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,12 +13,12 @@ from django.db.models.expressions import RawSQL
 
 from opsconsole.fields import parse_json
 
-# Bytes of a document that a list shows, and that the page of its row does.
+# The maximum bytes of a document in a list, and on the page of a single row.
 IN_LISTS: Final = 2 * 1024
 IN_DETAIL: Final = 256 * 1024
 _MARK: Final = "cut "
-# The text is made once for each row: OFFSET 0 keeps PostgreSQL from repeating it. A long `jsonb` is only looked up. A
-# long `json` is parsed once, without the escapes that it may hold and PostgreSQL can't read.
+# OFFSET 0 makes PostgreSQL convert each row to text only once. In a long `jsonb`, the keys are looked up. A long `json`
+# is parsed once. Escapes are replaced first if PostgreSQL can't read them.
 _CUT: Final = r"""
     (SELECT CASE WHEN octet_length(whole.text) <= {limit} THEN whole.text
                  ELSE '{mark}' || octet_length(whole.text) || ' '
@@ -46,8 +46,8 @@ class Document:
     """A document as it was read.
 
     Attributes:
-        value: any JSON value; what was cut has its kept keys, or is an empty list where it was no object.
-        size: its bytes as JSON where it was cut; None where it is whole.
+        value: any JSON value. A cut object has its kept keys. Any other cut value is an empty list.
+        size: the bytes of the whole document if it was cut, otherwise None.
     """
 
     value: Any
@@ -55,13 +55,16 @@ class Document:
 
 
 def cut(column: str, *, keys: Collection[str], limit: int = IN_LISTS, value_bytes: int = 64) -> str:
-    """Return the SQL for a document's text, cut where it is too long; `parse` reads it.
+    """Return the SQL expression for a document's text, cut if it is too long. `parse` reads the text.
 
     Args:
-        column: a `json` or a `jsonb` column.
-        keys: those that are kept.
-        limit: how many bytes a document may have that stays whole.
-        value_bytes: how many bytes a kept value may have at the most.
+        column: a `json` or `jsonb` column.
+        keys: the keys that a cut document keeps.
+        limit: the maximum bytes of a document that stays whole.
+        value_bytes: the maximum bytes of a kept value. Longer values are dropped.
+
+    Returns:
+        The expression.
     """
     return _CUT.format(
         column=column,
@@ -78,13 +81,13 @@ def _values(sources: Mapping[str, str], value_bytes: int) -> str:
 
 
 def expression(column: str, *, keys: Collection[str], limit: int = IN_LISTS, value_bytes: int = 64) -> RawSQL:
-    """Return the same for a queryset to be annotated with."""
+    """Return the expression of `cut`, with the same arguments, for annotating a queryset."""
     sql = cut(column, keys=keys, limit=limit, value_bytes=value_bytes)
     return RawSQL(sql, (), output_field=TextField())  # noqa: S611 -- made of names that stand in the code
 
 
 def parse(text: str | None) -> Document:
-    """Return what `cut` has made of a document; None for NULL."""
+    """Return the document from a text that `cut` selected. NULL becomes a document with the value None."""
     if text is None or not text.startswith(_MARK):
         return Document(value=parse_json(text))
     size, rest = text.removeprefix(_MARK).split(" ", 1)

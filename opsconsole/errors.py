@@ -77,4 +77,4 @@ class Unavailable(OpsError):
 
 
 class BadAddress(BadRequest):
-    """The address of one of Django's own lists asks for what that list can't do; its text may be shown (HTTP 400)."""
+    """The address of one of Django's own lists is invalid (HTTP 400). The error's text may be shown."""

@@ -1,7 +1,7 @@
-"""Times that PostgreSQL holds and Python doesn't: infinite ones, and those before the year 1 or after 9999.
+"""Far times: those that PostgreSQL can represent and Python can't, infinite or outside the years 1 to 9999.
 
-The core's columns can hold them. Django reads such a time as None. Where there is room, its text stands beside it. SQL
-that copies, sums or sorts times leaves the far ones out with these functions.
+The core's columns may contain far times. Django reads a far time as None. Answers and pages show its text as well. SQL
+that copies, sums or sorts times excludes far times with these functions.
 """
 
 from datetime import UTC, datetime
@@ -16,12 +16,12 @@ from psycopg.pq import Format
 EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
-# Bounds without a type: they take the column's own, with or without a time zone. Connections speak UTC.
+# The bounds have no type, so they take the column's type, with or without a time zone. Connections use UTC.
 _HELD: Final = "({0} >= '0001-01-01' AND {0} < '10000-01-01')"
 
 
 def held(column: str) -> str:
-    """Return the SQL condition that Python can hold the time in a column; NULL for NULL."""
+    """Return the SQL condition that Python can represent the time in a column; NULL for NULL."""
     return _HELD.format(column)
 
 
@@ -36,7 +36,7 @@ def text_of_far(column: str) -> str:
 
 
 def is_held(name: str) -> Q:
-    """Return the condition that a field has a time which Python can hold."""
+    """Return the condition that a field has a time and Python can represent it."""
     return Q(**{f"{name}__gte": EARLIEST, f"{name}__lte": LATEST})
 
 
@@ -55,18 +55,21 @@ class FarText(Func):
 
 
 def texts(row: Any, **columns: str) -> dict[str, str]:
-    """Return what stands beside the far times of a row, nothing for all others.
+    """Return the texts of a row's far times.
 
     Args:
-        row: a model's instance or a dictionary, read with the text of each column as `<column>_text`.
-        columns: what each key of the answer is called, without `_text`, and the column that it shows.
+        row: a model's instance or a dictionary that has the text of each far time as `<column>_text`.
+        columns: the answer's key for each column, without `_text`, and the column's name.
+
+    Returns:
+        The texts by `<key>_text`. Columns without a far time are left out.
     """
     values = row if isinstance(row, dict) else vars(row)
     return {f"{key}_text": text for key, column in columns.items() if (text := values.get(f"{column}_text"))}
 
 
 class _NaiveLoader(Loader):
-    """psycopg's own loader, in C where there is one, but for far times."""
+    """Loads times with psycopg's own loader, in C if available, and far times as None."""
 
     def __init__(self, oid: int, context: Any = None) -> None:
         super().__init__(oid, context)
@@ -82,7 +85,7 @@ class _NaiveLoader(Loader):
 
 
 class _UTCLoader(_NaiveLoader):
-    # Django compares it with its own, which it would put in this one's place.
+    # Django would replace a loader whose time zone differs from the connection's.
     timezone = UTC
 
     def load(self, data: Any) -> Any:
@@ -91,12 +94,17 @@ class _UTCLoader(_NaiveLoader):
 
 
 def read_as_none(connection: Any, **kwargs: Any) -> None:
-    """Have a new connection of Django's read far times as None."""
+    """Make a new Django connection read far times as None.
+
+    Args:
+        connection: the connection.
+        kwargs: the signal's other arguments.
+    """
     own = connection.connection.adapters
     own.register_loader("timestamp", _NaiveLoader)
     own.register_loader("timestamptz", _UTCLoader)
 
 
 def install() -> None:
-    """Have every connection of Django's read far times as None."""
+    """Make every Django connection read far times as None."""
     connection_created.connect(read_as_none, dispatch_uid="opsconsole.far_times")

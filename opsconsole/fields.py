@@ -17,15 +17,16 @@ from opsconsole.redaction import redact_name, redact_text
 Set = TypeVar("Set")
 Get = TypeVar("Get")
 
-# A document with more levels is shown as text: how many Python can read and write depends on who calls.
+# A document with more levels is returned as text: how deeply Python can nest depends on its free stack.
 MAX_LEVELS: Final = 500
 
 
 def parse_json(text: str | None) -> Any:
-    """Return the value of a JSON document from the database, None for NULL; the one way to read them.
+    """Return the value of a JSON document from the database, or None for NULL. Read all such documents with this.
 
-    By Python's own parser, as the core does: whole numbers of any size stay exact, and a key that is computed from the
-    value is the core's. A document that Python can't read (thousands of digits or levels) is returned as its text.
+    Like the core, this uses Python's own parser. So whole numbers of any size stay exact, and a dedupe key that is
+    computed from the value is the same as the core's. A document that Python can't read, because it has thousands of
+    digits or levels, is returned as text.
     """
     if text is None:
         return None
@@ -37,7 +38,7 @@ def parse_json(text: str | None) -> Any:
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
-    """Say whether lists and objects are nested in more than so many levels."""
+    """Return whether lists and objects are nested in more than this number of levels."""
     containers = [value] if isinstance(value, dict | list) else []
     while containers and levels:
         levels -= 1
@@ -96,7 +97,7 @@ class ShownTextField(models.TextField[Set, Get]):
 class UTCDateTimeField(models.DateTimeField[Any, datetime | None]):
     """A moment in UTC, in a column with or without a time zone (the core writes naive UTC).
 
-    None, whatever the column allows, where Python can't hold the moment; see opsconsole/far_times.py.
+    The value is None, even in a column without NULLs, if Python can't represent the moment (opsconsole/far_times.py).
     """
 
     def from_db_value(

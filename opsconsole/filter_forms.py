@@ -14,7 +14,7 @@ from django.utils.dateparse import parse_datetime
 from opsconsole.formatting import exact
 from opsconsole.row_ids import MAX_ID
 
-# Of moments that somebody can mean.
+# The range of years that a filter accepts.
 FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 2200
 
@@ -51,7 +51,7 @@ class IdField(forms.IntegerField):
         super().__init__(min_value=1, max_value=MAX_ID, error_messages=errors, **kwargs)
 
     def to_python(self, value: Any) -> int | None:
-        """Return the number; Python's own way to group digits is none."""
+        """Return the number. Underscores between digits, which Python's `int` allows, are refused."""
         if "_" in str(value):
             raise ValidationError(self.error_messages["invalid"])
         return super().to_python(value)
@@ -93,7 +93,7 @@ class MomentField(forms.DateTimeField):
         except (OverflowError, ValueError) as error:
             raise ValidationError(self.error_messages["invalid"]) from error
         if moment is not None and not FIRST_YEAR <= moment.year <= LAST_YEAR:
-            raise ValidationError(f"This moment is out of range: its year must be {FIRST_YEAR} to {LAST_YEAR}, in UTC.")
+            raise ValidationError(f"The year must be {FIRST_YEAR}–{LAST_YEAR} in UTC, not {moment.year}.")
         return moment
 
 

@@ -97,8 +97,11 @@ def ago(moment: datetime | None, far: str | None = None) -> SafeString:
     """Return a moment as a `<time>` element: relative, with the exact one on hover.
 
     Args:
-        moment: the moment; None where there is none, or Python can't hold it.
-        far: the text of one that Python can't hold.
+        moment: the moment, or None if there is none or Python can't represent it.
+        far: the text of a moment that Python can't represent.
+
+    Returns:
+        The element.
     """
     if moment is None:
         return _nothing(far or NOTHING)
@@ -141,7 +144,7 @@ def bar(progress: Mapping[str, Any] | None, *, label: str = "Progress", ended: b
     """Return progress as a bar with its numbers in words; a bar without an end where the total isn't known.
 
     Args:
-        progress: `current`, `unit` and, where it is known, `total` and `percent`; None when it is not known.
+        progress: `current`, `unit` and, if known, `total` and `percent`; None if the progress isn't known.
         label: what it is the progress of.
         ended: it goes no further; a bar without an end is full then.
     """

@@ -62,7 +62,7 @@ _NOTHING = (
     r"(?:(?:null|true|false|None|True|False)\b|\\*[\"']?\[redacted\]|\\*\"\\*\"(?!\")|\\*'\\*'(?!')|\[\s*\]|\{\s*\})"
 )
 _SAYS_NOTHING = re.compile(_NOTHING)
-# “Failed to refresh token: ReadTimeout”: a text goes on with a reason there. Whole words, which no secret is.
+# Not a secret but a reason: “Failed to refresh token: ReadTimeout”. Only whole words match, and no secret is one.
 _REASON = (
     r"(?:(?:(?:[a-z_]{1,40}\.){0,5}[a-z]{1,40}(?:error|exception|timeout)"
     r"|invalid_(?:grant|client|token|request|scope)|unauthorized_client|access_denied|revoked|expired|rejected|refused"
@@ -202,7 +202,7 @@ def _redacted_document(text: str, depth: int) -> str | None:
     if depth >= MAX_DEPTH or not text.lstrip(" \n\r\t").startswith(("{", "[")):
         return None
     try:
-        # orjson refuses what can't be written as UTF-8; only Python's own parser keeps whole numbers of any size.
+        # orjson only checks that the text can be written as UTF-8. Python's parser keeps whole numbers of any size.
         orjson.loads(text)
         document = json.loads(text)
     except (ValueError, RecursionError):

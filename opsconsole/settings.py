@@ -57,7 +57,7 @@ _database = addresses.database(
     required("DATABASE_URL", "where the core's PostgreSQL database is, as postgres://user:password@host:port/name"),
     session=True,
 )
-# What the address itself sets for each session: a pooler's or a provider's way to find the database, say.
+# The session settings in the address itself. Some providers and poolers need them to find the database.
 DATABASE_URL_OPTIONS = _database.pop("options", "")
 _server = {name.upper(): _database.pop(name, "") for name in ("user", "password", "host", "port")}
 _options: dict[str, Any] = {
@@ -93,7 +93,7 @@ addresses.check_redis("CELERY_BROKER_URL", CELERY_BROKER_URL, reader="broker")
 CORE_RESULT_BACKEND = env.str("CORE_RESULT_BACKEND", default="")
 if CORE_RESULT_BACKEND:
     addresses.check_redis("CORE_RESULT_BACKEND", CORE_RESULT_BACKEND, reader="results")
-# Celery obeys these before any setting. In the core's environment, they mean the core's own results and connections.
+# Celery prefers these variables to any setting. In the core's environment, they belong to the core's own Celery.
 for _name in ("CELERY_RESULT_BACKEND", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
     os.environ.pop(_name, None)
 CELERY_RESULT_BACKEND = "opsconsole.result_backend:RedactedDatabaseBackend"
@@ -301,7 +301,7 @@ if CACHE_URL:
     CACHES = {
         "default": {
             "BACKEND": "opsconsole.cache.OptionalRedisCache",
-            # A list: a string would be cut at each comma and semicolon, also of a password.
+            # A list, because Django splits a string at commas and semicolons, even inside a password.
             "LOCATION": [CACHE_URL],
             "KEY_PREFIX": "opsconsole",
             "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},

@@ -38,7 +38,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """The process can serve requests: its database answers, and finds the console's own tables."""
+    """Report whether the process can serve requests: the database answers, and its search path is the console's."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT current_schema()")

@@ -28,7 +28,7 @@ M = TypeVar("M", bound=Model)
 ROWS_PER_PAGE = 50
 # As many as the longest list shows at once.
 MAX_CHOSEN = 1_000
-# What Django's filters ask for: of a column, of what it refers to, or of whether there is any.
+# The look-ups of Django's filters: by a value, by a related row, or by whether there is a value.
 _LOOKUPS = ("__exact", "__id__exact", "__isnull")
 
 
@@ -78,15 +78,24 @@ class ListState:
 
 
 class CheckedListMixin:
-    """An admin whose list is Django's: it takes its own filters only, and anything else in the address is a 400.
+    """An admin with Django's own list that accepts only its own filters. Anything else in the address is a 400.
 
-    Django takes any look-up that somebody types, such as a regular expression, and the database refuses it too late.
+    By itself, Django accepts look-ups such as regular expressions, and the database may then fail with a 500.
     """
 
     list_filter: ClassVar[Any]
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Take what the list's own filters ask for."""
+        """Allow only the look-ups of the list's own filters.
+
+        Args:
+            lookup: the look-up, such as `name__exact`.
+            value: what it compares with.
+            request: the request.
+
+        Returns:
+            Whether the look-up is allowed.
+        """
         return lookup in {f"{name}{how}" for name in self.list_filter for how in _LOOKUPS}
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
@@ -96,7 +105,7 @@ class CheckedListMixin:
             BadAddress: there is no such filter, value or page.
         """
         if any("\x00" in text for name, values in request.GET.lists() for text in (name, *values)):
-            raise BadAddress("The address holds a NUL character. Remove it.")
+            raise BadAddress("The address contains a NUL character. Remove it.")
         try:
             return super().get_changelist_instance(request)  # type: ignore[misc]
         except (IncorrectLookupParameters, DisallowedModelAdminLookup) as error:
@@ -104,10 +113,18 @@ class CheckedListMixin:
             raise BadAddress(f"This list has no such filter, value or page. Allowed filters: {allowed}.") from error
 
     def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Run an action on the rows that were ticked.
+        """Run an action on the chosen rows.
+
+        Args:
+            request: the request, with the chosen ids.
+            args: Django's other arguments.
+            kwargs: Django's other arguments, by name.
+
+        Returns:
+            The action's answer.
 
         Raises:
-            BadAddress: something was ticked that can't be a row.
+            BadAddress: a chosen id isn't one.
         """
         if any(row_id(chosen) is None for chosen in request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)):
             raise BadAddress(f"Chosen rows must be numbers from 1 to {MAX_ID}.")

@@ -79,13 +79,15 @@ def _machinery(known: Facts, now: datetime) -> Iterator[Metric]:
     yield _one("broker_up", "Whether the broker answers.", "broker" not in known.unread)
     if "workers" not in known.unread:
         if known.sweeper_seen_at is not None:
-            yield _one("sweeper_age_seconds", "Since when no sweeper has been alive.", _age(known.sweeper_seen_at, now))
+            yield _one(
+                "sweeper_age_seconds", "Seconds since a sweeper was last alive.", _age(known.sweeper_seen_at, now)
+            )
             yield _one(
                 "sweeper_tick_age_seconds",
-                "Since when no sweeper has completed a tick.",
+                "Seconds since a sweeper last completed a tick.",
                 _age(known.sweeper_ticked_at, now),
             )
-        workers = _gauge("workers", "Workers by whether they have answered of late.", "state")
+        workers = _gauge("workers", "Workers by whether they have answered recently.", "state")
         workers.add_metric(["online"], len(known.online))
         workers.add_metric(["silent"], len(known.silent))
         yield workers

@@ -31,17 +31,20 @@ def check_core_tables(
     return _checked(
         databases,
         lambda connection: find_drift(compared, connection=connection),
-        failed="The core's tables could not be compared with the console's models: the database can't be asked.",
+        failed="The core's tables could not be compared with the console's models: the database doesn't answer.",
     )
 
 
 @register(Tags.database)
 def check_session(*, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """Look at the session of each database asked for: where its tables are, and whether it lasts.
+    """Check the session of each database: its search path, its time zone, and whether a pooler shares it.
 
     Args:
-        databases: aliases of the databases.
-        kwargs: what else Django tells every check.
+        databases: the aliases of the databases.
+        kwargs: the other arguments that Django passes to every check.
+
+    Returns:
+        A message for each problem.
     """
     return _checked(databases, session.find_problems, failed="")
 
@@ -54,7 +57,7 @@ def _checked(
         try:
             found = find(connections[alias])
         except (OperationalError, InterfaceError) as error:
-            # One check says it for all.
+            # Only one of the checks reports that the database doesn't answer.
             if failed:
                 hint = (str(error).splitlines() or [repr(error)])[0]
                 messages.append(Error(failed, hint=hint, id="opsconsole.E100"))

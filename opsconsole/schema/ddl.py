@@ -25,7 +25,7 @@ TABLES = (
     "restore_tests",
 )
 
-# Today's core has them in its specification only. A migration of the console makes those that are missing, in the
+# Today's core specifies these tables but doesn't have them. A migration of the console creates missing ones in the
 # console's own schema.
 NOT_IN_EVERY_CORE = ("backup_runs", "restore_tests")
 

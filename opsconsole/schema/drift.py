@@ -82,12 +82,12 @@ def _of_model(model: Model, table: Table | None) -> Iterator[Finding]:
 
 def _missing_table(name: str, needed_for: str) -> Finding:
     made_by_console = name in NOT_IN_EVERY_CORE
-    consequence = f"It is needed for {needed_for}, which fail until it is there."
+    consequence = f"Needed for {needed_for}, which fail until the table exists."
     if made_by_console:
         consequence += f" `manage.py migrate` creates it in the schema {settings.DATABASE_SCHEMA}."
     return Finding(
         kind=Kind.MISSING_TABLE,
-        # The core lacks nothing then.
+        # Only a warning, because the console itself can create the table.
         severity="warning" if made_by_console else "error",
         table=name,
         found=None,
@@ -99,16 +99,16 @@ def _missing_table(name: str, needed_for: str) -> Finding:
 
 def _several_tables(name: str, table: Table) -> Finding:
     used, *others = (f"{schema}.{name}" for schema in table.schemas)
-    consequence = f"Rows of {' and '.join(others)} are not seen."
+    consequence = f"The console ignores the rows of {' and '.join(others)}."
     if name in NOT_IN_EVERY_CORE and table.schemas[0] == settings.DATABASE_SCHEMA:
-        consequence += " docs/schema.md says how to carry the console's rows over."
+        consequence += " To move the console's rows to the core's table, see docs/schema.md."
     return Finding(
         kind=Kind.SEVERAL_TABLES,
         severity="warning",
         table=name,
         found=", ".join((used, *others)),
         expected="one table",
-        sentence=f"There are {len(table.schemas)} tables {name}; the console uses {used}.",
+        sentence=f"{len(table.schemas)} tables are named {name}. The console uses {used}.",
         consequence=consequence,
     )
 
@@ -130,7 +130,7 @@ def _missing_column(table: str, column: str, field: Field, needed_for: str) -> F
         found=None,
         expected=family.value if family else "a column",
         sentence=f"The table {table} has no column {column}.",
-        consequence=f"{table} is needed for {needed_for}, which fail until it is there.",
+        consequence=f"{table} is needed for {needed_for}, which fail until it exists.",
     )
 
 

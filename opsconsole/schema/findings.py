@@ -45,7 +45,7 @@ class Finding:
     Attributes:
         kind: what differs.
         severity: `error` where the console can't do its work, `warning` where it does without, else `info`.
-        table: the table; empty where it is about the session.
+        table: the table; empty for a finding about the session.
         column: the column, or None when it is about the table.
         found: what is there, or None when nothing is.
         expected: what the console needs.

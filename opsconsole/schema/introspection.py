@@ -79,7 +79,7 @@ class Table:
     """A table, view or foreign table as it really is.
 
     Attributes:
-        schemas: those on the search path that have a table of this name; the first one's is used.
+        schemas: the schemas on the search path that have a table of this name. The first one's table is used.
         view: what kind of view it is, or empty for a table.
         takes_inserts: whether rows can be inserted.
         takes_updates: whether rows can be changed.

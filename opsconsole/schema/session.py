@@ -1,7 +1,7 @@
-"""Whether a session of the database is as the console needs it: its search path, its time zone, and that it lasts.
+"""Checks a database session: its search path, its time zone, and whether a pooler shares it.
 
-The console sets both with libpq's `options`. A connection pooler can drop those, or give each transaction another
-session. Then statements would find another application's tables of the same name.
+The console sets search path and time zone with libpq's `options`. A connection pooler can drop these, or give each
+transaction another session. Statements would then use another application's tables with the same names.
 """
 
 import re
@@ -28,15 +28,15 @@ _UTC: Final = frozenset({"UTC", "Etc/UTC"})
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """A session as it really is.
+    """The actual state of a session.
 
     Attributes:
-        schema: where a table would be created; None where nowhere.
-        search_path: the schemas that it names, whether they exist or not.
-        time_zone: as it is set.
-        schema_exists: whether the console's own schema is there.
-        server_pid: the number of the server's process.
-        pooled: whether a pooler answers in the server's place.
+        schema: the schema where a table would be created, or None if there is none.
+        search_path: the schemas on the search path, whether they exist or not.
+        time_zone: the session's time zone.
+        schema_exists: whether the console's own schema exists.
+        server_pid: the process id of the server's session.
+        pooled: whether a pooler answers instead of the server.
     """
 
     schema: str | None
@@ -56,7 +56,7 @@ def read(connection: BaseDatabaseWrapper) -> Session:
     with connection.cursor() as cursor:
         cursor.execute(_QUERY, [settings.DATABASE_SCHEMA])
         schema, search_path, time_zone, exists, server_pid, role = cursor.fetchone()
-    # A pooler makes up the number that a client is told when it connects.
+    # A pooler invents the process id that it tells the client on connecting.
     told: Any = connection.connection.info.backend_pid
     return Session(
         schema=schema,
@@ -69,7 +69,7 @@ def read(connection: BaseDatabaseWrapper) -> Session:
 
 
 def find_problems(connection: BaseDatabaseWrapper) -> list[Finding]:
-    """Return what is wrong with the session of a connection, also whether it lasts; for which another is opened.
+    """Return all problems of a connection's session. To tell whether a pooler shares it, this opens another connection.
 
     Raises:
         OperationalError: the database does not answer.
@@ -79,9 +79,9 @@ def find_problems(connection: BaseDatabaseWrapper) -> list[Finding]:
 
 
 def findings(session: Session) -> Iterator[Finding]:
-    """Yield what is wrong with a session by itself."""
+    """Yield the problems that can be seen from the session alone."""
     own = settings.DATABASE_SCHEMA
-    found = f"“{session.schema}”" if session.schema else "no schema that exists"
+    found = f"“{session.schema}”" if session.schema else "no existing schema"
     named = own in session.search_path[:1]
     if session.schema != own and session.schema_exists and named:
         yield Finding(
@@ -90,7 +90,7 @@ def findings(session: Session) -> Iterator[Finding]:
             found=found,
             expected=own,
             sentence=f"The database role may not use the schema “{own}”, so its search path begins with {found}.",
-            consequence=f"As the schema's owner: GRANT USAGE, CREATE ON SCHEMA {_quoted(own)} TO the role.",
+            consequence=f"As the schema's owner, run GRANT USAGE, CREATE ON SCHEMA {_quoted(own)} TO the role.",
         )
     # Before the first `migrate`, there is no schema.
     elif session.schema != own and (session.schema_exists or not named):
@@ -101,8 +101,9 @@ def findings(session: Session) -> Iterator[Finding]:
             found=found,
             expected=own,
             sentence=f"The session's search path begins with {found}, not with the console's schema “{own}”.",
-            consequence="The console would use, and make, tables in the wrong schema. A connection pooler has probably "
-            f"dropped the start-up parameter “options”. Connect without it, or run {role}. See docs/database.md.",
+            consequence="The console would use and create tables in the wrong schema. A connection pooler has probably "
+            f"dropped the startup parameter “options”. Connect without the pooler, or run {role}. "
+            "See docs/database.md.",
         )
     if session.time_zone not in _UTC:
         yield Finding(
@@ -111,15 +112,15 @@ def findings(session: Session) -> Iterator[Finding]:
             found=session.time_zone,
             expected="UTC",
             sentence=f"The session's time zone is {session.time_zone}, not UTC.",
-            consequence="Hours and days may be cut at other moments. Run ALTER ROLE … SET timezone = 'UTC'.",
+            consequence="Hours and days may begin at other times. Run ALTER ROLE … SET timezone = 'UTC'.",
         )
 
 
 def require_own_schema(connection: BaseDatabaseWrapper) -> None:
-    """Refuse to go on where tables would be created in another schema than the console's own.
+    """Check that tables would be created in the console's own schema.
 
     Raises:
-        CommandError: they would.
+        CommandError: tables would be created in another schema.
     """
     for finding in findings(read(connection)):
         if finding.severity == "error":
@@ -133,13 +134,13 @@ def _shared() -> Finding:
         found="a session for each transaction",
         expected="a session for each connection",
         sentence="A connection pooler gives each transaction another session of the database.",
-        consequence="Backups can't keep their locks and don't run, and a setting of the console's can reach another "
-        "application. Use the pooler's session mode, or connect without it. See docs/database.md.",
+        consequence="Database backups need their own sessions, so they are refused. The console's settings can affect "
+        "other applications. Use the pooler's session mode, or connect without the pooler. See docs/database.md.",
     )
 
 
 def _is_shared(connection: BaseDatabaseWrapper, found: Session) -> bool:
-    """Say whether another connection gets this connection's session while this one is idle."""
+    """Return whether another connection gets this connection's session while this one is idle."""
     if not found.pooled or connection.in_atomic_block:
         return False
     with closing(connection.copy()) as other:
@@ -148,13 +149,13 @@ def _is_shared(connection: BaseDatabaseWrapper, found: Session) -> bool:
             other.set_autocommit(False)
             with other.cursor() as cursor:
                 given = _pid(cursor)
-            # Where both are the same, the pooler may have no other: this connection would wait for it.
+            # If both are the same, the pooler may have no other session, and this connection would wait for it.
             if given == found.server_pid:
                 return True
             with connection.cursor() as cursor:
                 return _pid(cursor) != found.server_pid
         except (DatabaseError, InterfaceError):
-            # In PgBouncer's statement mode, a transaction is refused.
+            # PgBouncer refuses transactions in its statement mode.
             return True
 
 

@@ -36,7 +36,7 @@ def assess(facts: Facts) -> Verdict:
 
 
 def _status_of(part: Part, facts: Facts, reasons: list[Reason]) -> Status:
-    # That these don't answer is known, and bad.
+    # If the database or the broker doesn't answer, its status isn't unknown but critical.
     if part in facts.unread and part not in {"database", "broker"}:
         return "unknown"
     # They come with the worst one first.

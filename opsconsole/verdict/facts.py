@@ -104,9 +104,9 @@ class Facts:
         as_of: the moment.
         asked: the parts that are judged; the others are nobody's business here.
         unread: of which parts nothing is known, and why, in a sentence.
-        database: what is wrong with the connection to the database, though it answers.
-        broker: what is wrong beside the broker, which answers: with the results, with the cache.
-        sweepers: the sweeper processes that there are, or were of late.
+        database: problems of the database connection, if the database answers.
+        broker: problems of the result back end and the cache, if the broker answers.
+        sweepers: the sweeper processes that run or ran recently.
         workers: what workers last told of themselves.
         work: what waits, and what is stuck.
         failed: how many jobs have failed within the last hour.
@@ -142,22 +142,22 @@ class Facts:
 
     @property
     def sweeper_seen_at(self) -> datetime | None:
-        """When a sweeper was last alive; None: never."""
+        """When a sweeper was last alive; None if never."""
         return max((sweeper.alive_at for sweeper in self.sweepers), default=None)
 
     @property
     def sweeper_ticked_at(self) -> datetime | None:
-        """When a sweeper last completed a tick; None: never."""
+        """When a sweeper last completed a tick; None if never."""
         return max((sweeper.ticked_at for sweeper in self.sweepers), default=None)
 
     @property
     def alive_sweepers(self) -> tuple[Sweeper, ...]:
-        """The sweepers that have told of themselves of late."""
+        """The sweepers that have recently reported that they are alive."""
         return tuple(sweeper for sweeper in self.sweepers if sweeper.alive_at >= self._sweeper_old)
 
     @property
     def behind_sweepers(self) -> tuple[Sweeper, ...]:
-        """Those of them that haven't completed a tick for long."""
+        """The sweepers that are alive but haven't completed a tick recently."""
         return tuple(sweeper for sweeper in self.alive_sweepers if sweeper.ticked_at < self._sweeper_old)
 
     @property

@@ -64,7 +64,7 @@ class _Reading:
             self.note_failure(part)
 
     def note_failure(self, part: Part) -> None:
-        """Say of a part that it can't be read."""
+        """Note that a part can't be read."""
         answers = "can't be reached" if part in {"database", "broker"} else "can't be read"
         self.unread[part] = f"{_NAMES[part]} {answers}."
 
@@ -104,7 +104,7 @@ def _read_broker(reading: _Reading) -> None:
         logger.exception("verdict.part_unread", part="broker")
         reading.note_failure("broker")
     else:
-        # Not where the broker is down: each of them could take another second.
+        # Skip these checks if the broker is down: each could take another second.
         reading.facts["broker"] = tuple(_stores())
 
 
@@ -116,14 +116,14 @@ def _stores() -> Iterator[Finding]:
             logger.exception("verdict.results_unread")
         yield Finding(
             code="results_unreachable",
-            what="The core's result back end can't be reached, so jobs that have ended aren't settled.",
+            what="The core's result back end can't be reached. Finished jobs aren't settled.",
             todo="Check CORE_RESULT_BACKEND and its Redis.",
             severity="critical",
         )
     if cache.is_unreachable():
         yield Finding(
             code="cache_unreachable",
-            what="The cache can't be reached, so sessions are read from the database and logging out fails.",
+            what="The cache can't be reached. Sessions are read from the database, and logging out fails.",
             todo="Check OPS_CACHE_URL and its Redis.",
             severity="warning",
         )

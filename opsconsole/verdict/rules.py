@@ -50,12 +50,12 @@ def unread(facts: Facts) -> Iterable[Reason]:
 
 
 def database(facts: Facts) -> Iterable[Reason]:
-    """Say what is wrong with the connection to a database that answers."""
+    """Report problems of the database connection, if the database answers."""
     return _findings(facts.database, part="database")
 
 
 def broker(facts: Facts) -> Iterable[Reason]:
-    """Say which other Redis databases don't answer, where the broker does."""
+    """Report other Redis databases that don't answer, if the broker does."""
     return _findings(facts.broker, part="broker", page=MACHINERY)
 
 
@@ -67,7 +67,7 @@ def workers(facts: Facts) -> Iterable[Reason]:
     if facts.behind_sweepers:
         yield _behind(facts)
         if facts.behind_sweepers == facts.alive_sweepers:
-            # What the workers have told is as old.
+            # The workers' last answers are just as old.
             return
     if "broker" in facts.unread:
         return
@@ -87,7 +87,7 @@ def workers(facts: Facts) -> Iterable[Reason]:
             part="workers",
             what=f"{count(len(gone), 'worker')} {'has' if len(gone) == 1 else 'have'} not answered since "
             f"{_at(seen_at, facts.as_of)}: {names}.",
-            todo="See whether it should run; one that was stopped on purpose is forgotten after twelve minutes.",
+            todo="Restart it if it should run. A stopped worker disappears after 12 minutes.",
             severity="warning",
             page=MACHINERY,
             since=seen_at,
@@ -98,8 +98,8 @@ def workers(facts: Facts) -> Iterable[Reason]:
         yield Reason(
             code="workers_share_name",
             part="workers",
-            what=f"Several workers go by the same name: {_some([redact_name(name) for name in several])}.",
-            todo="Start each with a name of its own (celery worker --hostname); Celery can't tell them apart.",
+            what=f"Several workers share a name: {_some([redact_name(name) for name in several])}.",
+            todo="Give each its own name (celery worker --hostname). Celery can't tell them apart.",
             severity="warning",
             page=MACHINERY,
         )
@@ -211,13 +211,14 @@ def _behind(facts: Facts) -> Reason:
     since = max(sweeper.ticked_at for sweeper in behind)
     who = f"Sweeper {names} is" if len(behind) == 1 else f"Sweepers {names} are"
     all_of_them = behind == facts.alive_sweepers
-    effect = "Jobs that have ended aren't settled, and waiting jobs aren't handed over." if all_of_them else ""
+    effect = "Finished jobs aren't settled, and waiting jobs aren't handed over." if all_of_them else ""
     return Reason(
         code="sweeper_behind",
         part="workers",
         what=f"{who} alive, but last completed a tick at {_at(since, facts.as_of)}. {effect}".rstrip(),
         todo=(
-            "Find the step that hangs in the log, or what blocks it in the database. If it stays, restart the sweeper."
+            "Find the hanging step in the log, or what blocks it in the database. If it doesn't recover, restart the "
+            "sweeper."
         ),
         severity="critical" if all_of_them else "warning",
         page=MACHINERY,

@@ -1,4 +1,4 @@
-"""Addresses of PostgreSQL: what libpq reads from them is honored, or refused when the console starts."""
+"""PostgreSQL addresses: the console honors libpq's parameters, and refuses invalid addresses when it starts."""
 
 import os
 import subprocess
@@ -31,8 +31,8 @@ REFUSED = {
     " postgres://user:hunter2@host/name": "blank",
     "postgres://user:hunter2@host": "names no database",
     "postgres://user:hunter2@host/": "names no database",
-    "mysql://user:hunter2@host/name": "PostgreSQL only",
-    "sqlite:///hunter2": "PostgreSQL only",
+    "mysql://user:hunter2@host/name": "only with PostgreSQL",
+    "sqlite:///hunter2": "only with PostgreSQL",
     "POSTGRES://user:hunter2@host/name": "must begin with postgres://",
     "psql://user:hunter2@host/name": "must begin with postgres://",
     "hunter2": "libpq can't read it",
@@ -54,7 +54,7 @@ REFUSED = {
     "postgres://user:hunter2@host/name?options=--search-path%3Dcore": "OPS_CORE_SCHEMA",
     "postgres://user:hunter2@host/name?options=-c%20TimeZone%3DAsia/Tokyo": "options set timezone",
 }
-# What libpq is to be told, beside the user and the password.
+# The expected parameters of libpq, besides the user and the password.
 HONORED: list[tuple[str, dict[str, str]]] = [
     ("postgres://user:hunter2@host/name", {"host": "host", "dbname": "name"}),
     ("postgresql://user:hunter2@host:5433/name", {"host": "host", "port": "5433", "dbname": "name"}),
@@ -93,7 +93,7 @@ def test_an_address_that_can_not_work_is_refused_with_how_to_fix_it(address: str
     with pytest.raises(ImproperlyConfigured) as refused:
         database("DATABASE_URL", address, session=True)
     sentence = str(refused.value)
-    assert sentence.startswith("DATABASE_URL can't work: ")
+    assert sentence.startswith("DATABASE_URL is invalid: ")
     assert fix in sentence
     assert SECRET not in sentence
     assert refused.value.__cause__ is None
@@ -118,7 +118,7 @@ def test_a_backups_address_may_set_its_own_search_path() -> None:
 
 @pytest.mark.parametrize("address", ["postgres://user:hunter2@x@host/name", "mysql://user:hunter2@host/name"])
 def test_the_development_server_refuses_it_with_the_same_sentence(address: str) -> None:
-    with pytest.raises(StartError, match=r"^DATABASE_URL can't work: ") as refused:
+    with pytest.raises(StartError, match=r"^DATABASE_URL is invalid: ") as refused:
         Choices.read({"DATABASE_URL": address})
     assert SECRET not in str(refused.value)
 

@@ -1,4 +1,4 @@
-"""Addresses of Redis: what can't work is refused when the console starts, what is let through works."""
+"""Redis addresses: the console refuses invalid ones when it starts, and those that it accepts work."""
 
 import os
 import subprocess
@@ -25,13 +25,13 @@ NAMES: dict[Reader, str] = {"broker": "CELERY_BROKER_URL", "results": "CORE_RESU
 READERS = tuple(NAMES)
 TLS = "?ssl_cert_reqs=required"
 
-# What is wrong with each, also for all three readers.
+# Addresses that all three readers refuse, each with a part of the error.
 REFUSED = {
     "redis://:hunter2@x@host:6379/0": "%40",
     "redis://:hunter2#x@host:6379/0": "%23",
     "redis://:hunter2/x@host:6379/0": "%2F",
     "redis://:hunter2?x@host:6379/0": "%3F",
-    # The start of the password would pass for a port.
+    # The start of the password looks like a port.
     "redis://user:1234#hunter2@host:6379/0": "%23",
     "redis://user:1234/hunter2@host:6379/0": "%2F",
     "redis://user:1234?hunter2@host:6379/0": "%3F",
@@ -118,7 +118,7 @@ def refusal(reader: Reader, url: str) -> str:
     assert refused.value.__cause__ is None
     assert refused.value.__suppress_context__
     sentence = str(refused.value)
-    assert sentence.startswith(f"{NAMES[reader]} can't work: ")
+    assert sentence.startswith(f"{NAMES[reader]} is invalid: ")
     assert sentence.endswith(".")
     assert SECRET not in sentence
     return sentence
@@ -155,7 +155,7 @@ def test_what_is_let_through_the_library_can_use(reader: Reader, url: str, monke
 
 @pytest.fixture
 def _fresh_clients(settings: Any) -> Iterator[None]:
-    """Clients of this test's own: they keep their address for as long as the process lives."""
+    """Give the test its own clients, because a process caches them with their address."""
     made = (gateway._publisher, gateway._reader)
     for each in made:
         each.cache_clear()
@@ -178,7 +178,7 @@ def test_an_encoded_password_reaches_all_three(
         try:
             place = f"redis://odd:{quote(password, safe='')}@127.0.0.1:{server.port}"
             settings.CELERY_BROKER_URL = f"{place}/{BROKER}"
-            # Celery reads it before the setting.
+            # Celery prefers this variable to the setting.
             monkeypatch.setenv("CELERY_BROKER_URL", settings.CELERY_BROKER_URL)
             settings.CORE_RESULT_BACKEND = f"{place}/{RESULTS}"
             settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": [f"{place}/{CACHE}"]}}
@@ -215,7 +215,7 @@ def test_the_console_does_not_start_with_it_and_shows_no_password(pytestconfig: 
     scheme = "postgres" if name.endswith("DATABASE_URL") else "redis"
     started = start(pytestconfig.stash[services_key], **{name: f"{scheme}://user:{SECRET}@x@host/0"})
     assert started.returncode == 1
-    assert f"ImproperlyConfigured: {name} can't work: " in started.stderr
+    assert f"ImproperlyConfigured: {name} is invalid: " in started.stderr
     assert "%40" in started.stderr
     assert SECRET not in started.stderr
 

@@ -96,7 +96,7 @@ def test_a_model_that_declares_nothing_is_compared_by_its_fields() -> None:
             db_table = "things"
 
     [missing] = find_drift([Thing])
-    assert missing.consequence == "It is needed for things, which fail until it is there."
+    assert missing.consequence == "Needed for things, which fail until the table exists."
     sql("CREATE TABLE things (id bigint NOT NULL, name text NOT NULL)")
     [missing] = find_drift([Thing])
     assert (missing.column, missing.expected) == ("lasts", "a column")
@@ -150,7 +150,7 @@ def test_a_missing_table_is_an_error_that_says_what_it_is_needed_for() -> None:
     finding = the_finding()
     assert (finding.kind, finding.severity) == (Kind.MISSING_TABLE, "error")
     assert finding.sentence == "The schema public has no table sessions."
-    assert finding.consequence == f"It is needed for {NEEDED_FOR}, which fail until it is there."
+    assert finding.consequence == f"Needed for {NEEDED_FOR}, which fail until the table exists."
 
 
 @pytest.mark.parametrize("table", NOT_IN_EVERY_CORE)
@@ -160,7 +160,7 @@ def test_a_missing_table_that_the_console_makes_itself_is_a_warning_that_says_ho
     assert (finding.kind, finding.severity) == (Kind.MISSING_TABLE, "warning")
     assert finding.sentence == f"The schema public has no table {table}."
     assert finding.consequence.endswith(
-        "which fail until it is there. `manage.py migrate` creates it in the schema opsconsole."
+        "which fail until the table exists. `manage.py migrate` creates it in the schema opsconsole."
     )
 
 
@@ -189,7 +189,7 @@ def test_a_missing_table_that_the_console_makes_itself_is_a_warning_that_says_ho
             "restore_tests",
             "opsconsole, public, third",
         ),
-        # Not only those of backups.
+        # Any table, not only those of backups.
         (["CREATE TABLE opsconsole.sessions (LIKE public.sessions)"], "sessions", "opsconsole, public"),
         (["CREATE TABLE opsconsole.providers (LIKE public.providers)"], "providers", "opsconsole, public"),
         (["CREATE VIEW opsconsole.identities AS TABLE public.identities"], "identities", "opsconsole, public"),
@@ -213,11 +213,11 @@ def test_where_several_tables_have_the_name_it_is_said_which_one_is_used(
     [finding] = [finding for finding in find_drift() if finding.kind is Kind.SEVERAL_TABLES]
     used, *others = (f"{schema}.{table}" for schema in found.split(", "))
     assert (finding.severity, finding.table, finding.found) == ("warning", table, ", ".join((used, *others)))
-    assert finding.sentence == f"There are {1 + len(others)} tables {table}; the console uses {used}."
-    assert finding.consequence.startswith(f"Rows of {' and '.join(others)} are not seen.")
+    assert finding.sentence == f"{1 + len(others)} tables are named {table}. The console uses {used}."
+    assert finding.consequence.startswith(f"The console ignores the rows of {' and '.join(others)}.")
     of_backups = table in NOT_IN_EVERY_CORE and found.startswith("opsconsole")
     assert ("docs/schema.md" in finding.consequence) == of_backups
-    # As PostgreSQL sees it.
+    # PostgreSQL agrees.
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT relnamespace::regnamespace::text || '.' || relname FROM pg_class WHERE oid = %s::regclass", [table]

@@ -1,4 +1,4 @@
-"""Sessions that aren't as the console set them, as behind a pooler: `migrate`, the checks, readiness and health."""
+"""Sessions without the console's settings, as behind a pooler: `migrate`, the checks, readiness and health."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ from tests.api.cast import make_staff, with_token
 Drop = Callable[[str], None]
 OWN = "opsconsole"
 
-# The search path of the role, once `options` is dropped; and how the console's schema is missed.
+# Search paths of the role, which apply once `options` is dropped, and a part of the error for each.
 LOST = {
     "public": "begins with “public”",
     "public, opsconsole": "begins with “public”",
@@ -33,15 +33,15 @@ LOST = {
     '"Opsconsole", public': "begins with “public”",
     '" opsconsole", core': "begins with “core”",
     "pg_temp, public": "begins with “pg_temp",
-    "nowhere": "begins with no schema that exists",
-    "''": "begins with no schema that exists",
+    "nowhere": "begins with no existing schema",
+    "''": "begins with no existing schema",
     "information_schema, opsconsole": "begins with “information_schema”",
 }
 
 
 @pytest.fixture
 def elsewhere(transactional_db: None, core_database: str) -> Iterator[Drop]:
-    """The console on an empty database of the test's own, as whoever drops its `options` lets it be."""
+    """Run the console on the test's own empty database, with its `options` dropped."""
     kept = {name: connection.settings_dict[name] for name in ("NAME", "OPTIONS")}
     with psycopg.connect(core_database, autocommit=True) as server:
         server.execute("CREATE SCHEMA core")
@@ -96,7 +96,7 @@ def test_the_development_server_ends_with_the_sentence(elsewhere: Drop, core_dat
 
 
 def test_before_the_first_migrate_nothing_is_wrong_with_a_schema_that_is_not_there(elsewhere: Drop) -> None:
-    # The last one by the role, which is called so too.
+    # The last one through `$user`, as the role has the same name.
     for search_path in ("opsconsole, public", '"opsconsole", core', "OpsConsole", '"$user", public'):
         elsewhere(search_path)
         assert list(session.findings(session.read(connection))) == []
@@ -141,7 +141,7 @@ def test_check_schema_says_it_too() -> None:
     assert checked() == ["opsconsole.E120", "opsconsole.W121"]
 
 
-# A pooler makes up the number that it tells a client; the server's own is another one.
+# A pooler invents the process id that it tells a client, so it differs from the server's.
 @pytest.fixture
 def _pooled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psycopg.ConnectionInfo, "backend_pid", property(lambda self: 1))

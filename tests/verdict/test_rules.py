@@ -90,9 +90,9 @@ def test_where_all_is_well_there_is_nothing_to_say() -> None:
             "critical",
             "sweeper_behind",
             (
-                "Sweeper 7@host is alive, but last completed a tick at 11:55 UTC (5 min ago). Jobs that have ended "
-                "aren't settled, and waiting jobs aren't handed over. Find the step that hangs in the log, or what "
-                "blocks it in the database. If it stays, restart the sweeper."
+                "Sweeper 7@host is alive, but last completed a tick at 11:55 UTC (5 min ago). Finished jobs aren't "
+                "settled, and waiting jobs aren't handed over. Find the hanging step in the log, or what blocks it in "
+                "the database. If it doesn't recover, restart the sweeper."
             ),
             "/admin/machinery/",
         ),
@@ -102,8 +102,8 @@ def test_where_all_is_well_there_is_nothing_to_say() -> None:
             "warning",
             "sweeper_behind",
             (
-                "Sweeper 8@other is alive, but last completed a tick at 11:55 UTC (5 min ago). Find the step that "
-                "hangs in the log, or what blocks it in the database. If it stays, restart the sweeper."
+                "Sweeper 8@other is alive, but last completed a tick at 11:55 UTC (5 min ago). Find the hanging step "
+                "in the log, or what blocks it in the database. If it doesn't recover, restart the sweeper."
             ),
             "/admin/machinery/",
         ),
@@ -140,8 +140,8 @@ def test_where_all_is_well_there_is_nothing_to_say() -> None:
             "warning",
             "workers_stale",
             (
-                "1 worker has not answered since 11:56 UTC (4 min ago): core@b. See whether it should run; one "
-                "that was stopped on purpose is forgotten after twelve minutes."
+                "1 worker has not answered since 11:56 UTC (4 min ago): core@b. Restart it if it should run. "
+                "A stopped worker disappears after 12 minutes."
             ),
             "/admin/machinery/",
         ),
@@ -279,7 +279,7 @@ def test_what_is_wrong_is_said_with_what_to_do_and_where(
     "facts",
     [
         {"sweepers": (a_sweeper(alive=119, ticked=119),)},
-        # One that was stopped, and one that has taken over.
+        # A stopped sweeper, and one that has taken over.
         {"sweepers": (a_sweeper(), a_sweeper("6@host", alive=300, ticked=300))},
         {"workers": (a_worker(seen_at=ago(seconds=89)),)},
         work(waiting(seconds=299)),
