@@ -1,4 +1,4 @@
-"""The stand-in's maintenance: deletes the history of what the scout has watched, one file a day, when it is old."""
+"""The stand-in's maintenance: deletes old watch history, which has one file for each day."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -8,27 +8,27 @@ from demo.core_ingest import Result
 
 TASK: Final = "maintenance.cleanup_scout_watch_history"
 FOLDER: Final = "watch-history"
-# Another run holds it.
+# The file exists while another run works on the history.
 LOCK: Final = "lock"
 
 
 class HistoryLockedError(Exception):
-    """Another run is at the history; it can be tried again."""
+    """Another run works on the history. Try again later."""
 
 
 def cleanup_history(archive: Path, retention_days: int, *, today: date) -> Result:
     """Delete the days that are older than the retention.
 
     Args:
-        archive: Where the demonstration keeps its files.
-        retention_days: How many days stay, today not counted.
-        today: The day, UTC.
+        archive: The folder where the demonstration keeps its files.
+        retention_days: How many days to keep, not counting today.
+        today: Today in UTC.
 
     Returns:
-        What the core's task returns.
+        The result of the core's task.
 
     Raises:
-        HistoryLockedError: Another run is at it.
+        HistoryLockedError: Another run works on the history.
     """
     folder = archive / FOLDER
     if (folder / LOCK).exists():

@@ -2,15 +2,18 @@
 
     python -m celery -A demo.core_worker worker -Q ingest,messages,maintenance,celery -n core@%h -c 2
 
-It stands in for the ingest tasks (backfill of conversations and of messages, sync, attachments again), for sending a
-message, and for cleaning up the scout's watch history, which it tries again by itself as the core's maintenance does.
-Names, queues, arguments and results are the core's own, on a Celery application configured like the core's: JSON only,
-no track_started, no result_extended, its results in a Redis database of its own. Where the core asks a provider over
-the network, it reads an archive of files, at a human pace, and fails as that provider would. What it writes to the
-core's tables is real.
+The stand-in has these tasks:
 
-It does not stand in for the core's API, its beat, its backups, its drafts or anything else; a task that it
-doesn't know is thrown away, as in the core. It imports neither Django nor the console.
+- ingest: backfill of conversations, backfill of messages, sync, and redownload of attachments
+- sending a message
+- cleaning up the scout's watch history, which it retries by itself, as the core does
+
+Names, queues, arguments and results are the core's. The Celery application is configured like the core's: JSON only, no
+track_started, no result_extended, and results in their own Redis database. Instead of a provider on the network, the
+tasks read an archive of files, at a human pace, and fail as the provider would. They really write to the core's tables.
+
+The stand-in has no API, beat, backups, drafts or other tasks. Like the core, it discards unknown tasks. Neither
+Django nor the console is imported.
 
 Environment: CELERY_BROKER_URL, CORE_RESULT_BACKEND, DATABASE_URL (libpq), DEMO_ARCHIVE_DIR,
 DEMO_PAGES_PER_SECOND (how many pages a provider gives in a second, default 3), and DEMO_RETRY_SECONDS (how long

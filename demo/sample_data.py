@@ -40,7 +40,7 @@ _NUMBERED = (
     "local_users",
 )
 _TABLES = ("providers", "sessions")
-# A core need not have them. Then what its backup jobs have made is in the ledger only.
+# A core may lack these tables. Its backup jobs are then only in the ledger.
 _OF_BACKUPS = ("backup_runs", "restore_tests")
 
 
@@ -57,7 +57,7 @@ def load(connection: psycopg.Connection[Any], *, variant: str, now: datetime, se
 
     Raises:
         ValueError: The tables are of the other variant, or `now` has no time zone.
-        psycopg.Error: Other tables than those of backups are missing, or some hold rows already.
+        psycopg.Error: A table other than those of backups is missing, or a table has rows already.
     """
     if now.tzinfo is None:
         raise ValueError("`now` needs a time zone.")

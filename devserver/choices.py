@@ -112,7 +112,7 @@ def _redis_urls(given: Mapping[str, str]) -> dict[str, str] | None:
     for database, name in enumerate(names[1:], start=1):
         if name not in urls:
             if broker.scheme not in {"redis", "rediss"}:
-                raise StartError(f"With a CELERY_BROKER_URL that names a socket, {name} must be set too.")
+                raise StartError(f"CELERY_BROKER_URL names a socket, so {name} must be set too.")
             urls[name] = urlunsplit((broker.scheme, broker.netloc, f"/{database}", broker.query, ""))
     addresses.check_redis("CORE_RESULT_BACKEND", urls["CORE_RESULT_BACKEND"], reader="results")
     addresses.check_redis("OPS_CACHE_URL", urls["OPS_CACHE_URL"], reader="cache")

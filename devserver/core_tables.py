@@ -19,7 +19,7 @@ class CoreTables:
     Attributes:
         ours: Created by us, now or at an earlier start; the data in them is a demonstration.
         empty: There are no identities, so nothing has been loaded yet.
-        missing: Tables that a core's database should have and this one hasn't, those excepted that the console makes.
+        missing: Tables that the core's database should have but lacks, except those that the console creates.
     """
 
     ours: bool
@@ -62,7 +62,7 @@ def _has_no_identities(cursor: "psycopg.Cursor[tuple[object, ...]]") -> bool:
 
 
 def _address(url: str) -> str:
-    """Return what tells one database from another in an address, without what is secret."""
+    """Return the parts of an address that identify the database, without secrets."""
     parts = conninfo_to_dict(url)
     return f"{parts.get('host') or 'localhost'}:{parts.get('port') or 5432}/{parts.get('dbname') or ''}"
 

@@ -20,7 +20,7 @@ def main() -> None:
 
 
 def migrate() -> None:
-    """Run the migrations that haven't run, and the hooks after them; a refusal ends the process with a sentence."""
+    """Run pending migrations and the hooks after them. If one is refused, exit with the reason."""
     from django.core.management import CommandError, call_command
 
     try:

@@ -1,6 +1,6 @@
-"""Which identities can't work: whatever is started for them fails for sure, so what is started for all leaves them out.
+"""Finds the identities that can't sync. Every job for them would fail, so actions for all identities skip them.
 
-Whoever is asked for by name is started all the same: an operator may know better.
+Actions for a named identity start anyway: the operator may know better.
 """
 
 from collections.abc import Collection
@@ -18,21 +18,21 @@ NO_CREDENTIAL: Final = "credential_missing"
 
 @dataclass(frozen=True, kw_only=True)
 class Obstacle:
-    """Why an identity can't work: a name for programs, and sentences for people."""
+    """Why an identity can't sync: a code for programs, and a reason in sentences for people."""
 
     code: str
     reason: str
 
 
 def obstacles(identity_ids: Collection[int]) -> dict[int, Obstacle]:
-    """Return why identities can't work, by id, for those that can't; one query.
+    """Return why identities can't sync, by id, for those that can't; one query.
 
-    An identity can't work while its provider is switched off. Nor can it without a credential of its own or of its
-    provider's application, unless it has synced before.
+    An identity can't sync while its provider is switched off. An identity without a credential, its own or its
+    provider's, can't sync either, unless it has synced before.
     """
     own = ProviderCredential.objects.filter(identity_id=OuterRef("pk"))
     of_provider = ProviderCredential.objects.filter(identity=None, provider_id=OuterRef("provider_id"))
-    # Until its messages have been counted, that it has conversations says that it has synced.
+    # Until an identity's messages have been counted, its conversations show that it has synced.
     conversations = Conversation.objects.filter(identity_id=OuterRef("pk"))
     has_synced = (
         Q(last_sync__success_at__isnull=False)
@@ -56,10 +56,18 @@ def obstacles(identity_ids: Collection[int]) -> dict[int, Obstacle]:
 
 
 def with_provider_off(identities: QuerySet[Identity]) -> QuerySet[Identity]:
-    """Return identities with whether the provider of each is switched off, as `provider_off`."""
+    """Annotate identities with `provider_off`: whether the identity's provider is switched off."""
     return identities.annotate(provider_off=Exists(Provider.objects.filter(pk=OuterRef("provider_id"), enabled=False)))
 
 
 def provider_off(name: str, provider_id: str) -> str:
-    """Return what is said of an identity whose provider is switched off."""
+    """Return why an identity can't sync if its provider is switched off.
+
+    Args:
+        name: the identity's display name.
+        provider_id: the provider's id.
+
+    Returns:
+        The sentence.
+    """
     return f"{name} can't sync: its provider {redact_name(provider_id)} is switched off."

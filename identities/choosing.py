@@ -18,11 +18,11 @@ MAX_IDENTITIES: Final = 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """Whom an operation is about.
+    """The identities of an action.
 
     Attributes:
-        identities: for whom something is started, at least one.
-        left_out: who was asked for as one of all and can't work, and why.
+        identities: the identities to start jobs for, at least one.
+        left_out: the identities that are skipped because they can't sync, and why.
     """
 
     identities: list[Identity]
@@ -30,15 +30,18 @@ class Chosen:
 
 
 def choose(identity_ids: Sequence[int] | None, *, of_all: bool = False) -> Chosen:
-    """Return the identities that are named, whether they can work or not; all active ones that can when none are.
+    """Return the named identities, even if they can't sync. If none are named, return all active ones that can sync.
 
     Args:
         identity_ids: the identities; None for all active ones.
-        of_all: those that are named were picked from all active ones; say who of the others can't work.
+        of_all: the named identities were picked from all active ones, so report the others that can't sync as skipped.
+
+    Returns:
+        The identities, and those that are skipped.
 
     Raises:
-        NotFound: one of them does not exist or is inactive.
-        Conflict: there is no active identity at all, none that can work, or there are more than MAX_IDENTITIES.
+        NotFound: an identity doesn't exist or is inactive.
+        Conflict: there is no active identity, none can sync, or there are more than MAX_IDENTITIES.
         Refused: the list is empty or too long.
     """
     if identity_ids is None:
@@ -53,10 +56,10 @@ def choose(identity_ids: Sequence[int] | None, *, of_all: bool = False) -> Chose
 
 
 def those_that_can(identities: Sequence[Identity]) -> Chosen:
-    """Return those of the identities that can work, with who can't and why; one query.
+    """Return the identities that can sync, and the others as skipped; one query.
 
     Raises:
-        Conflict: none of them can.
+        Conflict: no identity can sync.
     """
     left_out = _left_out(identities)
     unable = {one.identity_id for one in left_out}

@@ -77,7 +77,7 @@ class Health:
 
 @dataclass(frozen=True, kw_only=True)
 class ActiveSync:
-    """The job of an identity that runs, or waits to: since when if known, and whether it is a sync or another job."""
+    """An identity's job that runs or waits: since when, if that is known, and whether it is a sync or another job."""
 
     since: datetime | None
     running: bool
@@ -93,7 +93,7 @@ class Facts:
         has_credential: there is one of its own.
         credential_at: when the newest one was connected or renewed.
         last_sync_at: the last sign of a sync that succeeded, the newest message included.
-        succeeded_at: when a sync last succeeded, as its own result says; None where only messages tell of one.
+        succeeded_at: when a sync last succeeded, from a sync's own result; None if only messages show that one did.
         last_error: what the newest failed attempt since then said.
         partial_error: what the last success left out.
         failures: how many attempts have failed since the last success.

@@ -33,9 +33,9 @@ def credential(facts: Facts, now: datetime) -> Iterable[Reason]:
 
 
 def _without_credential(facts: Facts, now: datetime, connect: str) -> Reason:
-    """Return what there is to say of an identity without a credential of its own, which may have another way in.
+    """Return the reason for an identity without its own credential, which may have another way to sync.
 
-    That its last sync succeeded is said only where the result of that sync says so.
+    The reason says that the last sync succeeded only if the result of that sync says so.
     """
     missing = "No credential of its own"
     if facts.last_sync_at is None or facts.failures or _past(facts.late_at, now):
@@ -47,12 +47,12 @@ def _without_credential(facts: Facts, now: datetime, connect: str) -> Reason:
             state=State.ACTION_REQUIRED,
         )
     if facts.succeeded_at is None:
-        what = f"{missing}. Its newest message is the only sign of a sync."
+        what = f"{missing}. Only its newest message shows that it has synced."
     elif facts.partial_error:
         what = f"{missing}, though its last sync succeeded in part."
     else:
         what = f"{missing}, though its last sync succeeded."
-    # Without a schedule, or without a result, nobody can tell whether the next sync succeeds.
+    # Without a schedule or a result, the next sync may fail.
     certain = facts.scheduled == "on" and facts.succeeded_at is not None
     return Reason(
         code="credential_missing",

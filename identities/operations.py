@@ -39,15 +39,15 @@ def backfill_conversations(
     """Import the full history of identities: one job for each.
 
     Args:
-        identity_ids: the identities, whether they can work or not; None for all active ones that can.
-        of_all: those that are named were picked from all active ones; say who of the others can't work.
+        identity_ids: the identities, even if they can't sync; None for all active ones that can.
+        of_all: the named identities were picked from all active ones, so report the others that can't sync as skipped.
         actor: who asks, and through what.
         reason: what the person gave as the reason.
 
     Raises:
         NotFound: one of them does not exist or is inactive.
-        Conflict: there is no active identity at all, or none that can work; or rows that the console doesn't run do
-            the same work (`job_id` is in its details).
+        Conflict: there is no active identity, or none can sync, or jobs outside this console do all of the work
+            already (`job_id` is in the details).
     """
     work = _Work(action=BACKFILL, job_type=catalog.BACKFILL_CONVERSATIONS, verb="Backfill")
     return _trigger(work, identity_ids, lambda: choose(identity_ids, of_all=of_all), actor=actor, reason=reason)
@@ -59,15 +59,15 @@ def sync_identities(
     """Fetch what is new for identities: one job for each.
 
     Args:
-        identity_ids: the identities, whether they can work or not; None for all active ones that can.
-        of_all: those that are named were picked from all active ones; say who of the others can't work.
+        identity_ids: the identities, even if they can't sync; None for all active ones that can.
+        of_all: the named identities were picked from all active ones, so report the others that can't sync as skipped.
         actor: who asks, and through what.
         reason: what the person gave as the reason.
 
     Raises:
         NotFound: one of them does not exist or is inactive.
-        Conflict: there is no active identity at all, or none that can work; or rows that the console doesn't run do
-            the same work (`job_id` is in its details).
+        Conflict: there is no active identity, or none can sync, or jobs outside this console do all of the work
+            already (`job_id` is in the details).
     """
     return _trigger(_SYNC, identity_ids, lambda: choose(identity_ids, of_all=of_all), actor=actor, reason=reason)
 
@@ -82,8 +82,8 @@ def sync_on_schedule(
 ) -> Submitted | None:
     """Sync whom a schedule is about: one identity; or all active ones, of a provider where it names one.
 
-    A general schedule leaves out the identities that have one of their own, also where that is off, and those that
-    can't work.
+    A general schedule skips identities that can't sync. It also skips those that have their own schedule, even if that
+    is off.
 
     Args:
         provider_id: only identities of this provider.
@@ -97,7 +97,7 @@ def sync_on_schedule(
 
     Raises:
         Refused: the arguments are of a kind that names nobody.
-        Conflict: as `sync_identities`.
+        Conflict: as in `sync_identities`.
     """
     request = {"provider_id": provider_id, "identity_id": identity_id, "default": default}
     try:
@@ -131,7 +131,7 @@ def _scheduled(provider_id: Any, identity_id: Any, *, default: Any) -> list[int]
 
 
 def backfill_messages(*, conversation_ids: Sequence[int], actor: Actor, reason: str = "") -> Submitted:
-    """Import the messages of conversations: one job for each, or for each identity whose task fetches all of it.
+    """Import the messages of conversations: one job for each, or one for each identity if the task fetches all of it.
 
     Args:
         conversation_ids: 1 to MAX_CONVERSATIONS conversations.
@@ -141,7 +141,7 @@ def backfill_messages(*, conversation_ids: Sequence[int], actor: Actor, reason: 
     Raises:
         NotFound: one of them does not exist, was deleted, or its identity is gone or inactive.
         Refused: none or too many are named.
-        Conflict: rows that the console doesn't run do the same work (`job_id` is in its details).
+        Conflict: jobs outside this console do all of the work already (`job_id` is in the details).
     """
     request: dict[str, Any] = {"conversation_ids": list(conversation_ids)}
     try:
@@ -193,7 +193,7 @@ def redownload_attachments(
     Raises:
         NotFound: the conversation does not exist, was deleted, or its identity is gone or inactive.
         Refused: the limit is out of its range.
-        Conflict: a row that the console doesn't run does the same work (`job_id` is in its details).
+        Conflict: a job outside this console does the same work already (`job_id` is in the details).
     """
     request: dict[str, Any] = {"conversation_id": conversation_id, "limit": limit}
     conversation = None
@@ -231,7 +231,7 @@ def redownload_attachments(
 
 @dataclass(frozen=True, kw_only=True)
 class _Work:
-    """What is started for identities: the audit log's action, the type of the jobs, and the run's first word."""
+    """A kind of work for identities: the audit log's action, the jobs' type, and the first word of the run's title."""
 
     action: str
     job_type: str
@@ -244,12 +244,12 @@ _SYNC: Final = _Work(action=SYNC, job_type=catalog.SYNC, verb="Sync")
 def _trigger(
     work: _Work, identity_ids: Sequence[int] | None, chosen: Callable[[], Chosen], *, actor: Actor, reason: str
 ) -> Submitted:
-    """Submit one job of a type for each of the identities, as one run.
+    """Submit one job for each of the identities, as one run.
 
     Args:
-        work: what is started.
-        identity_ids: who was asked for, for the audit log.
-        chosen: returns for whom it is started.
+        work: the kind of work.
+        identity_ids: the identities that were asked for, for the audit log.
+        chosen: returns the identities to start jobs for.
         actor: who asks, and through what.
         reason: what the person gave as the reason.
     """

@@ -39,7 +39,7 @@ class IdentitySubjects(Subjects):
             ProviderCredential.objects.filter(identity_id=OuterRef("pk"))
             .order_by()
             .values("identity_id")
-            # A credential whose times Python can't hold counts as connected long ago.
+            # A credential counts as connected long ago if Python can't represent its times.
             .values(at=Max(Coalesce(Near("rotated_at"), Near("created_at"), Value(EARLIEST))))
         )
         concerned = ability.with_provider_off(Identity.objects.filter(pk__in=set(identities.values())))
@@ -71,7 +71,7 @@ class IdentitySubjects(Subjects):
             for job_id, payload in payloads.items()
         }
         found = Message.objects.filter(pk__in={pk for pk in messages.values() if pk})
-        # Asked in SQL: a message deleted at a time that Python can't hold is deleted, too.
+        # Compare in SQL: Django reads a time that Python can't represent as None, but the message is deleted.
         is_deleted = ExpressionWrapper(Q(deleted_at__isnull=False), output_field=BooleanField())
         rows = found.annotate(is_deleted=is_deleted).values_list("pk", "is_deleted", "remote_visibility")
         known = {pk: SendState(exists=True, deleted=deleted, visibility=visibility) for pk, deleted, visibility in rows}

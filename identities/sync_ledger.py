@@ -66,7 +66,7 @@ def _newest_of_each(since: datetime | None) -> dict[int, int]:
     rows = recent.ended_by_others({job_type.name for job_type in catalog.syncing()}).filter(is_held("updated_at"))
     if since is not None:
         rows = rows.filter(updated_at__gte=since)
-    # Of each payload, only whom it names.
+    # Only the ids in the payload are needed.
     named = rows.annotate(payload=payloads.expression())
     ended = list(named.order_by("-updated_at", "-pk").values_list("pk", "payload", "status"))
     concerned = subjects.registered().of({pk: cut_json.parse(payload).value for pk, payload, _ in ended})
@@ -103,7 +103,7 @@ def _attempts(chosen: dict[int, int], now: datetime) -> Collection[SyncAttempt]:
     attempts = []
     for pk, job_type, status, updated_at, error in rows:
         if updated_at is None:
-            # Somebody has changed it meanwhile, to a time that Python can't hold.
+            # The row has been changed meanwhile, to a time that Python can't represent.
             continue
         outcome = Outcome.DONE if status == DONE else Outcome.FAILED
         known = kept.get(sources[pk])

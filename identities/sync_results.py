@@ -70,7 +70,7 @@ class SyncResults:
         # The oldest first, as they came.
         for start in range(0, len(changed), BATCH_SIZE):
             if start and time.monotonic() - began >= BUDGET_SECONDS:
-                # The others haven't been seen, and so are kept the next time.
+                # The rest isn't marked as seen, so the next call handles it.
                 return kept
             batch = _keep(changed[start : start + BATCH_SIZE], types)
             if batch is None:
@@ -166,7 +166,7 @@ def _attempt(result: Any, job_type: JobType, identity_id: int, now: datetime) ->
     if result.content_type != "application/json":
         raise Unreadable("What the task returned is no JSON.")
     if result.date_done is None:
-        raise Unreadable("Its end is a time that can't be kept.")
+        raise Unreadable("The result has no end time that Python can represent.")
     # Before it is judged: an error may quote a message, and its text is known for one only by its key.
     returned = redact(parse_json(result.result or "null"))
     verdict = judge(TaskState(state=result.status, result=returned))

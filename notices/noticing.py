@@ -50,7 +50,7 @@ def look() -> None:
         try:
             try_later(notice)
         except OpsError as refusal:
-            # A row that the console doesn't run does the same work; the others must not wait for it.
+            # A job outside this console does the same work. The other notices must not wait for it.
             logger.warning("notice.not_queued", notice=str(notice), error=refusal.message)
 
 

@@ -32,9 +32,9 @@ names.register_identities(identity_choices)
 
 
 def to_pick_from(request: HttpRequest) -> dict[str, Any]:
-    """Return all identities with what runs for each; those that the address names come first, and are ticked.
+    """Return all identities with their active jobs. Those that the address names are ticked and come first.
 
-    Where it names all, those that can't work are not.
+    If the address names all identities, those that can't sync are not ticked.
     """
     found = queries.identities()
     chosen = ids_in(request.GET.getlist("identity"))

@@ -153,10 +153,10 @@ def _slice_end(at: Position) -> int:
 
 
 def _add(above_id: int, last_id: int) -> None:
-    """Add the messages between two ids to their conversations, and to what has arrived for whose identity when.
+    """Add the messages between two ids to the counts of conversations and of arrivals by identity and time.
 
-    A message's identity is its conversation's. None can have arrived later than now, whatever it says. A
-    message with a time that Python can't hold is counted, but says nothing of when messages arrived.
+    A message's identity is its conversation's. A time in the future counts as now. A message counts for its
+    conversation, but not as an arrival, if Python can't represent its time.
     """
     with connection.cursor() as cursor:
         cursor.execute(

@@ -123,7 +123,7 @@ def test_without_a_credential_a_sync_succeeded_only_where_one_is_on_record(api: 
     alice = make_identity()
     assert says().startswith("No credential of its own. Connect the account")
     counted(alice, newest_message_at=timezone.now() - timedelta(minutes=2))
-    assert says().startswith("No credential of its own. Its newest message is the only sign of a sync.")
+    assert says().startswith("No credential of its own. Only its newest message shows that it has synced.")
     last = synced(alice)
     assert says().startswith("No credential of its own, though its last sync succeeded.")
     last.success_error = "image 5 could not be had"

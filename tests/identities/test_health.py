@@ -120,7 +120,7 @@ BY_MESSAGES = {"succeeded_at": None}
 SUCCEEDED = "No credential of its own, though its last sync succeeded."
 IN_PART = "No credential of its own, though its last sync succeeded in part."
 MISSING = "No credential of its own."
-BY_A_MESSAGE = "No credential of its own. Its newest message is the only sign of a sync."
+BY_A_MESSAGE = "No credential of its own. Only its newest message shows that it has synced."
 
 
 @pytest.mark.parametrize("scheduled", ["on", "off", "paused", "broken", "missing", "elsewhere"])
@@ -128,7 +128,7 @@ BY_A_MESSAGE = "No credential of its own. Its newest message is the only sign of
     ("changes", "words", "status"),
     [
         ({}, SUCCEEDED, "unknown"),
-        # A message that came after it, and one that has a date of before.
+        # A message that arrived after the sync, and one with an earlier date.
         ({"last_sync_at": ago(1)}, SUCCEEDED, "unknown"),
         ({"partial_error": "image gone"}, IN_PART, "unknown"),
         (BY_MESSAGES, BY_A_MESSAGE, "warning"),
@@ -147,7 +147,7 @@ def test_a_sync_without_a_credential_succeeded_only_where_its_result_says_so(
 ) -> None:
     found = assess(on_track(has_credential=False, scheduled=scheduled, **changes), now=NOW)
     (reason,) = [reason for reason in found.reasons if reason.code == "credential_missing"]
-    # Without a schedule nobody can tell whether the next one succeeds.
+    # Without a schedule, it is unknown whether the next sync succeeds.
     uncertain = status == "unknown" and scheduled != "on"
     assert (reason.what, reason.status) == (words, "warning" if uncertain else status)
     assert bool(reason.todo) == (uncertain or status != "unknown")
