@@ -61,13 +61,13 @@ LEDGER: Final = (
     ),
     Guard(
         name="rows that others wrote",
-        keeps="An active row that the console doesn't run is not joined: it might be waited for in vain.",
+        keeps="The console doesn't join an active row that it doesn't run, because the row may never end.",
         edits=(Edit("jobs/foreign.py", "elif status != RUNNING or is_stuck:", "elif False:"),),
         tests=("tests/api/test_foreign_jobs.py::test_messages_of_one_conversation",),
     ),
     Guard(
         name="one job for an identity",
-        keeps="Of a type whose task fetches a whole identity, those who ask at once for different parts get one job.",
+        keeps="If a task fetches a whole identity, simultaneous requests for different parts get one job.",
         edits=(
             Edit(
                 "jobs/covering.py",
@@ -429,7 +429,7 @@ LOST_MESSAGES: Final = (
     ),
     Guard(
         name="between two tries",
-        keeps="What waits in the queue to be tried again isn't lost.",
+        keeps="A task that waits in the queue for a retry isn't lost.",
         edits=(Edit("jobs/losses.py", "started_at__isnull=False, retrying_since=None", "started_at__isnull=False"),),
         tests=(_TRIES + "test_it_is_not_lost_while_its_message_may_wait_in_the_queue",),
     ),
@@ -513,7 +513,7 @@ SETTLING: Final = (
     ),
     Guard(
         name="known error of a try",
-        keeps="What the result back end goes on saying while the next try runs changes nothing.",
+        keeps="The last try's error, which the result back end still has during the next try, changes nothing.",
         edits=(
             Edit("jobs/worker_retries.py", "if dispatch.error == error:", "if False:"),
             Edit("jobs/worker_retries.py", "news = ~Q(error=error) | Q(error=None)", "news = Q()"),
