@@ -19,7 +19,7 @@ _serial = count(1)
 
 
 def make_provider(provider_id: str = "reddit") -> Provider:
-    """Return the provider, made if it is missing, with a credential of its application: its identities can work."""
+    """Return the provider, created if missing, with a credential of its application: its identities can sync."""
     provider, is_new = Provider.objects.get_or_create(
         provider_id=provider_id, defaults={"display_name": provider_id.title(), "enabled": True, "created_at": NOW}
     )

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection
 from django.test import TransactionTestCase
 
-# Its signals act on tasks that a test runs in its own process, whichever test has loaded it first.
+# Its signals affect tasks that a test runs in its own process, so load it for every test.
 import opsconsole.celery  # noqa: F401
 from devserver.postgres import Postgres
 from devserver.readiness import SAYS_READY
@@ -32,7 +32,7 @@ from tests.waiting import PATIENCE
 from tests.waiting import wait_until as _wait_until
 
 _TEMPLATE = "core_template"
-# Columns of which the console asks which values they can hold.
+# Columns whose possible values the console reads from the database.
 _ASKED_ABOUT = (("jobs", "status"), ("backup_runs", "kind"), ("backup_runs", "status"), ("restore_tests", "status"))
 _NOT_IN_A_FAST_RUN = ("processes", "browser", "slow")
 _STARTS_PROCESSES = frozenset({"start_child", "supervisor", "world"})
@@ -238,7 +238,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         here = config.getoption("--every-variant") or runs_on(item, config.getoption("--variant"))
         (chosen if here and not any(map(item.get_closest_marker, left_out)) else others).append(item)
     config.hook.pytest_deselected(items=others)
-    # A long test that came last would leave the other processes without work.
+    # Run long tests first: at the end, the other processes would have no work.
     items[:] = sorted(chosen, key=lambda item: item.get_closest_marker("long") is None)
 
 

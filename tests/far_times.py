@@ -1,4 +1,4 @@
-"""Times that PostgreSQL holds and Python doesn't, in any column of the core's tables."""
+"""Far times, which PostgreSQL can represent and Python can't, in any column of the core's tables."""
 
 from typing import Any, Final
 
@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 from opsconsole.far_times import held
 
-# As PostgreSQL writes them, without the time zone that one variant's columns have.
+# The texts that PostgreSQL writes, without the time zone that one variant's columns have.
 FAR: Final = (
     "infinity",
     "-infinity",
@@ -20,17 +20,17 @@ FAR: Final = (
     "99999-12-31 00:00:00",
     "294276-12-31 23:59:59",
 )
-# The last ones that Python holds: no arithmetic may take them any further.
+# The first and the last time that Python can represent: arithmetic must not go beyond them.
 NEARLY_FAR: Final = ("0001-01-01 00:00:00", "9999-12-31 23:59:59.999999")
 
 
 def zoneless(text: str) -> str:
-    """Return the text of a time as it is in FAR."""
+    """Return the text of a time in the form of FAR."""
     return text.replace("+00", "")
 
 
 def set_all_times(moment: str) -> int:
-    """Give all rows of the core's tables this time in every column for times; returns how many columns there are.
+    """Set every time in all rows of the core's tables; return the number of columns.
 
     But for when a row was deleted: lists leave those out, whatever the time.
     """
@@ -43,7 +43,7 @@ def set_all_times(moment: str) -> int:
 
 
 def far_times_of_the_console() -> list[str]:
-    """Return the columns of the console's own tables that hold a time which Python can't."""
+    """Return the columns of the console's own tables that have a far time."""
     found = []
     with connection.cursor() as cursor:
         for table, names in _columns(settings.DATABASE_SCHEMA).items():

@@ -50,7 +50,7 @@ class Child:
 
     @property
     def output(self) -> str:
-        """What it has printed so far: of a running one only whole lines."""
+        """Return the process's output so far; only whole lines while it runs."""
         running = self.running
         text = self.log.read_text(encoding="utf-8", errors="replace")
         return text[: text.rfind("\n") + 1] if running else text

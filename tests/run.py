@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     given, rest = parser.parse_known_args(arguments)
     # Asked to stop by a signal, the tests stop their servers first.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    # A shell has its background jobs ignore Ctrl-C's signal, by which the tests are asked to stop here.
+    # A shell's background jobs ignore SIGINT. Restore it, because it stops the tests.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
     variants = [given.variant] if given.variant else VARIANTS[:1] if given.fast else VARIANTS

@@ -95,7 +95,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Start the servers before Django's settings are read."""
-    # Dev mode is on in this process by now; the processes that tests start don't need it.
+    # Dev mode is already on in this process. The processes that tests start don't need it.
     os.environ.pop("PYTHONDEVMODE", None)
     if getattr(early_config.known_args_namespace, "numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
         # This process only hands out tests to the others.

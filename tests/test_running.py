@@ -10,7 +10,7 @@ import pytest
 from tests.processes import PROJECT
 from tests.waiting import wait_until
 
-# It takes up to a minute, by far longer than a stop.
+# A test that takes up to a minute, much longer than stopping does.
 LASTING = "tests/schedules/test_real_beat.py::test_beat_starts_a_crontab_at_its_minute"
 
 

@@ -53,7 +53,7 @@ PLACES: Final[Mapping[str, str]] = {
         ),
         FIRST,
     ),
-    # Addresses, sessions and errors of the broker: what they change in the core's tables, tests/operations do too.
+    # Addresses, sessions and broker errors: tests/operations send the same statements to the core's tables.
     **dict.fromkeys(
         (
             "tests/addresses/",
@@ -63,7 +63,7 @@ PLACES: Final[Mapping[str, str]] = {
         ),
         FIRST,
     ),
-    # Backup files, and databases that are not the core's.
+    # Backup files, and databases other than the core's.
     **dict.fromkeys(
         (
             "tests/backups/test_attachments_compared.py",
@@ -114,7 +114,7 @@ PLACES: Final[Mapping[str, str]] = {
             "tests/devserver/test_server.py::test_from_an_empty_folder_to_ready_and_back_and_again",
             "tests/backups/test_between.py::test_an_end_that_was_written_but_not_answered_counts",
             f"{_UNWRITTEN_END}_is_whole_and_can_be_tested_once_the_database_is_back",
-            # Tables of other databases that have the names of the core's.
+            # Other databases have tables with the names of the core's.
             "tests/backups/test_real_databases.py::test_it_is_backed_up_and_passes_its_restore_test",
             "tests/backups/test_zoo.py",
             "tests/backups/test_retention.py::test_what_the_core_has_told_of_is_neither_counted_nor_deleted",

@@ -1,4 +1,4 @@
-"""Values that no filter, body or cursor can mean are a 400 that says what is allowed: never a 500 or an empty list."""
+"""Impossible values in filters, bodies and cursors: a 400 that says what is allowed, never a 500 or an empty list."""
 
 from typing import Any, Final
 from urllib.parse import quote
@@ -52,7 +52,7 @@ IDS: Final = (
     "7;DROP TABLE jobs",
 )
 CURSORS: Final = ("x", "\x00", "a:b:c", "W10:x", "é", "\ud800", "x" * 301, "eyJ9:1:2", ":", "..", "1", "null")
-# Look-ups that Django's own lists would pass on to the database.
+# Look-ups that Django's own lists would pass to the database.
 LOOKUPS: Final = (
     "username__regex=(",
     "username__iregex=[",
@@ -72,7 +72,7 @@ LOOKUPS: Final = (
 
 
 def asked(url: str, **values: str) -> str:
-    """Return an address with these parameters; what no encoding takes stands in it as a sender would write it."""
+    """Return an address with these parameters. Characters that can't be encoded stay as a sender would write them."""
     return url + "?" + "&".join(f"{name}={quote(value, errors='surrogatepass')}" for name, value in values.items())
 
 

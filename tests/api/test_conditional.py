@@ -1,4 +1,4 @@
-"""Conditional reads: what the caller has already isn't sent again, and what has changed is, whoever changed it."""
+"""Conditional reads: an unchanged answer isn't sent again. A changed one is, no matter who changed the rows."""
 
 from collections.abc import Callable
 from datetime import timedelta

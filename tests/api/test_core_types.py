@@ -1,4 +1,4 @@
-"""The core's tasks as job types: each has a name and a queue, says what is known about it, and can be retried."""
+"""The core's tasks as job types: each has a name, a queue and known facts, and its jobs can be retried."""
 
 from typing import Any
 

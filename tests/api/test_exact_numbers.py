@@ -15,7 +15,7 @@ from tests.matching.doing import carry_out
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 LARGE: Final = 12345678901234567890123
-# Payloads, most of them with something that not every parser or writer of JSON takes the same way.
+# Payloads, most of which JSON parsers and writers treat differently.
 PAYLOADS: Final = (
     '{"id": 12345678901234567890123}',
     '{"id": -12345678901234567890123}',
@@ -33,7 +33,7 @@ PAYLOADS: Final = (
     '{"a": ' * 400 + "1" + "}" * 400,
     "{}",
 )
-# Only a `json` column takes them.
+# Payloads that only a `json` column accepts.
 UNSTORABLE: Final = ('{"s": "\\ud800"}', '{"\\udfff": "a\\u0000b"}', '{"n": 1e400000}')
 
 

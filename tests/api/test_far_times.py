@@ -1,4 +1,4 @@
-"""Times that Python can't hold are null with their text beside them; nothing fails, and none is copied anywhere."""
+"""Far times, which Python can't represent, are null with their text. They break nothing and are never copied."""
 
 import logging
 from datetime import datetime, timedelta
@@ -182,7 +182,7 @@ def test_no_step_of_the_sweeper_fails_of_a_far_time_or_copies_one(
         sweeper.tell_ended,
         counts.refresh,
         *(step.run for step in background.registered()),
-        # As a process does that has just begun.
+        # Behave like a process that has just started.
         SyncsOfOthers().look,
         SyncResults().look,
         FailedRows().look,

@@ -1,4 +1,4 @@
-"""Servers that can't be reached, by GET /ops/health: a problem of its name, never an error of the request."""
+"""GET /ops/health reports each server that can't be reached as a problem, and never fails because of it."""
 
 import ssl
 from collections.abc import Callable, Iterator
@@ -47,13 +47,13 @@ ERRORS: list[Exception] = [
 
 @pytest.fixture
 def caller(db: None) -> APIClient:
-    """Somebody who may see jobs, by token."""
+    """A caller with a token who may see jobs."""
     return with_token(make_user("jo", "jobs.view_job"))
 
 
 @pytest.fixture
 def move(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Reader, str], None]]:
-    """Have a server somewhere else: `move(reader, url)`."""
+    """Change the address of a server: `move(reader, url)`."""
 
     def forget() -> None:
         gateway._publisher.cache_clear()
@@ -63,7 +63,7 @@ def move(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[R
     def to(reader: Reader, url: str) -> None:
         if reader == "broker":
             settings.CELERY_BROKER_URL = url
-            # Celery reads it before the setting.
+            # Celery prefers this variable to the setting.
             monkeypatch.setenv("CELERY_BROKER_URL", url)
         elif reader == "results":
             settings.CORE_RESULT_BACKEND = url
@@ -76,7 +76,7 @@ def move(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[R
 
 
 def unreachable(api: APIClient, reader: Reader) -> None:
-    """Check that the one that doesn't answer is the one that is told of."""
+    """Check that the answer names exactly the server that doesn't answer."""
     response = api.get("/ops/health")
     assert response.status_code == 200, response.content[:500]
     told = {reason["code"]: reason["severity"] for reason in response.json()["reasons"] if reason["part"] == "broker"}
@@ -93,7 +93,7 @@ def test_whatever_a_library_raises(
     def fail(*args: Any, **kwargs: Any) -> Any:
         raise error
 
-    # Where each library begins.
+    # The first call into each library.
     place: Any = {
         "broker": (Connection, "ensure_connection", fail),
         "results": (RedisBackend, "_params_from_url", fail),

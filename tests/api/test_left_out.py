@@ -1,4 +1,4 @@
-"""Who is left out of a sync or a backfill of all: identities that can't work, by every door."""
+"""Syncs and backfills of all identities skip those that can't sync, however they are started."""
 
 from collections.abc import Callable
 from io import StringIO

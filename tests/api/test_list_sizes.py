@@ -1,4 +1,4 @@
-"""How much a list carries, however large its rows are: long payloads are cut, and too many long errors shortened."""
+"""Lists stay small, however large their rows are: long payloads are cut, and long errors are shortened."""
 
 import json
 from collections.abc import Callable
@@ -37,11 +37,11 @@ def of_bytes(size: int) -> str:
     ("payload", "kept"),
     [
         (json.dumps({**IDS, "path": LONG}), IDS),
-        # The ids come last, or are all that there is besides.
+        # The ids come last, or alone.
         (json.dumps({"path": LONG, **IDS}), IDS),
         (json.dumps({"path": LONG, "identity_id": 5}), {"identity_id": 5}),
         (json.dumps({"path": LONG}), {}),
-        # Only its own ids, not those of what it holds.
+        # Only top-level ids are kept, not nested ones.
         (json.dumps({"inner": {"identity_id": 5, "path": LONG}}), {}),
         (json.dumps({"identity_id": "5", "path": LONG}), {"identity_id": "5"}),
         (json.dumps({"identity_id": None, "path": LONG}), {}),
@@ -50,7 +50,7 @@ def of_bytes(size: int) -> str:
         (json.dumps({"identity_id": 2**60 + 1, "path": LONG}), {"identity_id": 2**60 + 1}),
         (json.dumps([LONG]), {}),
         (json.dumps(LONG), {}),
-        # Pairs of surrogates are what Python writes for what lies beyond the basic plane.
+        # Python writes characters beyond the basic plane as surrogate pairs.
         (json.dumps({"path": "😀" * 1_000, "identity_id": 5}), {"identity_id": 5}),
         (json.dumps({"path": "ä" * 2_000, "identity_id": 5}, ensure_ascii=False), {"identity_id": 5}),
         (json.dumps({"path": '\\u "quoted" \\' * 300, "identity_id": 5}), {"identity_id": 5}),
@@ -78,7 +78,7 @@ def size_of(pk: int) -> int:
     return int(size)
 
 
-# `jsonb` takes none of these: only one variant can hold them.
+# `jsonb` refuses all of these, so only one variant can have them.
 @pytest.mark.parametrize(
     "broken",
     ["\\u0000", "\\ud800", "\\udc00 \\ud800", "\\uD83D", "\\\\\\u0000", '\\"\\u0000', "\\ud83d\\ude00\\u0000"],
@@ -193,7 +193,7 @@ def test_a_page_that_is_small_enough_is_as_it_was(api: APIClient) -> None:
         ([1_000] * 10, 900, None),
         ([0, 0, 1_000], 100, None),
         ([50] * 100, 100_000, [50] * 100),
-        # Where not even the rest fits, nothing of them is left.
+        # If even the other values don't fit, no error text is left.
         ([500, 500], 10, [0, 0]),
     ],
 )

@@ -1,4 +1,4 @@
-"""The jobs of a run are counted in the database: a list of runs says the same as if it had read each job."""
+"""The database counts the jobs of runs: a list of runs shows the same as if each job had been read."""
 
 import re
 from typing import Any
@@ -27,7 +27,7 @@ def told(current: int, total: int | None = None, unit: str = "messages", source:
     }
 
 
-# Of each job, its status and what is known of its newest attempt; None where the console made none.
+# Each job's status and its newest attempt's columns; None if the console made no attempt.
 RUNS: dict[str, list[tuple[str, dict[str, Any] | None]]] = {
     "no job": [],
     "one that waits": [("queued", None)],
@@ -57,7 +57,7 @@ def test_a_run_is_summed_as_its_jobs_say_one_by_one(api: APIClient, name: str) -
     for status, attempt in RUNS[name]:
         pk = make_job(status="done" if status == "gone" else status).pk
         if attempt is not None:
-            # What an earlier attempt told counts no more.
+            # The progress of an earlier attempt doesn't count.
             make_attempt(pk, ended_at=NOW, outcome="failed", **told(99, 99, unit="bytes"))
             make_attempt(pk, **attempt)
         ids.append(pk)

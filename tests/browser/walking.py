@@ -22,10 +22,10 @@ _VIOLATIONS = """async (tags) => {
   const { violations } = await axe.run(document, { runOnly: tags, resultTypes: ["violations"] });
   return violations.map(({ id, nodes }) => ({ id, where: nodes.slice(0, 3).map((node) => node.html.slice(0, 200)) }));
 }"""
-# Parts have come, scripts have run, and the API's docs are drawn.
+# The parts of the page are loaded, scripts have run, and the API's docs are rendered.
 _IS_DRAWN = """() => !document.querySelector('.htmx-request') && (!window.htmx || window.Alpine)
   && (!document.getElementById('docs') || document.querySelector('#docs .opblock'))"""
-# Colors change at once. A script that follows the browser's look is told of a new one when the next frame is drawn.
+# Colors change at once. Scripts that follow the browser's color scheme hear of a new one with the next frame.
 _STILL = """() => {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync("*, *::before, *::after { transition: none !important }");

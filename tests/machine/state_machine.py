@@ -120,7 +120,7 @@ class LifeOfJobs(RuleBasedStateMachine):
         held = Job.objects.filter(dedupe_key__in=works.values(), status__in=ACTIVE_STATUSES)
         active = dict(held.values_list("dedupe_key", "pk"))
         known = set(Job.objects.values_list("pk", flat=True))
-        # Somebody changed their rows by hand: the console doesn't run them any more, and perhaps nobody does.
+        # Their rows were changed by hand, so the console doesn't run them any more, and perhaps no one does.
         run_here = Dispatch.objects.filter(Q(ended_at=None) | Q(next_attempt_at__isnull=False))
         left = set(active.values()) - set(run_here.values_list("job_id", flat=True))
         may_be_blocked = {active.get(key) for key in works.values()} <= left

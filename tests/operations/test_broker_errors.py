@@ -1,4 +1,4 @@
-"""Whatever a broker library raises: before anything is sent it counts as unreachable, from then on as in doubt."""
+"""Any error of a broker library means “unreachable” before anything is sent, and “in doubt” after that."""
 
 import ssl
 from collections.abc import Callable
@@ -42,7 +42,7 @@ any_error = pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(erro
 
 
 def raising(error: Exception, *, after: Callable[..., Any] | None = None) -> Callable[..., Any]:
-    """Return what raises the error, after it has done what it stands in for."""
+    """Return a function that calls the original and then raises the error."""
 
     def fail(*args: Any, **kwargs: Any) -> Any:
         if after is not None:

@@ -1,4 +1,4 @@
-"""Which errors say that the provider refuses the credential, and which that it was asked too often.
+"""Which errors say that the provider rejects the credential, and which that it limits the rate.
 
 The texts are those of PRAW and prawcore, requests, httpx, OAuth libraries, servers, databases, and the core itself.
 """
@@ -123,7 +123,7 @@ OTHER_TROUBLE = [
     "429 Too Many Requests",
     "received 429 HTTP response",
     "received 503 HTTP response",
-    # a token that is good, and could not be refreshed at the moment
+    # a valid token that can't be refreshed at the moment
     "Failed to refresh token: timed out",
     "Failed to refresh token for identity 3: ReadTimeout",
     "Failed to refresh token: ConnectionError(MaxRetryError('…'))",
@@ -145,12 +145,12 @@ OTHER_TROUBLE = [
     "No credentials for identity 4",
     "forbidden character in name",
     "irrevocable",
-    # what a picture's server says
+    # errors of media servers
     "image 5: 403 Forbidden",
     "Attachment could not be had: 401",
     "Image 1401 could not be downloaded: 403 Forbidden",
     "403 Client Error: Forbidden for url: https://i.redd.it/abc.jpg",
-    # what was said to Celery's workers
+    # revocations by Celery
     REVOKED,
     "TaskRevokedError: revoked",
     "ReadTimeout",

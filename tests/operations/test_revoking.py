@@ -58,7 +58,7 @@ def test_a_connection_that_broke_in_the_pool_is_no_reason_to_wait(
 
 
 def test_a_hundred_revocations_arrive_each_right_after_a_question(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Nobody answers: each question leaves a read pending on its connection.
+    # No worker answers, so each question leaves a read pending on its connection.
     monkeypatch.setattr(gateway, "INSPECT_TIMEOUT_SECONDS", 0.01)
     client = redis.Redis.from_url(settings.CELERY_BROKER_URL)
     with closing(client), closing(client.pubsub()) as workers:  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""No address fails, whatever time stands in any of the core's rows, and whatever stands in a query."""
+"""No address fails, whatever times the core's rows have, and whatever a query contains."""
 
 import random
 from typing import Any, Final
@@ -20,7 +20,7 @@ VALUES: Final = ("0001-01-01T00:00:00+23:59", "9" * 30, "(", "\x00", "-infinity"
 
 @pytest.fixture(autouse=True)
 def _as_in_production(settings: Any) -> None:
-    """Static files under their own names, and numbers for whoever asks."""
+    """Serve static files under their own names, and metrics without a token."""
     settings.METRICS_ALLOW = ["127.0.0.1"]
     storage = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": storage}
@@ -31,7 +31,7 @@ def test_no_address_fails_of_a_far_time(moment: str) -> None:
     visitors = Visitors()
     plant(Vault(random.Random(0).choice))
     with connection.cursor() as cursor:
-        # Whatever is planted is deleted nowhere; these times are elsewhere null.
+        # The planted rows must not be deleted or removed, so these times stay null.
         assert set_all_times(moment) > 20
         cursor.execute("UPDATE conversations SET deleted_at = NULL")
     for route in routes():

@@ -226,7 +226,7 @@ def test_a_late_result_that_makes_no_sense_is_kept_and_frees_the_place(
 
 
 def replies(command: str, running: ActiveTask, odd: Any) -> list[dict[str, Any]]:
-    """Return what two workers answer to a question: a list from one, and something else from the other."""
+    """Return the answers of two workers to a question: a list, and something else."""
     good: dict[str, list[Any]] = {
         "active": [{"id": running.task_id, "time_start": now().timestamp()}],
         "active_queues": [{"name": "ingest"}],

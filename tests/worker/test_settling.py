@@ -311,7 +311,7 @@ def test_progress_is_observed_from_what_has_arrived_when_the_task_says_nothing(d
 
 
 def begin(dispatch: Dispatch) -> None:
-    """Have a worker say that it runs the attempt's task."""
+    """Make a worker report that it runs the attempt's task."""
     active = ActiveTask(task_id=str(dispatch.task_id), worker="core@host", started_at=None)
     sweeper.note_workers(Workers(active={str(dispatch.task_id): active}))
     dispatch.refresh_from_db()
@@ -323,7 +323,7 @@ def progress_of(dispatch: Dispatch) -> tuple[Any, ...]:
 
 
 def arrive(identity_name: str = "Alice", messages: int = 1) -> None:
-    """Have messages of an identity arrive in the core's tables."""
+    """Insert messages of an identity into the core's tables."""
     conversation = make_conversation(Identity.objects.get(display_name=identity_name))
     for _ in range(messages):
         make_message(conversation)
@@ -388,14 +388,14 @@ def test_what_has_arrived_has_arrived_also_when_it_is_deleted_meanwhile(dispatch
         ("nothing", {**GOOD, "messages_synced": 0}, (0, 0, "reported")),
         ("arrived", {**GOOD, "messages_synced": 0}, (0, 0, "reported")),
         ("reported", GOOD, (200, 200, "reported")),
-        # They say nothing of messages, or nothing that could be counted.
+        # Results without a number of messages, or without one that can be counted.
         ("nothing", {"status": "skipped", "reason": "It is paused."}, (None, None, None)),
         ("nothing", {**GOOD, "messages_synced": "many"}, (None, None, None)),
         ("nothing", {**GOOD, "messages_synced": True}, (None, None, None)),
         ("nothing", {**GOOD, "messages_synced": 10**30}, (None, None, None)),
         ("nothing", None, (None, None, None)),
         ("arrived", {"status": "success"}, (2, None, "observed")),
-        # What failed has not done what it says.
+        # A failed task hasn't done what its result says.
         ("nothing", {**GOOD, "errors": ["Failed to fetch page 3"]}, (None, None, None)),
         ("arrived", {"status": "error", "error": "no such identity", "messages_synced": 9}, (2, None, "observed")),
     ],

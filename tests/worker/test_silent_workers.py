@@ -1,4 +1,4 @@
-"""A worker that does not answer proves nothing. Several can go by one name, and only some of them answer."""
+"""A silent worker proves nothing. Several workers can share a name, and perhaps only some of them answer."""
 
 from datetime import timedelta
 from typing import Any
@@ -27,13 +27,13 @@ def report(name: str, *, number: int = 1, queue: str = "ingest", minutes_ago: fl
 
 
 def answer(*names: str, queue: str = "ingest", **values: Any) -> Workers:
-    """All of these say that they have nothing, and the queue is empty."""
+    """Return the answer of these workers, which have no tasks, with an empty queue."""
     given: dict[str, Any] = {"answered": frozenset(names), "queues": {name: [queue] for name in names}, "namesakes": {}}
     return Workers(**{**given, "empty_queues": frozenset({"ingest"}), **values})
 
 
 def is_taken_for_lost(workers: Workers) -> bool:
-    """Say whether a published task is taken for lost, as a sweeper would that is answered like this."""
+    """Return whether a sweeper that gets this answer takes a published task for lost."""
     let_run_out("check_at", ended_at=None)
     losses.note_unknown(workers)
     return Dispatch.objects.exclude(unknown_since=None).exists()
@@ -41,7 +41,7 @@ def is_taken_for_lost(workers: Workers) -> bool:
 
 @pytest.fixture
 def dispatch() -> Dispatch:
-    """An attempt in the core whose message was lost."""
+    """An attempt of a core task whose message was lost."""
     identity = make_identity()
     make_credential(identity)
     backfill_conversations(identity_ids=[identity.pk], actor=OPERATOR)
@@ -99,7 +99,7 @@ def test_a_task_that_one_of_two_of_a_name_has_is_not_lost(dispatch: Dispatch, kn
 
 @pytest.fixture
 def replies(monkeypatch: pytest.MonkeyPatch) -> Replies:
-    """What workers reply to each question, for want of workers that reply like this."""
+    """Fake replies of workers to each question."""
     replies: Replies = {}
     monkeypatch.setattr(gateway._controller().control, "broadcast", lambda command, **options: replies.get(command, []))
     return replies
@@ -166,7 +166,7 @@ def test_two_workers_of_one_name_are_two(world: World) -> None:
         wait_until(lambda: gateway.ask_workers().namesakes == {"core@dup": 1})
         ask()
         assert not Dispatch.objects.exclude(unknown_since=None).exists()
-        # Once its end is certain, its task is known to nobody; the other one's is.
+        # Once the worker is certainly gone, no one knows its task. The other worker's task is known.
         WorkerReport.objects.update(seen_at=F("seen_at") - losses.WORKER_ALIVE)
         ask()
         assert Dispatch.objects.exclude(unknown_since=None).count() == 1

@@ -1,4 +1,4 @@
-"""A tick of the sweeper: much to do of one kind keeps no other kind waiting, and all of it is done in the end.
+"""A tick of the sweeper: a long backlog in one duty doesn't keep the others waiting, and all is done in the end.
 
 Time is told by a clock of the tests' own, which moves when something is done.
 """
@@ -42,13 +42,13 @@ from tests.worker.faults import let_run_out, messages
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 MANY = 16
-# What doing one of them takes: a few fit into a tick.
+# The time that one item takes: a few fit into a tick.
 SECONDS = 0.25
 OWN = {"in_core": False, "task": "tests.count", "queue": own_tasks.QUEUE}
 
 
 class Clock:
-    """Tells a time that only moves when something is done."""
+    """A clock that moves only when work is done."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -70,7 +70,7 @@ def _nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Callable[..., None]:
-    """Have something take its time: `slow(owner, name, seconds=…)`."""
+    """Make a function take some time on the clock: `slow(owner, name, seconds=…)`."""
 
     def slow(owner: Any, name: str, *, seconds: float = SECONDS) -> None:
         really = getattr(owner, name)
@@ -178,7 +178,7 @@ def test_a_duty_with_much_to_do_stops_when_its_time_is_over_and_goes_on_in_the_n
     arrange(leave_result) if arrange in (to_be_settled, to_be_kept) else arrange()
     slow(*unit)
     if duty == "telling one by one":
-        # Nobody takes any of them: each is tried by itself, and let go of.
+        # The receiver refuses all of them, so each is told by itself and then given up.
         monkeypatch.setattr(ended, "_is_received", lambda attempts: False)
         monkeypatch.setattr(ended, "MAX_TRIES", 1)
     swept = Sweeper(clock=clock)

@@ -52,7 +52,7 @@ class World:
         return self._keep("core", self.another_core_worker)
 
     def another_core_worker(self, *options: str, hostname: str | None = None) -> Child:
-        """Start a worker of the core, which is not kept; `hostname` is its Celery name, one of its own by default."""
+        """Start a worker of the core without keeping it. `hostname` is its Celery name, a unique one by default."""
         queues = "ingest,messages,maintenance,celery"
         return self._worker("core", "demo.core_worker", queues, *options, hostname=hostname)
 
