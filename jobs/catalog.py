@@ -48,7 +48,7 @@ IDENTITY = "identity"
 
 @dataclass(frozen=True, kw_only=True)
 class JobType:
-    """What stands behind a job type.
+    """A job type and how its jobs are run.
 
     Attributes:
         name: the type, as the ledger has it.
@@ -104,7 +104,7 @@ class JobType:
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """What is known and unknown about jobs of this type, one sentence each."""
+        """The facts that are known and unknown about jobs of this type, one sentence each."""
         again = "Unknown whether it can safely run more than once."
         if self.at_most_once:
             again = "Runs at most once. A retry needs a confirmation."

@@ -1,4 +1,4 @@
-"""Decides which job does some work: a new one, an active one with the same key, or one whose task covers the work.
+"""Decides which job does some work: a new job, an active job with the same key, or a job that covers the work.
 
 Some tasks fetch a whole identity, whichever conversation they are given (`covers` in the catalog). Such a task needs to
 run only once for many conversations. So a request for several of them makes one job, and joins a job that hasn't

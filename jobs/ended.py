@@ -97,15 +97,15 @@ def register(receiver: Receiver) -> None:
 def tell(limit: int = BATCH_SIZE, *, budget: Budget | None = None) -> int:
     """Tell the receivers of attempts that have ended, oldest first; one query when there is none.
 
-    One of which a receiver can make nothing doesn't hold up the others; after a few tries it is let go of, and logged.
-    Any number of sweepers may do this at once: each tells of others.
+    An attempt that a receiver can't handle doesn't hold up the others. After a few tries it is given up and logged. Any
+    number of sweepers may do this at once, each with other attempts.
 
     Args:
-        limit: how many attempts at the most.
+        limit: the maximum number of attempts.
         budget: the time limit for telling of them one by one, after telling of all together has failed.
 
     Returns:
-        How many need not be told any more.
+        How many attempts are finished: told, or given up.
     """
     untold = Dispatch.objects.filter(ended_at__isnull=False, told=False).order_by("pk")
     if not untold.values("pk")[:1]:

@@ -120,7 +120,7 @@ class Workers:
     namesakes: dict[str, int] = field(default_factory=dict)
     # Tasks that a worker was given and has not begun, and queues that were empty before: where that was asked.
     reserved: frozenset[str] = frozenset()
-    # Those of them that a worker keeps until a given time; None if it didn't say which.
+    # The reserved tasks that a worker keeps until a given time; None if it didn't say which.
     scheduled: dict[str, datetime | None] = field(default_factory=dict)
     empty_queues: frozenset[str] = frozenset()
     queues: dict[str, list[str]] = field(default_factory=dict)
@@ -323,7 +323,10 @@ def ask_workers(*, registered: bool = False, scheduled: bool = False, missing_fr
     Args:
         registered: also ask which queues they listen on and which tasks they know.
         scheduled: also ask which tasks they keep until a given time.
-        missing_from: queues whose tasks may have got lost: also ask what of them is where.
+        missing_from: queues whose tasks may be lost: also ask where their tasks are.
+
+    Returns:
+        The answers of the workers that answered.
 
     Raises:
         BrokerUnreachable: the broker does not answer.

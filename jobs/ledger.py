@@ -160,7 +160,7 @@ def transition(
         values: other columns to set: `attempts`, `last_error`, `dedupe_key`.
 
     Returns:
-        What the row was before, or None when it has none of the allowed statuses: somebody else was quicker.
+        The row before the change, or None if it has none of the allowed statuses, because someone else was quicker.
     """
     if unknown := set(values) - _SETTABLE:
         raise ValueError(f"A transition doesn't set {', '.join(sorted(unknown))}.")

@@ -32,8 +32,8 @@ LONGEST_CHECK: Final = timedelta(minutes=10)
 # A task must have been unknown for so long: it may be on its way from the queue to a worker.
 UNKNOWN_FOR: Final = timedelta(seconds=10)
 MAX_PUBLICATIONS: Final = 4
-# A worker seen within this time must answer before a task of its queues counts as lost. Older ones are ignored: the
-# core's workers kill a task at its time limit, so any task that such a worker took has ended.
+# A worker seen within this time must answer before a task of its queues counts as lost. Older workers are ignored: any
+# task that they took has ended, because the core's workers kill a task at its time limit.
 WORKER_ALIVE: Final = timedelta(seconds=catalog.CORE_TIME_LIMIT_SECONDS) + timedelta(minutes=1)
 # After this time, the task of a cancelled job is assumed to be over.
 PLACE_HELD_FOR: Final = timedelta(seconds=catalog.CORE_TIME_LIMIT_SECONDS) + timedelta(minutes=5)
@@ -47,13 +47,17 @@ OUTCOME_UNKNOWN: Final = (
 
 
 def republish_unclaimed(budget: Budget | None = None) -> int:
-    """Send own tasks again that nobody has claimed for a while; return how many.
+    """Send own tasks again that no worker has claimed for a while.
 
-    Only as many as are missing from their queue, the oldest first: a long queue is no loss. Which ones are missing
-    is not known, nor is what a worker has taken and not begun; so this is not for what may run only once.
+    Only as many are sent as are missing from their queue, oldest first: a long queue is no loss. Which of them are
+    missing is unknown, and workers may have taken some without starting them. So tasks that may run only once are never
+    sent.
 
     Args:
         budget: the time limit; none by default. At least one task is sent, and the rest are left for the next call.
+
+    Returns:
+        How many were sent.
 
     Raises:
         Unavailable: the broker does not answer.

@@ -104,8 +104,8 @@ class Run(models.Model):
     requested_by = models.CharField(max_length=150)
     via = models.CharField(max_length=16)
     created_at = models.DateTimeField(db_index=True)
-    # What was skipped and why, and which job covers each chosen conversation. Both have about a hundred entries at
-    # most and are written once (jobs/receipts.py). Lists don't read them.
+    # The skipped items with the reasons, and the job that covers each chosen conversation. Both have about a hundred
+    # entries at most and are written once (jobs/receipts.py). Lists don't read them.
     left_out = models.JSONField(null=True)
     conversations = models.JSONField(null=True)
 

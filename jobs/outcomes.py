@@ -1,8 +1,8 @@
-"""What a core task's result means for its job. Pure rules, by the core's own conventions.
+"""Judges from a core task's result how its job ended. Pure rules, by the core's own conventions.
 
-The core returns `{"status": "success", …, "errors": […]}` also when it could fetch nothing at all, and
-`{"status": "error"}` as a successful Celery result; so the state of the Celery task alone says little. A redownload
-also returns `success` when it could download nothing.
+The state of the Celery task alone says little. The core returns `{"status": "success", …, "errors": […]}` even if it
+could fetch nothing at all, and `{"status": "error"}` as a successful Celery result. A redownload also returns `success`
+if it could download nothing.
 """
 
 import re

@@ -10,7 +10,7 @@ from typing import Final
 # Only the start of an error is read. A longer text holds a whole page or payload.
 MAX_LENGTH: Final = 100_000
 
-# Tells a status from a count: a count is followed by a unit, by a thing that is counted, or by “of 512”.
+# Tells a status from a count: after a count comes a unit, a counted thing, or “of 512”.
 _NO_COUNT: Final = (
     r"(?!\s*(?:/|%|ms\b|s\b|sec(?:onds?)?\b|min(?:utes?)?\b|hours?\b|[kmg]?i?b\b|of\b|x\b|more\b|others?\b"
     r"|(?:byte|item|row|message|page|record|character|time|file|job|task|conversation|post|comment|request|response"

@@ -32,7 +32,7 @@ _LOOK: Final = """
 """
 _AT_ONCE: Final = "jobs.next_run_at IS NULL"
 _BY_NOW: Final = "jobs.next_run_at <= now()"
-# A job whose turn hasn't come, since another one of its kind goes first, waits for that one and not for a worker.
+# A job doesn't wait for a worker while another job of its kind goes first.
 # A job counts as due now if Python can't represent its times.
 _ACTIVE: Final = """
     SELECT queue, count(*) FILTER (WHERE waits), COALESCE(min(due_at) FILTER (WHERE waits), now()),

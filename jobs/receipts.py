@@ -20,7 +20,7 @@ NOT_REVOKED = "The broker can't be reached, so no worker was told; what it has n
 REVOCATION_IN_DOUBT = "Sending to the broker failed. Workers may not have been told, so the task may still start."
 
 
-# How many skipped items a message names, and how many a run and the audit log keep: a schedule may skip the same
+# How many skipped items a message names, and how many a run and the audit log keep. A schedule may skip the same
 # thousand every few minutes. The API's answer names all of them.
 LEFT_OUT_NAMED: Final = 3
 LEFT_OUT_KEPT: Final = 100
@@ -123,8 +123,11 @@ class Submitted:
         parts += [f"Joined job {job_id} is stuck. See its page for the cause." for job_id in self.stuck[:1]]
         covered = sum(one.covered_by is not None for one in self.conversations)
         if covered > len(self.job_ids):
-            each = "The job" if len(self.job_ids) == 1 else "Each job"
-            parts.append(f"{each} fetches its whole identity, which covers {covered} conversations.")
+            parts.append(
+                f"The job fetches its whole identity, which covers {covered} conversations."
+                if len(self.job_ids) == 1
+                else f"Each job fetches its whole identity. Together they cover {covered} conversations."
+            )
         if self.left_out:
             parts.append(f"Skipped: {left_out_words(self.left_out)}")
         if self.broker_down:

@@ -25,7 +25,7 @@ GONE: Final = "gone"
 ERROR_LENGTH: Final = 1_000
 ERRORS_NAMED: Final = 3
 ERRORS_SHOWN: Final = 50
-# How much of a result is read if it is too long: values up to so many bytes, and so many of its errors.
+# Of a result that is too long, only values up to this many bytes and this many errors are read.
 SHORT_VALUE: Final = 200
 ERRORS_OF_EACH: Final = 5
 _RUN_NAMES: Final = ("title", "operation", "requested_by", "via")

@@ -52,7 +52,7 @@ IS_BEHIND: Final = """
 """
 # The SQL for `is_run_here`: the console runs the active job whose newest attempt this is.
 IS_RUN_HERE: Final = "({own}.id IS NOT NULL AND ({own}.ended_at IS NULL OR {own}.next_attempt_at IS NOT NULL))"
-# A job counts as older than any limit if Python can't represent the time of its last change, so that it can be ended.
+# If Python can't represent the time of a job's last change, the job counts as older than any limit and can be ended.
 _UPDATED_AT: Final = f"CASE WHEN {held('jobs.updated_at')} THEN jobs.updated_at ELSE '-infinity' END"
 _IS_OPEN: Final = "{own}.id IS NOT NULL AND {own}.ended_at IS NULL"
 # The most telling one first.

@@ -211,7 +211,7 @@ def expire_leases(budget: Budget | None = None) -> int:
 
 
 def publish_due(budget: Budget | None = None) -> int:
-    """Publish what is committed, not published, and whose turn it is; return how many were handed over."""
+    """Publish dispatches that are committed, unpublished and due; return how many were handed over."""
     budget = budget or Budget()
     published = 0
     while due := handover.lease_due():
@@ -227,7 +227,7 @@ def publish_due(budget: Budget | None = None) -> int:
 
 
 def redispatch_due(budget: Budget | None = None) -> int:
-    """Make the next attempt of every job of ours whose time has come; return how many."""
+    """Make the next attempt of each of the console's jobs that is due; return how many."""
     budget, made = budget or Budget(), 0
     # A type that only another console's catalog knows is that console's to run again.
     unknown = Exists(Job.objects.filter(pk=OuterRef("job_id")).exclude(job_type__in=catalog.titles()))
@@ -253,7 +253,7 @@ def settle_ended() -> int:
 
 
 def keep_late_results(budget: Budget | None = None) -> int:
-    """Keep what tasks leave behind whose attempts had ended before them; return how many.
+    """Keep the results of tasks that ended after their attempts; return how many.
 
     Raises:
         Unavailable: the core's result back end does not answer.
@@ -280,7 +280,7 @@ def keep_late_results(budget: Budget | None = None) -> int:
 
 
 def tell_ended(budget: Budget | None = None) -> int:
-    """Tell whoever keeps a history of the attempts that have ended; return how many were told."""
+    """Tell the receivers of attempts that have ended; return how many attempts were told."""
     budget, told = budget or Budget(), 0
     while count := ended.tell(TOLD_AT_ONCE, budget=budget):
         told += count
@@ -290,7 +290,12 @@ def tell_ended(budget: Budget | None = None) -> int:
 
 
 def note_workers(workers: Workers, budget: Budget | None = None) -> None:
-    """Keep what the workers answered: which tasks have started, and who is there."""
+    """Store the workers' answers: which tasks have started, and which workers are alive.
+
+    Args:
+        workers: the answers.
+        budget: the time limit for sending lost tasks again; none by default.
+    """
     if workers.active:
         # The console's own tasks say so themselves: a worker tells of one also before it has claimed its attempt.
         open_ones = Dispatch.objects.filter(ended_at=None, worker=None, in_core=True)

@@ -1,6 +1,6 @@
 """Follows core tasks that their own worker retries (`self.retry`).
 
-Between two tries, the result back end has the state RETRY with the error, and a worker keeps the task until it is due.
+Between two tries, the result back end has the state RETRY and the error. A worker keeps the task until it is due.
 All tries are one attempt of the job. The job is retrying while it waits, and running again during the next try. The
 state stays RETRY during the next try, so only the workers' answers show that the task runs.
 """

@@ -92,7 +92,7 @@ class RunAdmin(RunEnding, ListAdmin[Run]):
             return SafeString(formatting.NOTHING)
         return formatting.bar(shown["progress"], ended=shown["status"] != PENDING)
 
-    @admin.display(description="Asked for by")
+    @admin.display(description="Requested by")
     def who(self, obj: Run) -> str:
         """Who asked, and through what."""
         return f"{obj.requested_by} {formatting.through(obj.via)}"

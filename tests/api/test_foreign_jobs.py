@@ -110,7 +110,7 @@ def test_a_row_that_nothing_runs_is_not_joined(api: APIClient, alice: Identity, 
     if row.outcome == BLOCKED:
         sentence = refusal(response, 409, BLOCKED)
         assert f"Job {job.pk} does the same work" in sentence
-        assert ("mark it as failed" in sentence) == row.stuck
+        assert ("Mark it as failed, then try again." in sentence) == row.stuck
         assert (response.json()["job_id"], response.json()["stuck"]) == (job.pk, row.stuck)
         assert api.get(f"/ops/jobs/{job.pk}").json()["can"]["fail"] == row.stuck
         assert ledger_state() == before
@@ -147,8 +147,8 @@ def test_a_row_of_a_status_that_nobody_knows_is_named_with_it(
     if attempt is not None:
         make_attempt(job_id, **attempt)
     sentence = refusal(api.post(f"/ops/identities/{alice.pk}/sync"), 409, BLOCKED)
-    assert f"Job {job_id} does the same work and has the status paused" in sentence
-    assert "marked as failed" not in sentence
+    assert f"Job {job_id} does the same work. This console doesn't know that job's status “paused”." in sentence
+    assert "as failed" not in sentence
 
 
 def test_once_it_is_marked_as_failed_the_same_work_starts(api: APIClient, alice: Identity) -> None:

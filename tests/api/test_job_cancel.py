@@ -196,7 +196,7 @@ def test_a_job_is_cancelled_also_when_telling_the_workers_fails(
     make_attempt(job.pk)
     answer = cancelled(api, job.pk)
     assert answer["status"] == "cancelled"
-    assert "the workers may not have been told" in answer["message"]
+    assert "Workers may not have been told" in answer["message"]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -130,7 +130,7 @@ def test_only_stuck_jobs_are_set_failed(api: APIClient) -> None:
     run = make_run(stuck.pk, fresh.pk)
     shown = {job["id"]: job for job in api.get(f"/ops/runs/{run.pk}").json()["jobs"]}
     assert (shown[stuck.pk]["stuck"], shown[fresh.pk]["stuck"]) == (True, False)
-    assert "the time limit of its type is 10 min" in shown[stuck.pk]["stuck_reason"]
+    assert "The time limit of its type is 10 min" in shown[stuck.pk]["stuck_reason"]
 
     answer = change(api, run, "fail", reason="The worker was killed.")
     assert answer["done"] == [stuck.pk]
