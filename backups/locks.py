@@ -1,4 +1,4 @@
-"""One of a kind at a time: a lock that PostgreSQL holds for as long as a connection lives, and not a moment longer.
+"""Locks that let only one backup of a kind run at a time. PostgreSQL holds a lock exactly as long as its connection.
 
 The lock has its own connection, because a lock on one of Django's pooled connections would outlive its close. The lock
 belongs to a transaction, because a pooler such as PgBouncer may give the session to others between transactions. The

@@ -1,7 +1,7 @@
 """The rows of backups and restore tests: written when one begins, and once more when it ends, however it does.
 
 A process that dies leaves its row *running*. The next process that finds the lock free marks the row as lost, or as
-succeeded if the file is there: a file gets its name only once it is complete.
+succeeded if the file is there. A file gets its name only once it is complete.
 """
 
 from collections.abc import Iterator

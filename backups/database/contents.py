@@ -1,11 +1,11 @@
-"""What a database holds, in numbers that can be compared: the manifest of a dump, and what a restore of it must have.
+"""Reads the contents of a database as numbers to compare: for the manifest of a dump, and for the test of a restore.
 
-A table's content is the sum of its rows' hashes, so the order of the rows has no say in it; each row is hashed as the
-text that PostgreSQL writes it as, under settings that are pinned (backups/database/servers.py), with its columns by
-their names: a table that inherits may get them in another order by a restore.
+A table's hash is the sum of its rows' hashes, so the order of rows doesn't matter. Each row is hashed as PostgreSQL's
+text of it, under pinned settings (backups/database/servers.py). Columns are sorted by name, because a restore may give
+an inheriting table another order of columns.
 
-Only plain tables are read: a dump has no rows of foreign tables. Each table is read in a transaction of its own. The
-locks of a table and its indexes last until its end, and the server has room for only a few thousand locks.
+Only plain tables are read: a dump has no rows of foreign tables. Each table is read in a transaction of its own. A
+transaction keeps the locks of its tables and indexes, and the server has room for only a few thousand locks.
 """
 
 from collections.abc import Callable, Iterator
@@ -44,7 +44,7 @@ Tell = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """What a database holds.
+    """The contents of a database.
 
     Attributes:
         tables: rows and hash by `schema.table`; the hash is a decimal string. A partition also has the table at the top

@@ -28,12 +28,15 @@ _PROVIDERS_SINCE: Final = 150_000
 
 @contextmanager
 def database(number: int, *, encoding: str, locale: Mapping[str, Any]) -> Iterator[Server]:
-    """Create an empty database that no other role can connect to, and drop it at the end, even if it is in use.
+    """Create an empty database that no other role can connect to. Drop it at the end, even if it is in use.
 
     Args:
-        number: of the restore test.
-        encoding: of what will be restored into it.
-        locale: of what will be restored into it, as the manifest has it; where the server lacks it, C is taken.
+        number: the id of the restore test.
+        encoding: the encoding of the data to restore.
+        locale: the locale of the data to restore, from the manifest. If the server lacks it, C is used.
+
+    Yields:
+        The server, with the new database.
 
     Raises:
         BackupFailed: the role may not create databases, or there is no room.
@@ -50,7 +53,7 @@ def database(number: int, *, encoding: str, locale: Mapping[str, Any]) -> Iterat
         try:
             _drop(server, name)
         except OpsError as error:
-            # The sweeper does it, once nobody holds the lock.
+            # The sweeper drops it once the lock is free.
             logger.warning("scratch.not_dropped", database=name, error=error.message)
 
 

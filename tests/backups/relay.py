@@ -1,7 +1,7 @@
 """A relay between the console and PostgreSQL: a proxy that closes idle connections, or a pooler like PgBouncer.
 
-It speaks PostgreSQL's protocol as far as it must: it names sessions of its own making, refuses parameters, and hands
-out the server's sessions by transaction.
+The relay speaks as much of PostgreSQL's protocol as a pooler must. As a pooler, the relay invents process ids, refuses
+parameters, and hands out the server's sessions by transaction.
 """
 
 import socket

@@ -1,6 +1,6 @@
-"""A database that has a bit of everything is backed up, and passes its restore test.
+"""A database that has a bit of everything is backed up and passes its restore test.
 
-The database, its role and its settings are odd too. `zoo.sql` says of what there is a bit.
+The database, its role and its settings are unusual too. `zoo.sql` lists what it has.
 """
 
 import hashlib

@@ -91,12 +91,12 @@ CREATE VIEW seen AS SELECT a FROM triggered;
 CREATE MATERIALIZED VIEW kept AS SELECT count(*) AS n FROM triggered;
 CREATE MATERIALIZED VIEW unread AS SELECT 1 AS one WITH NO DATA;
 
--- computed when read, which fails
+-- virtual generated columns that fail when they are read
 CREATE TABLE computed (a integer, b integer GENERATED ALWAYS AS (100 / a) VIRTUAL,
                        c integer GENERATED ALWAYS AS (a * 2) STORED);
 INSERT INTO computed VALUES (0), (5);
 
--- what other servers hold, one that doesn't answer
+-- foreign tables, one on a server that doesn't answer
 CREATE TABLE spread (id serial, region text) PARTITION BY LIST (region);
 CREATE TABLE spread_here PARTITION OF spread FOR VALUES IN ('here');
 CREATE FOREIGN TABLE spread_there PARTITION OF spread FOR VALUES IN ('there') SERVER far;
@@ -106,7 +106,7 @@ CREATE FOREIGN TABLE below () INHERITS (above) SERVER far;
 INSERT INTO above (a) VALUES (1);
 CREATE FOREIGN TABLE counted (id bigserial, a integer) SERVER far;
 
--- rows that are in another partition once they are restored: an enum's hash is that of its OID
+-- rows that a restore puts into another partition, because an enum's hash depends on its OID
 CREATE TYPE color AS ENUM ('red', 'green', 'blue', 'black', 'white', 'pink');
 CREATE TABLE by_color (c color, n integer) PARTITION BY HASH (c);
 CREATE TABLE by_color_0 PARTITION OF by_color FOR VALUES WITH (MODULUS 4, REMAINDER 0);
@@ -142,23 +142,23 @@ BEGIN
     END LOOP;
 END $do$;
 
--- as PostgreSQL's own tests have them: inheritance from two sides
+-- from PostgreSQL's own tests: inheritance from two parents
 CREATE TABLE top_a (x integer);
 CREATE TABLE middle_b (b integer) INHERITS (top_a);
 CREATE TABLE middle_c (c integer) INHERITS (top_a);
 CREATE TABLE low_d (d integer) INHERITS (middle_b, middle_c);
 INSERT INTO low_d VALUES (1, 2, 3, 4);
--- a table of a type
+-- a typed table
 CREATE TYPE person AS (name text, age integer);
 CREATE TABLE persons OF person (PRIMARY KEY (name), CHECK (age > 0));
 INSERT INTO persons VALUES ('Ada', 36);
--- keys in a circle
+-- circular foreign keys
 CREATE TABLE egg (id integer PRIMARY KEY, chicken integer);
 CREATE TABLE chicken (id integer PRIMARY KEY, egg integer REFERENCES egg DEFERRABLE INITIALLY DEFERRED);
 ALTER TABLE egg ADD FOREIGN KEY (chicken) REFERENCES chicken DEFERRABLE INITIALLY DEFERRED;
 INSERT INTO egg VALUES (1, 1);
 INSERT INTO chicken VALUES (1, 1);
--- a rule in the place of an insert
+-- a rule instead of an insert
 CREATE TABLE ruled (a integer);
 INSERT INTO ruled VALUES (1);
 CREATE RULE never AS ON INSERT TO ruled DO INSTEAD NOTHING;
@@ -168,7 +168,7 @@ INSERT INTO booked VALUES (1, '[2026-01-01,2026-02-01)'), (1, '[2026-02-01,2026-
 CREATE TABLE lax (a integer CHECK (a > 0) NOT ENFORCED, b integer);
 INSERT INTO lax VALUES (-1, NULL);
 ALTER TABLE lax ADD CONSTRAINT not_null NOT NULL b NOT VALID;
--- a class of operators of one's own
+-- a user-defined operator class
 CREATE TYPE complex AS (r float8, i float8);
 CREATE FUNCTION size_of(v complex) RETURNS float8 LANGUAGE sql IMMUTABLE RETURN (v).r * (v).r + (v).i * (v).i;
 CREATE FUNCTION compare(v complex, w complex) RETURNS integer LANGUAGE sql IMMUTABLE
@@ -188,12 +188,12 @@ CREATE OPERATOR CLASS by_size FOR TYPE complex USING btree AS
 CREATE TABLE numbers (v complex);
 INSERT INTO numbers VALUES ((1, 2)), ((3, 4)), (NULL);
 CREATE UNIQUE INDEX ON numbers (v by_size);
--- as many columns as there can be
+-- the maximum number of columns
 DO $do$ BEGIN
     EXECUTE 'CREATE TABLE wide (' || (SELECT string_agg('c' || n || ' integer', ', ') FROM generate_series(1, 1600) n) || ')';
 END $do$;
 INSERT INTO wide (c1, c1600) VALUES (1, 1600);
--- sequences that are small, turn round, or wait for their first value
+-- sequences that are small, cycle, or haven't been used yet
 CREATE SEQUENCE small AS smallint MINVALUE -2 MAXVALUE 2 CYCLE;
 SELECT nextval('small') FROM generate_series(1, 7);
 CREATE SEQUENCE waiting;
@@ -201,7 +201,7 @@ SELECT setval('waiting', 77, false);
 CREATE TABLE numbered (id bigint GENERATED ALWAYS AS IDENTITY, at integer) PARTITION BY RANGE (at);
 CREATE TABLE numbered_1 PARTITION OF numbered FOR VALUES FROM (0) TO (10);
 INSERT INTO numbered (at) VALUES (1), (2);
--- domains over domains, arrays that don't begin at 1, ranges of ranges, the ends of time
+-- domains over domains, arrays that don't begin at 1, multiranges, the first and last times
 CREATE DOMAIN few AS positive[] CHECK (cardinality(VALUE) < 5);
 CREATE TABLE far_ends (f few, a integer[], m int4multirange, d date, ts timestamp, i interval, c "char", v bit varying,
                        x xid8, l pg_lsn, t tid);
@@ -209,11 +209,11 @@ INSERT INTO far_ends VALUES ('{1,2}', '[0:1]={1,2}', '{[1,3),[5,7)}', '5874897-1
                              'x', '10110', '18446744073709551615', 'FFFFFFFF/FFFFFFFF', '(4294967295,65535)'),
                             (NULL, '{{1,2},{3,4}}', '{}', '4713-01-01 BC', '294276-12-31 23:59:59.999999', '-infinity',
                              '', '', '0', '0/0', '(0,0)');
--- values that lie outside of their row
+-- TOASTed values
 CREATE TABLE toasted (t text COMPRESSION pglz, e text);
 ALTER TABLE toasted ALTER COLUMN e SET STORAGE EXTERNAL;
 INSERT INTO toasted SELECT string_agg(md5(n::text), ''), repeat('e', 100000) FROM generate_series(1, 5000) n;
--- other ways to keep a table, to sort and to search
+-- access methods, collations, text search and statistics
 CREATE ACCESS METHOD heap2 TYPE TABLE HANDLER heap_tableam_handler;
 CREATE TABLE elsewhere (a integer) USING heap2;
 INSERT INTO elsewhere VALUES (1);
@@ -223,7 +223,7 @@ INSERT INTO sorted VALUES ('é'), ('e'), ('E');
 CREATE TEXT SEARCH CONFIGURATION plain_english (COPY = pg_catalog.english);
 CREATE INDEX ON sorted USING gin (to_tsvector('zoo.plain_english', t));
 CREATE STATISTICS together (ndistinct, dependencies) ON a, c FROM computed;
--- a view that groups by a key, and so can only be made after it; triggers for those who replay
+-- a view that groups by a primary key, so it must be created after the key; an ALWAYS trigger
 CREATE VIEW grouped AS SELECT id, chicken FROM egg GROUP BY id;
 CREATE TRIGGER always BEFORE INSERT ON ruled FOR EACH ROW EXECUTE FUNCTION refuse();
 ALTER TABLE ruled ENABLE ALWAYS TRIGGER always;
@@ -248,7 +248,7 @@ CREATE FUNCTION look() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$
 CREATE EVENT TRIGGER looks ON ddl_command_end EXECUTE FUNCTION zoo.look();
 SELECT lo_from_bytea(0, '\x01');
 
--- triggers that write at each login, and let nobody add anything
+-- a login trigger that writes, and an event trigger that refuses new objects
 CREATE TABLE logins (who text, at timestamptz);
 CREATE FUNCTION note_login() RETURNS event_trigger LANGUAGE plpgsql
     AS $$ BEGIN INSERT INTO zoo.logins VALUES (session_user, clock_timestamp()); END $$;
