@@ -93,6 +93,6 @@ def as_json(row: AuditLog) -> dict[str, Any]:
 
 
 def _cut(row: AuditLog, name: str) -> dict[str, Any]:
-    """Return the keys that say that a part of an entry was cut, and how large it is; empty if it is whole."""
+    """Return the flag and the size of a part of an entry that was cut; empty if the part is whole."""
     size = vars(row)[f"{name}_size"]
     return {} if size is None else {f"{name}_cut": True, f"{name}_size": size}

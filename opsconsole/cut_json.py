@@ -81,7 +81,17 @@ def _values(sources: Mapping[str, str], value_bytes: int) -> str:
 
 
 def expression(column: str, *, keys: Collection[str], limit: int = IN_LISTS, value_bytes: int = 64) -> RawSQL:
-    """Return the expression of `cut`, with the same arguments, for annotating a queryset."""
+    """Return the expression of `cut` for annotating a queryset.
+
+    Args:
+        column: as in `cut`.
+        keys: as in `cut`.
+        limit: as in `cut`.
+        value_bytes: as in `cut`.
+
+    Returns:
+        The expression, with text as its type.
+    """
     sql = cut(column, keys=keys, limit=limit, value_bytes=value_bytes)
     return RawSQL(sql, (), output_field=TextField())  # noqa: S611 -- made of names that stand in the code
 

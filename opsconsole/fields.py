@@ -24,9 +24,9 @@ MAX_LEVELS: Final = 500
 def parse_json(text: str | None) -> Any:
     """Return the value of a JSON document from the database, or None for NULL. Read all such documents with this.
 
-    Like the core, this uses Python's own parser. So whole numbers of any size stay exact, and a dedupe key that is
-    computed from the value is the same as the core's. A document that Python can't read, because it has thousands of
-    digits or levels, is returned as text.
+    Like the core, this uses Python's own parser. So whole numbers of any size stay exact, and dedupe keys computed from
+    the value equal the core's. A document that Python can't read, because it has thousands of digits or levels, is
+    returned as text.
     """
     if text is None:
         return None

@@ -171,7 +171,15 @@ def bar(progress: Mapping[str, Any] | None, *, label: str = "Progress", ended: b
 
 
 def progress_words(progress: Mapping[str, Any] | None, *, ended: bool = False) -> str:
-    """Return progress in words: “1,204 of 3,000 messages (40 %)”, “1,204 messages so far” or “not known yet”."""
+    """Return progress in words: “1,204 of 3,000 messages (40 %)”, “1,204 messages so far” or “not known yet”.
+
+    Args:
+        progress: `current`, `unit` and, if known, `total` and `percent`; None if the progress isn't known.
+        ended: whether no more progress will come, so that “so far” and “yet” are dropped.
+
+    Returns:
+        The words.
+    """
     if progress is None:
         return "not known" if ended else "not known yet"
     unit = progress.get("unit") or ""

@@ -1,4 +1,4 @@
-"""What the checks of the schema and of the session can find."""
+"""The findings of the schema checks and the session checks."""
 
 from dataclasses import asdict, dataclass
 from enum import Enum

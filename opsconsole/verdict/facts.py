@@ -98,7 +98,7 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What is known of the whole; times are UTC.
+    """The known facts about the whole system. Times are UTC.
 
     Attributes:
         as_of: the moment.
