@@ -6,18 +6,18 @@ The stand-in has these tasks:
 
 - ingest: backfill of conversations, backfill of messages, sync, and redownload of attachments
 - sending a message
-- cleaning up the scout's watch history, which it retries by itself, as the core does
+- cleaning up the scout's watch history, which the worker retries by itself, like the core's
 
 Names, queues, arguments and results are the core's. The Celery application is configured like the core's: JSON only, no
-track_started, no result_extended, and results in their own Redis database. Instead of a provider on the network, the
-tasks read an archive of files, at a human pace, and fail as the provider would. They really write to the core's tables.
+track_started, no result_extended, and results in their own Redis database. The tasks read an archive of files instead
+of a provider, at a human pace, and fail as the provider would. They really write to the core's tables.
 
 The stand-in has no API, beat, backups, drafts or other tasks. Like the core, it discards unknown tasks. Neither
 Django nor the console is imported.
 
 Environment: CELERY_BROKER_URL, CORE_RESULT_BACKEND, DATABASE_URL (libpq), DEMO_ARCHIVE_DIR,
 DEMO_PAGES_PER_SECOND (how many pages a provider gives in a second, default 3), and DEMO_RETRY_SECONDS (how long
-the clean-up waits before it tries again, default 60).
+the cleanup waits before it tries again, default 60).
 """
 
 import os

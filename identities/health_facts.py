@@ -86,14 +86,14 @@ class ActiveSync:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What is known of an identity; times are UTC, None is “not known” or “never”.
+    """The known facts about an identity. Times are UTC. None means “not known” or “never”.
 
     Attributes:
         is_active: the core uses it.
         has_credential: there is one of its own.
         credential_at: when the newest one was connected or renewed.
         last_sync_at: the last sign of a sync that succeeded, the newest message included.
-        succeeded_at: when a sync last succeeded, from a sync's own result; None if only messages show that one did.
+        succeeded_at: when a sync last succeeded, from a sync's own result; None if only messages show a sync.
         last_error: what the newest failed attempt since then said.
         partial_error: what the last success left out.
         failures: how many attempts have failed since the last success.

@@ -44,10 +44,13 @@ def backfill_conversations(
         actor: who asks, and through what.
         reason: what the person gave as the reason.
 
+    Returns:
+        The run, its jobs, and what was skipped.
+
     Raises:
-        NotFound: one of them does not exist or is inactive.
-        Conflict: there is no active identity, or none can sync, or jobs outside this console do all of the work
-            already (`job_id` is in the details).
+        NotFound: an identity doesn't exist or is inactive.
+        Conflict: no active identity exists or can sync, or jobs outside this console do all of the work already
+            (`job_id` is in the details).
     """
     work = _Work(action=BACKFILL, job_type=catalog.BACKFILL_CONVERSATIONS, verb="Backfill")
     return _trigger(work, identity_ids, lambda: choose(identity_ids, of_all=of_all), actor=actor, reason=reason)
@@ -64,10 +67,13 @@ def sync_identities(
         actor: who asks, and through what.
         reason: what the person gave as the reason.
 
+    Returns:
+        The run, its jobs, and what was skipped.
+
     Raises:
-        NotFound: one of them does not exist or is inactive.
-        Conflict: there is no active identity, or none can sync, or jobs outside this console do all of the work
-            already (`job_id` is in the details).
+        NotFound: an identity doesn't exist or is inactive.
+        Conflict: no active identity exists or can sync, or jobs outside this console do all of the work already
+            (`job_id` is in the details).
     """
     return _trigger(_SYNC, identity_ids, lambda: choose(identity_ids, of_all=of_all), actor=actor, reason=reason)
 
@@ -80,10 +86,9 @@ def sync_on_schedule(
     actor: Actor,
     reason: str = "",
 ) -> Submitted | None:
-    """Sync whom a schedule is about: one identity; or all active ones, of a provider where it names one.
+    """Sync the identities of a schedule: one identity, or all active ones, or all active ones of a provider.
 
-    A general schedule skips identities that can't sync. It also skips those that have their own schedule, even if that
-    is off.
+    A general schedule skips identities that can't sync, and identities with their own schedule, even if that is off.
 
     Args:
         provider_id: only identities of this provider.
@@ -93,10 +98,10 @@ def sync_on_schedule(
         reason: what the person gave as the reason.
 
     Returns:
-        What was submitted; None when nobody is to be synced, since they are inactive, gone, or have their own schedule.
+        The run; None if no identity is left, because they are inactive, gone, or have their own schedule.
 
     Raises:
-        Refused: the arguments are of a kind that names nobody.
+        Refused: the arguments have a type that can't name an identity or a provider.
         Conflict: as in `sync_identities`.
     """
     request = {"provider_id": provider_id, "identity_id": identity_id, "default": default}
@@ -137,6 +142,9 @@ def backfill_messages(*, conversation_ids: Sequence[int], actor: Actor, reason: 
         conversation_ids: 1 to MAX_CONVERSATIONS conversations.
         actor: who asks, and through what.
         reason: what the person gave as the reason.
+
+    Returns:
+        The run, its jobs, and what was skipped.
 
     Raises:
         NotFound: one of them does not exist, was deleted, or its identity is gone or inactive.
@@ -186,9 +194,12 @@ def redownload_attachments(
 
     Args:
         conversation_id: the conversation; None for all.
-        limit: how many attachments at the most, 1 to MAX_ATTACHMENTS.
+        limit: the maximum number of attachments, 1 to MAX_ATTACHMENTS.
         actor: who asks, and through what.
         reason: what the person gave as the reason.
+
+    Returns:
+        The run and its job.
 
     Raises:
         NotFound: the conversation does not exist, was deleted, or its identity is gone or inactive.

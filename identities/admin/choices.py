@@ -32,7 +32,7 @@ names.register_identities(identity_choices)
 
 
 def to_pick_from(request: HttpRequest) -> dict[str, Any]:
-    """Return all identities with their active jobs. Those that the address names are ticked and come first.
+    """Return all identities with their active jobs. The identities in the address are ticked and come first.
 
     If the address names all identities, those that can't sync are not ticked.
     """

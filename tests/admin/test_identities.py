@@ -55,7 +55,7 @@ def test_the_form_says_what_it_will_do_and_what_runs_already(page: Client) -> No
     words = text(response)
     assert "Nothing is deleted and nothing is doubled" in words
     assert f"Running Backfill conversations #{job.pk}" in words
-    assert "It has no credential, so this will most likely fail." in words
+    assert "No credential. The job will probably fail." in words
     assert "Backfill 1 identity" in words
     chosen = [row["identity"].pk for row in response.context["rows"] if row["chosen"]]
     assert chosen == [alice.pk]

@@ -243,7 +243,7 @@ def test_the_form_for_all_says_what_it_does_and_ticks_the_active_ones(page: Clie
     words = text(response)
     assert "asks its provider for what is new and stores it" in words
     assert "Sync 1 identity" in words
-    assert "It has no credential, so this will most likely fail." in words
+    assert "No credential. The job will probably fail." in words
     assert f"Running Backfill conversations #{job.pk}" in words
     assert [row["identity"].pk for row in response.context["rows"] if row["chosen"]] == [alice.pk]
     assert not Run.objects.exists()
