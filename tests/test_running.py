@@ -32,7 +32,7 @@ def processes_of(folder: Path) -> list[str]:
 def test_a_stopped_run_stops_its_servers(tmp_path: Path, in_background: bool) -> None:
     before = signal.getsignal(signal.SIGINT)
     if in_background:
-        # What it inherits then.
+        # A shell's background job inherits this.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         run = subprocess.Popen(

@@ -93,7 +93,7 @@ REFUSED_BY_ONE = [
 ACCEPTED = [
     *((reader, url) for reader in READERS for url in ("redis://", "redis://host", "redis://host:/", "redis://host/15")),
     *((reader, "redis://user:p%40%2F%3F%23%5B%25%3B%2C%20w@host:6380/3") for reader in READERS),
-    # What ends nothing needs no code.
+    # Characters that end nothing needn't be encoded.
     *((reader, "redis://:p:a$s!w=o&rd~%zz@under_score:6379/0") for reader in READERS),
     *((reader, "redis://:secret@[::1]:6379/0") for reader in READERS),
     *((reader, f"rediss://:secret@host:6379/0{TLS}&ssl_ca_certs=/etc/ca.pem") for reader in READERS),

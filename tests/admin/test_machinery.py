@@ -104,7 +104,7 @@ def test_the_sweeper_is_seen_silent_or_was_never_there(page: Client) -> None:
         (1, 1, ("Sweeper Seen", "Last tick Completed", "Sweepers Alive")),
         (1, 600, ("Sweeper Seen", "Last tick Behind, completed 10 min ago", "Sweepers Behind")),
         (600, 600, ("Sweeper Silent, seen 10 min ago", "Last tick Behind", "Sweepers Silent")),
-        # It began, and has completed none.
+        # A sweeper that has started but completed no tick.
         (1, None, ("Sweeper Seen", "Last tick Behind, completed 10 min ago", "Sweepers Behind")),
     ],
 )

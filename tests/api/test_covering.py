@@ -137,11 +137,11 @@ ACTIVE: list[tuple[str, Callable[[Job], None], bool]] = [
     ("queued", is_due_again, True),
     ("retrying", is_due_again, True),
     ("retrying", is_handed_over, True),
-    # It runs already: what it has passed it won't come back to.
+    # A job that runs already doesn't go back to conversations that it has passed.
     ("running", has_started, False),
     ("queued", has_started, False),
     ("retrying", waits_for_its_next_attempt, False),
-    # Nobody here runs it.
+    # The console doesn't run these.
     ("queued", has_no_attempt, False),
     ("running", has_no_attempt, False),
     ("queued", has_ended_attempts_only, False),

@@ -1,6 +1,6 @@
-"""A tick of the sweeper: a long backlog in one duty doesn't keep the others waiting, and all is done in the end.
+"""A tick of the sweeper: a backlog in one duty doesn't keep the others waiting, and all is done in the end.
 
-Time is told by a clock of the tests' own, which moves when something is done.
+The tests have their own clock, which moves only when work is done.
 """
 
 from collections.abc import Callable, Sequence
