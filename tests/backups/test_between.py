@@ -316,7 +316,7 @@ def test_a_pooler_that_shares_sessions_is_recognized_and_nothing_is_started(
     with pytest.raises(BackupFailed) as refused:
         make_database_backup(watcher, job_id=None)
     assert POOLED in refused.value.message
-    assert "by transaction" in str(BackupRun.objects.get().error)
+    assert "transaction or statement pooling" in str(BackupRun.objects.get().error)
 
     pooler, settings.BACKUP_DATABASE_URL = settings.BACKUP_DATABASE_URL, ""
     made = make_database_backup(watcher, job_id=None)
