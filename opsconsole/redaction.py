@@ -62,12 +62,13 @@ _NOTHING = (
     r"(?:(?:null|true|false|None|True|False)\b|\\*[\"']?\[redacted\]|\\*\"\\*\"(?!\")|\\*'\\*'(?!')|\[\s*\]|\{\s*\})"
 )
 _SAYS_NOTHING = re.compile(_NOTHING)
-# Not a secret but a reason: “Failed to refresh token: ReadTimeout”. Only whole words match, and no secret is one.
+# Not a secret but a reason: “Failed to refresh token: ReadTimeout”. Only whole words match: what goes on after a word
+# without a space, such as “server:hunter2”, may be a secret. Only the name of an exception can have a bracket after it.
 _REASON = (
-    r"(?:(?:(?:[a-z_]{1,40}\.){0,5}[a-z]{1,40}(?:error|exception|timeout)"
-    r"|invalid_(?:grant|client|token|request|scope)|unauthorized_client|access_denied|revoked|expired|rejected|refused"
-    r"|timed|timeout|received|connection|unauthori[sz]ed|forbidden|temporarily|server|client|http)"
-    r"(?=[\s,;:(]|\.?(?:\s|\Z)))"
+    r"(?:(?:(?:[a-z_]{1,40}\.){0,5}[a-z]{1,40}(?:error|exception|timeout)(?=\(|[,;:.)]?(?:\s|\Z))"
+    r"|(?:invalid_(?:grant|client|token|request|scope)|unauthorized_client|access_denied|revoked|expired|rejected"
+    r"|refused|timed|timeout|received|connection|unauthori[sz]ed|forbidden|temporarily|server|client|http)"
+    r"(?=[,;:.)]?(?:\s|\Z))))"
 )
 
 

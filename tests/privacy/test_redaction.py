@@ -106,6 +106,8 @@ HONEST = [
     "Failed to refresh credentials: received 429 HTTP response",
     "Failed to refresh token: HTTP 401",
     "access token: revoked. Connect again",
+    "not synced (access token: expired) for a day",
+    "Failed to refresh token: server: overloaded",
     "ingest.sync_delta",
     "light tasks highlight",
 ]
@@ -137,6 +139,13 @@ def test_only_the_private_part_of_a_text_goes() -> None:
         "invalid_grant_9f8e",
         "connection+9f8e",
         "server'9f8e",
+        "server:hunter2zzz",
+        "http:abcSECRETdef",
+        "refused(abcSECRETdef",
+        "expired,9f8e7d6c",
+        "revoked;9f8e7d6c",
+        "ReadTimeout:9f8e7d",
+        "client:9f8e7d",
     ],
 )
 def test_a_secret_that_begins_like_a_reason_goes(secret: str) -> None:
@@ -161,18 +170,15 @@ def test_a_row_is_redacted_in_place_where_it_holds_texts() -> None:
 
 def cpu_seconds(text: str) -> float:
     """Return what redacting a text costs: of this thread's own time, which others on the machine don't lengthen."""
-    best = float("inf")
-    for _ in range(2):
-        began = time.thread_time()
-        redact_text(text)
-        best = min(best, time.thread_time() - began)
-    return best
+    began = time.thread_time()
+    redact_text(text)
+    return time.thread_time() - began
 
 
 def grows_with_the_length_only(whole: str, eighth: str) -> bool:
     """Compare a text with one like it that is an eighth as long; quadratic, it would cost 64 times as much."""
-    # What takes next to no time is not compared.
-    return cpu_seconds(whole) < 30 * cpu_seconds(eighth) + 1.0
+    # What takes next to no time is not compared. A second try is for a machine that is slow for a moment.
+    return any(cpu_seconds(whole) < 30 * cpu_seconds(eighth) + 1.0 for _ in range(2))
 
 
 @pytest.mark.slow
