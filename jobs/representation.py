@@ -154,10 +154,11 @@ def handed_over(row: Row) -> str | None:
         return None
     if row["published_at"] is None:
         return "waiting" if row["waits_for"] else "not_yet"
-    if (timezone.now() - row["published_at"]).total_seconds() > UNKNOWN_AFTER_SECONDS:
-        return "unknown"
+    # A worker keeps a task that it retries, however long ago the task was published.
     if row["retrying_since"] is not None:
         return "retrying"
+    if (timezone.now() - row["published_at"]).total_seconds() > UNKNOWN_AFTER_SECONDS:
+        return "unknown"
     return "running" if row["status"] == RUNNING else "handed_over"
 
 

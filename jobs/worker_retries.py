@@ -102,8 +102,11 @@ def _tried() -> Any:
 def _note_time(dispatch: Dispatch, next_try_at: datetime | None) -> None:
     if dispatch.retrying_since is None:
         _wait(dispatch, Q(retrying_since=None), next_try_at=next_try_at)
+    elif settling.writes_its_row(dispatch):
+        # The core's worker writes the row, so the console can't store the time there.
+        return
     elif next_try_at is not None and dispatch.job.next_run_at != next_try_at:
-        _wait(dispatch, Q(), next_try_at=next_try_at)
+        _wait(dispatch, Q(), next_try_at=next_try_at, retrying_since=dispatch.retrying_since)
 
 
 def _wait(dispatch: Dispatch, unless_known: Q, *, next_try_at: datetime | None, **values: Any) -> bool:
@@ -123,7 +126,7 @@ def _wait(dispatch: Dispatch, unless_known: Q, *, next_try_at: datetime | None, 
         if not ledger.lock_unless_held(dispatch.job_id):
             return False
         waits = Dispatch.objects.filter(unless_known, pk=dispatch.pk, ended_at=None).update(
-            retrying_since=Now(), check_at=lease_end(CHECK_AFTER), unknown_since=None, **values
+            **{"retrying_since": Now(), "check_at": lease_end(CHECK_AFTER), "unknown_since": None, **values}
         )
         if waits and not writes_row:
             error = {"last_error": values["error"]} if "error" in values else {}

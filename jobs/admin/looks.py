@@ -68,10 +68,12 @@ def of_attempt(attempt: dict[str, Any]) -> Look:
     """Return how an attempt is shown: by its outcome, or by how far it has come."""
     if attempt["outcome"]:
         return of_outcome(attempt["outcome"])
+    if attempt["started_at"] and attempt["cancel_requested_at"]:
+        return CANCELLING
     if attempt["retrying_since"]:
         return STATUS_LOOKS[RETRYING]
     if attempt["started_at"]:
-        return CANCELLING if attempt["cancel_requested_at"] else STATUS_LOOKS[RUNNING]
+        return STATUS_LOOKS[RUNNING]
     if attempt["published_at"]:
         return Look(word="Handed over", icon="outbox", tone="busy")
     return Look(word="Not yet handed over", icon="schedule", tone="idle")

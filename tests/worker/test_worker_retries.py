@@ -113,6 +113,24 @@ def test_the_time_of_the_next_try_is_known_where_a_worker_has_it_scheduled(
     assert (job.status, job.next_run_at, job.last_error) == (RETRYING, at, "HistoryLockedError: locked")
 
 
+def test_a_job_has_been_retrying_since_its_try_failed_not_since_the_time_of_the_next_try_is_known(
+    dispatch: Dispatch, leave_result: Leave
+) -> None:
+    fail_a_try(dispatch, leave_result)
+    since = dispatch.retrying_since
+    sweeper.note_workers(answer(dispatch, until=soon()))
+    dispatch.refresh_from_db()
+    assert dispatch.retrying_since == since
+
+
+def test_a_task_that_its_worker_has_retried_for_more_than_a_day_is_still_retrying(
+    dispatch: Dispatch, leave_result: Leave, api: APIClient
+) -> None:
+    fail_a_try(dispatch, leave_result)
+    Dispatch.objects.update(published_at=timezone.now() - timedelta(days=2))
+    assert api.get(f"/ops/jobs/{dispatch.job_id}").json()["handed_over"] == "retrying"
+
+
 def test_no_other_attempt_is_made_while_it_waits_and_its_message_is_not_sent_again(
     dispatch: Dispatch, leave_result: Leave
 ) -> None:
@@ -359,6 +377,19 @@ def test_a_row_that_its_worker_writes_itself_is_left_to_it(leave_result: Leave) 
     fail_a_try(dispatch, leave_result)
     assert (only_job().status, only_job().last_error) == (QUEUED, None)
     assert dispatch.retrying_since is not None
+
+
+def test_the_wait_of_a_row_that_its_worker_writes_itself_is_noted_once(leave_result: Leave) -> None:
+    message = make_message(make_conversation(make_identity()), remote_visibility="send_failed")
+    operations.retry_job(
+        make_job("message.send_manual", queue_name="messages", payload={"message_id": message.pk}).pk, actor=OPERATOR
+    )
+    dispatch = Dispatch.objects.get()
+    fail_a_try(dispatch, leave_result)
+    noted = (dispatch.retrying_since, dispatch.check_at)
+    sweeper.note_workers(answer(dispatch, until=soon()))
+    dispatch.refresh_from_db()
+    assert (dispatch.retrying_since, dispatch.check_at) == noted
 
 
 def test_a_row_that_somebody_holds_is_changed_later(dispatch: Dispatch, leave_result: Leave) -> None:
