@@ -102,12 +102,14 @@ class Sweeper:
     Attributes:
         name: its process id and host, as `pid@host`.
         alive_at: when it last reported that it is alive.
-        ticked_at: when it last completed a tick; before the first one, when it started.
+        ticked_at: when it last completed a tick; None if it has completed none.
+        waits_since: since when its next tick is awaited: when it last completed one, otherwise when it started.
     """
 
     name: str
     alive_at: datetime
-    ticked_at: datetime
+    ticked_at: datetime | None
+    waits_since: datetime
 
 
 def work_of_late() -> Work:
@@ -184,6 +186,11 @@ def sweepers() -> tuple[Sweeper, ...]:
     """Return the sweeper processes that run or ran recently, the most recently alive first; one query."""
     rows = SweeperAtWork.objects.order_by("-alive_at", "pk")[:SWEEPERS_SHOWN]
     return tuple(
-        Sweeper(name=f"{row.pid}@{row.hostname}", alive_at=row.alive_at, ticked_at=row.ticked_at or row.started_at)
+        Sweeper(
+            name=f"{row.pid}@{row.hostname}",
+            alive_at=row.alive_at,
+            ticked_at=row.ticked_at,
+            waits_since=row.ticked_at or row.started_at,
+        )
         for row in rows
     )

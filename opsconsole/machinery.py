@@ -90,7 +90,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
             "alive_at": sweeper.alive_at,
             "ticked_at": sweeper.ticked_at,
             "silent": sweeper.alive_at < old,
-            "behind": sweeper.ticked_at < old,
+            "behind": sweeper.waits_since < old,
         }
         for sweeper in _read(context, "sweeper_problem", pulse.sweepers) or ()
     ]

@@ -148,7 +148,7 @@ class Facts:
     @property
     def sweeper_ticked_at(self) -> datetime | None:
         """When a sweeper last completed a tick; None if never."""
-        return max((sweeper.ticked_at for sweeper in self.sweepers), default=None)
+        return max((sweeper.ticked_at for sweeper in self.sweepers if sweeper.ticked_at), default=None)
 
     @property
     def alive_sweepers(self) -> tuple[Sweeper, ...]:
@@ -158,7 +158,7 @@ class Facts:
     @property
     def behind_sweepers(self) -> tuple[Sweeper, ...]:
         """The sweepers that are alive but haven't completed a tick recently."""
-        return tuple(sweeper for sweeper in self.alive_sweepers if sweeper.ticked_at < self._sweeper_old)
+        return tuple(sweeper for sweeper in self.alive_sweepers if sweeper.waits_since < self._sweeper_old)
 
     @property
     def _sweeper_old(self) -> datetime:

@@ -208,14 +208,14 @@ def _no_sweeper(facts: Facts) -> Reason:
 def _behind(facts: Facts) -> Reason:
     behind = facts.behind_sweepers
     names = _some([redact_name(sweeper.name) for sweeper in behind])
-    since = max(sweeper.ticked_at for sweeper in behind)
-    who = f"Sweeper {names} is" if len(behind) == 1 else f"Sweepers {names} are"
+    since = max(sweeper.waits_since for sweeper in behind)
+    who = f"Sweeper {names} is alive, but has" if len(behind) == 1 else f"Sweepers {names} are alive, but have"
     all_of_them = behind == facts.alive_sweepers
     effect = "Finished jobs aren't settled, and waiting jobs aren't handed over." if all_of_them else ""
     return Reason(
         code="sweeper_behind",
         part="workers",
-        what=f"{who} alive, but last completed a tick at {_at(since, facts.as_of)}. {effect}".rstrip(),
+        what=f"{who} completed no tick since {_at(since, facts.as_of)}. {effect}".rstrip(),
         todo=(
             "Find the hanging step in the log, or what blocks it in the database. If it doesn't recover, restart the "
             "sweeper."

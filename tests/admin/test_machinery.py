@@ -105,7 +105,7 @@ def test_the_sweeper_is_seen_silent_or_was_never_there(page: Client) -> None:
         (1, 600, ("Sweeper Seen", "Last tick Behind, completed 10 min ago", "Sweepers Behind")),
         (600, 600, ("Sweeper Silent, seen 10 min ago", "Last tick Behind", "Sweepers Silent")),
         # A sweeper that has started but completed no tick.
-        (1, None, ("Sweeper Seen", "Last tick Behind, completed 10 min ago", "Sweepers Behind")),
+        (1, None, ("Sweeper Seen", "Last tick Behind, none completed", "Sweepers Behind", "no tick completed yet")),
     ],
 )
 def test_a_sweeper_that_completes_no_tick_is_told_from_one_that_is_gone(

@@ -36,7 +36,9 @@ def pause(**values: Any) -> dict[str, Any]:
 
 
 def a_sweeper(name: str = "7@host", *, alive: float = 15, ticked: float = 15) -> Sweeper:
-    return Sweeper(name=name, alive_at=ago(seconds=alive), ticked_at=ago(seconds=ticked))
+    return Sweeper(
+        name=name, alive_at=ago(seconds=alive), ticked_at=ago(seconds=ticked), waits_since=ago(seconds=ticked)
+    )
 
 
 WELL = Facts(as_of=NOW, sweepers=(a_sweeper(),), workers=(a_worker(),), beat=Beat(status="running", missed=()))
@@ -90,7 +92,7 @@ def test_where_all_is_well_there_is_nothing_to_say() -> None:
             "critical",
             "sweeper_behind",
             (
-                "Sweeper 7@host is alive, but last completed a tick at 11:55 UTC (5 min ago). Finished jobs aren't "
+                "Sweeper 7@host is alive, but has completed no tick since 11:55 UTC (5 min ago). Finished jobs aren't "
                 "settled, and waiting jobs aren't handed over. Find the hanging step in the log, or what blocks it in "
                 "the database. If it doesn't recover, restart the sweeper."
             ),
@@ -102,8 +104,8 @@ def test_where_all_is_well_there_is_nothing_to_say() -> None:
             "warning",
             "sweeper_behind",
             (
-                "Sweeper 8@other is alive, but last completed a tick at 11:55 UTC (5 min ago). Find the hanging step "
-                "in the log, or what blocks it in the database. If it doesn't recover, restart the sweeper."
+                "Sweeper 8@other is alive, but has completed no tick since 11:55 UTC (5 min ago). Find the hanging "
+                "step in the log, or what blocks it in the database. If it doesn't recover, restart the sweeper."
             ),
             "/admin/machinery/",
         ),
