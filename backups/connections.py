@@ -42,6 +42,12 @@ _POOLER_SAYS: Final = re.compile(
     r"|server conn crashed",
     re.IGNORECASE,
 )
+# A failed connection has no SQLSTATE. Only the text tells a server that refuses the login from one that is away.
+_REFUSES_LOGIN: Final = re.compile(
+    r"authentication failed|no pg_hba\.conf entry|pg_hba\.conf rejects|no password supplied"
+    r"|(?:role|database) \"[^\"]*\" does not exist|is not permitted to log in|permission denied for database",
+    re.IGNORECASE,
+)
 POOLED: Final = (
     "A connection pooler such as PgBouncer answers instead of PostgreSQL. Set `BACKUP_DATABASE_URL`, "
     "`RESTORE_DATABASE_URL` or `DATABASE_URL` to the address of PostgreSQL itself."
@@ -180,6 +186,8 @@ def problems(*, pooled: bool = False) -> Iterator[None]:
     except psycopg.Error as error:
         said = _said(error, pooled)
         if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
+            if _REFUSES_LOGIN.search(str(error)):
+                raise BackupFailed(f"The database server refuses the login: {said}", code="login_refused") from error
             raise BackupInterrupted(f"The database server does not answer: {said}", code="no_server") from error
         raise BackupInterrupted(f"The database server returned an error: {said}", code="server_error") from error
 

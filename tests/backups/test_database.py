@@ -285,6 +285,14 @@ def psycopg_url(environment: dict[str, str]) -> str:
     )
 
 
+def test_a_server_that_refuses_the_login_is_not_said_to_be_away(
+    watcher: Watcher, folder: BackupFolder, settings: Any
+) -> None:
+    environment = {**Server.source().environment(), "PGDATABASE": "there_is_no_such_database"}
+    settings.BACKUP_DATABASE_URL = psycopg_url(environment)
+    assert "refuses the login" in str(failure(watcher, folder).error)
+
+
 def test_of_two_backups_at_once_one_is_refused_and_leaves_no_row(watcher: Watcher, folder: BackupFolder) -> None:
     with locks.held(DATABASE), pytest.raises(Busy):
         make_database_backup(watcher, job_id=None)
