@@ -18,7 +18,11 @@ import opsconsole.celery  # noqa: F401
 from devserver.postgres import Postgres
 from devserver.readiness import SAYS_READY
 from devserver.redis import Redis
+from identities import sync_results
+from identities.counting import advance, recount
 from jobs import operations, pulse, throughput
+from jobs.error_groups import forgetting, ledger_rows
+from jobs.matching import carrying_out
 from opsconsole.cache import OptionalRedisCache
 from opsconsole.schema import enums
 from opsconsole.schema.ddl import create_tables
@@ -96,8 +100,11 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
         patch.setattr(enums, "_shared", values)
         for module in (pulse, throughput, recent):
             patch.setattr(module, "KEPT_SECONDS", PATIENCE)
-        # On a busy machine, publishing can take longer than a caller of the console has to wait.
-        patch.setattr(operations, "HAND_OVER_SECONDS", PATIENCE)
+        # On a busy machine, work can take longer than its time limit, and its rest would be left for the next call.
+        for module in (advance, forgetting, ledger_rows, recount, sync_results):
+            patch.setattr(module, "BUDGET_SECONDS", PATIENCE)
+        for module in (carrying_out, operations):
+            patch.setattr(module, "HAND_OVER_SECONDS", PATIENCE)
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda self: database.restore())
         yield
 

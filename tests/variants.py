@@ -13,8 +13,10 @@ VARIANTS: Final = ("plain", "native")
 # Fixtures that give a test a database.
 _DATABASE: Final = frozenset({"db", "transactional_db", "django_db_setup", "core_database", "postgres", "variant"})
 
-FIRST, BOTH = "first", "both"
+FIRST, SAMPLE, BOTH = "first", "sample", "both"
 _UNWRITTEN_END: Final = "tests/backups/test_between.py::test_a_backup_whose_end_could_not_be_written"
+_FLIPPED: Final = "tests/backups/test_database.py::test_bytes_flipped_anywhere_with_the_checksum_fixed_never_pass"
+_BY_COMMANDS: Final = "tests/backups/test_tables_of_our_own.py::test_a_database_as_the_core_has_it_today"
 _EVERY_PAGE: Final = "tests/admin/test_query_counts.py::test_a_page_takes_few_queries_and_no_more_for_more_rows"
 
 PLACES: Final[Mapping[str, str]] = {
@@ -91,6 +93,33 @@ PLACES: Final[Mapping[str, str]] = {
         ),
         FIRST,
     ),
+    # Long tables about what the console makes of values that it has read. Rows of one table send the same statements.
+    **dict.fromkeys(
+        (
+            "tests/api/test_backups.py",
+            "tests/api/test_foreign_jobs.py",
+            "tests/api/test_job_retry.py",
+            "tests/api/test_left_out.py",
+            "tests/api/test_polling.py",
+            "tests/backups/test_recorded.py",
+            "tests/sync_history/test_outcomes.py",
+            "tests/sync_history/test_results.py",
+            "tests/worker/test_bad_results.py",
+            "tests/worker/test_odd_results.py",
+            "tests/worker/test_settling.py",
+            "tests/worker/test_worker_retries.py",
+        ),
+        SAMPLE,
+    ),
+    # Long tests about archives and processes: others send their statements on both variants.
+    **dict.fromkeys(
+        (
+            f"{_FLIPPED}_unless_nothing_that_is_restored_has_changed",
+            f"{_BY_COMMANDS}_is_migrated_backed_up_and_tested_by_the_commands",
+            "tests/worker/test_silent_workers.py::test_two_workers_of_one_name_are_two",
+        ),
+        FIRST,
+    ),
     # Exceptions: the only tests in these places that send certain statements.
     **dict.fromkeys(
         (
@@ -124,7 +153,10 @@ PLACES: Final[Mapping[str, str]] = {
         BOTH,
     ),
 }
-"""Where the tests of a folder or file, or one test, run. The longest match wins; no match means both variants."""
+"""Where the tests of a folder or file, or one test, run. The longest match wins; no match means both variants.
+
+With SAMPLE, only the first row of each table of tests runs on the second variant.
+"""
 
 
 def _holds(place: str, test: str) -> bool:
@@ -144,4 +176,7 @@ def runs_on(item: pytest.Item, variant: str) -> bool:
     if item.get_closest_marker("django_db") is None and _DATABASE.isdisjoint(fixtures):
         return False
     places = [place for place in PLACES if _holds(place, item.nodeid)]
-    return not places or PLACES[max(places, key=len)] == BOTH
+    where = PLACES[max(places, key=len)] if places else BOTH
+    if where == SAMPLE and isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+        return not any(item.callspec.indices.values())
+    return where != FIRST

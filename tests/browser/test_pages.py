@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.api.cast import make_staff
-from tests.browser.walking import walk
+from tests.browser.walking import DARK, LIGHT, walk
 from tests.privacy.planting import plant
 from tests.privacy.secrets import Vault
 
@@ -20,7 +20,8 @@ def test_every_page_meets_wcag_2_1_aa_fits_a_small_screen_and_neither_fails_nor_
 ) -> None:
     if planted:
         plant(Vault(random.Random(0).choice))
-    found = walk(browser, address, make_staff("root", is_superuser=True))
+    # Without rows, pages are parts of those with rows: one look is enough.
+    found = walk(browser, address, make_staff("root", is_superuser=True), looks=(LIGHT, DARK) if planted else (DARK,))
     assert len(found.pages) > 30
     assert found.violations == {}
     assert {url: pixels for url, pixels in found.overhang.items() if pixels > 0} == {}

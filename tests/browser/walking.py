@@ -1,8 +1,8 @@
 """A visit to every page that the URL resolver knows, and what was found on each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from playwright.sync_api import Browser, Page
 
@@ -13,8 +13,6 @@ from tests.privacy.walking import routes
 
 # Success criteria of WCAG 2.1, levels A and AA, as axe-core tags its rules.
 RULES: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
-LARGE: Final[Any] = {"width": 1440, "height": 900}
-SMALL: Final[Any] = {"width": 390, "height": 844}
 # They end the visitor's session, or are no pages.
 _AVOIDED: Final = ("admin/logout", "admin/r/", "static/")
 
@@ -35,6 +33,18 @@ _NEXT_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestA
 _OVERHANG = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
+@dataclass(frozen=True)
+class Look:
+    """How a page is looked at: on a screen of a size, in light or in dark."""
+
+    size: Any
+    scheme: Literal["light", "dark"]
+
+
+LIGHT: Final = Look({"width": 1440, "height": 900}, "light")
+DARK: Final = Look({"width": 390, "height": 844}, "dark")
+
+
 @dataclass
 class Walk:
     """What was found, by the address of the page."""
@@ -45,23 +55,24 @@ class Walk:
     pages: list[str] = field(default_factory=list)
 
 
-def walk(browser: Browser, address: str, user: Any) -> Walk:
-    """Visit every page as somebody who may see everything, in light on a large screen and in dark on a small one.
+def walk(browser: Browser, address: str, user: Any, *, looks: Sequence[Look] = (LIGHT, DARK)) -> Walk:
+    """Visit every page as somebody who may see everything.
 
     Args:
         browser: with what.
         address: of the console.
         user: as whom.
+        looks: in which looks each page is examined.
     """
     found = Walk()
-    context = browser.new_context(base_url=address, viewport=LARGE, color_scheme="light")
+    context = browser.new_context(base_url=address)
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     open_as(page, user)
     try:
         for url in _pages(page):
             observed = Observed(page, address)
-            _visit(page, url, found)
+            _visit(page, url, looks, found)
             found.pages.append(url)
             try:
                 observed.check()
@@ -72,22 +83,25 @@ def walk(browser: Browser, address: str, user: Any) -> Walk:
     return found
 
 
-def _visit(page: Page, url: str, found: Walk) -> None:
-    page.set_viewport_size(LARGE)
-    page.emulate_media(color_scheme="light")
+def _visit(page: Page, url: str, looks: Sequence[Look], found: Walk) -> None:
+    _take(page, looks[0])
     page.goto(url)
     page.wait_for_function(_IS_DRAWN)
     page.evaluate(_STILL)
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    violations = [{"light": each} for each in page.evaluate(_VIOLATIONS, list(RULES))]
-    page.set_viewport_size(SMALL)
-    page.emulate_media(color_scheme="dark")
-    page.evaluate(_NEXT_FRAMES)
-    page.wait_for_function(_IS_DRAWN)
-    found.overhang[url] = page.evaluate(_OVERHANG)
-    violations += [{"dark, small": each} for each in page.evaluate(_VIOLATIONS, list(RULES))]
-    if violations:
-        found.violations[url] = violations
+    for look in looks:
+        if look is not looks[0]:
+            _take(page, look)
+            page.evaluate(_NEXT_FRAMES)
+            page.wait_for_function(_IS_DRAWN)
+        found.overhang[url] = max(found.overhang.get(url, 0), page.evaluate(_OVERHANG))
+        if violations := page.evaluate(_VIOLATIONS, list(RULES)):
+            found.violations.setdefault(url, []).append({look.scheme: violations})
+
+
+def _take(page: Page, look: Look) -> None:
+    page.set_viewport_size(look.size)
+    page.emulate_media(color_scheme=look.scheme)
 
 
 def _pages(page: Page) -> Iterator[str]:

@@ -26,7 +26,9 @@ def _as_in_production(settings: Any) -> None:
     settings.STORAGES = {**settings.STORAGES, "staticfiles": storage}
 
 
-@pytest.mark.parametrize("moment", ["infinity", "-infinity", *NEARLY_FAR])
+@pytest.mark.parametrize(
+    "moment", ["infinity", "-infinity", *(pytest.param(moment, marks=pytest.mark.soak) for moment in NEARLY_FAR)]
+)
 def test_no_address_fails_of_a_far_time(moment: str) -> None:
     visitors = Visitors()
     plant(Vault(random.Random(0).choice))
