@@ -37,7 +37,9 @@ _PARAMETERS: Final[dict[Reader, frozenset[str]]] = {
 }
 # In seconds. Without a limit, a page would wait forever. gunicorn ends a request after 30 s.
 _CONNECT_TIMEOUTS: Final = range(1, 31)
-_OWN_SETTINGS: Final = re.compile(r"(?:-c\s*|--)(search[_-]path|timezone)\s*=", re.IGNORECASE)
+_OWN_SETTINGS: Final = re.compile(
+    r"(?:-c\s*|--)(search[_-]path|timezone|datestyle|standard[_-]conforming[_-]strings)\s*=", re.IGNORECASE
+)
 
 
 class _Unusable(Exception):
@@ -83,7 +85,7 @@ def database(name: str, address: str, *, session: bool = False) -> dict[str, str
 
 
 def session_options(given: str, *, schema: str, core_schema: str) -> str:
-    """Return libpq's `options` for the console's sessions: the address's own, the search path and the time zone.
+    """Return libpq's `options` for the console's sessions: the address's own, and the settings that the console needs.
 
     Args:
         given: the `options` of the address.
@@ -96,7 +98,9 @@ def session_options(given: str, *, schema: str, core_schema: str) -> str:
     # PostgreSQL turns an unquoted name into lower case.
     quoted = '"{}"'.format(schema.replace('"', '""'))
     path = re.sub(r"([\\\s])", r"\\\1", f"{quoted},{core_schema}")
-    return f"{given} -c search_path={path} -c timezone=UTC".strip()
+    # Whatever the role or the database sets: psycopg reads no other dates, and Django writes no other strings.
+    form = "-c datestyle=ISO -c standard_conforming_strings=on"
+    return f"{given} -c search_path={path} -c timezone=UTC {form}".strip()
 
 
 # --- Redis --------------------------------------------------------------------------------------------------------
@@ -214,7 +218,8 @@ def _database(address: str, *, session: bool) -> dict[str, str]:
     if session and (own := _OWN_SETTINGS.search(found.get("options", ""))):
         raise _Unusable(
             f"its options set {own[1].lower().replace('-', '_')}, which the console sets itself. Remove that setting. "
-            "Set the schemas in OPS_DATABASE_SCHEMA and OPS_CORE_SCHEMA. The time zone is always UTC."
+            "Set the schemas in OPS_DATABASE_SCHEMA and OPS_CORE_SCHEMA. The time zone is always UTC, dates "
+            "are in ISO form, and strings are standard."
         )
     return found
 

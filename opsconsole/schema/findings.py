@@ -27,6 +27,8 @@ class Kind(Enum):
     SEARCH_PATH = 120
     TIME_ZONE = 121
     SHARED_SESSION = 122
+    VALUE_FORM = 123
+    READ_ONLY = 124
 
     @property
     def code(self) -> str:

@@ -20,7 +20,9 @@ from opsconsole.schema.findings import Finding, Kind
 
 _QUERY: Final = """
 SELECT current_schema()::text, current_setting('search_path'), current_setting('TimeZone'),
-       EXISTS (SELECT FROM pg_namespace WHERE nspname = %s), pg_backend_pid(), current_user::text
+       EXISTS (SELECT FROM pg_namespace WHERE nspname = %s), pg_backend_pid(), current_user::text,
+       current_setting('DateStyle'), current_setting('standard_conforming_strings'),
+       current_setting('transaction_read_only')
 """
 _NAME: Final = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^",]*?))\s*(?:,|$)')
 _UTC: Final = frozenset({"UTC", "Etc/UTC"})
@@ -34,6 +36,9 @@ class Session:
         schema: the schema where a table would be created, or None if there is none.
         search_path: the schemas on the search path, whether they exist or not.
         time_zone: the session's time zone.
+        date_style: the form in which the session writes dates.
+        standard_strings: whether a backslash in a string is only a backslash.
+        read_only: whether the session can change nothing.
         schema_exists: whether the console's own schema exists.
         server_pid: the process id of the server's session.
         pooled: whether a pooler answers instead of the server.
@@ -42,6 +47,9 @@ class Session:
     schema: str | None
     search_path: tuple[str, ...]
     time_zone: str
+    date_style: str
+    standard_strings: bool
+    read_only: bool
     schema_exists: bool
     server_pid: int
     pooled: bool
@@ -55,13 +63,16 @@ def read(connection: BaseDatabaseWrapper) -> Session:
     """
     with connection.cursor() as cursor:
         cursor.execute(_QUERY, [settings.DATABASE_SCHEMA])
-        schema, search_path, time_zone, exists, server_pid, role = cursor.fetchone()
+        schema, search_path, time_zone, exists, server_pid, role, date_style, strings, read_only = cursor.fetchone()
     # A pooler invents the process id that it tells the client on connecting.
     told: Any = connection.connection.info.backend_pid
     return Session(
         schema=schema,
         search_path=tuple(_names(search_path, role)),
         time_zone=time_zone,
+        date_style=date_style,
+        standard_strings=strings == "on",
+        read_only=read_only == "on",
         schema_exists=exists,
         server_pid=server_pid,
         pooled=told != server_pid,
@@ -113,6 +124,30 @@ def findings(session: Session) -> Iterator[Finding]:
             expected="UTC",
             sentence=f"The session's time zone is {session.time_zone}, not UTC.",
             consequence="Hours and days may begin at other times. Run ALTER ROLE … SET timezone = 'UTC'.",
+        )
+    for setting, found, expected in (
+        ("datestyle", session.date_style, "ISO"),
+        ("standard_conforming_strings", "on" if session.standard_strings else "off", "on"),
+    ):
+        if found.partition(",")[0] != expected:
+            yield Finding(
+                kind=Kind.VALUE_FORM,
+                severity="error",
+                found=found,
+                expected=expected,
+                sentence=f"The session's {setting} is “{found}”, not {expected}.",
+                consequence="The console can't read or write some values. A connection pooler has probably dropped the "
+                f"start-up parameter “options”. Run ALTER ROLE … SET {setting} = '{expected}'.",
+            )
+    if session.read_only:
+        yield Finding(
+            kind=Kind.READ_ONLY,
+            severity="error",
+            found="read-only",
+            expected="read and write",
+            sentence="The database is read-only.",
+            consequence="Nothing can be queued, settled or cancelled. DATABASE_URL leads to a standby, or "
+            "default_transaction_read_only is on.",
         )
 
 

@@ -141,6 +141,16 @@ def test_check_schema_says_it_too() -> None:
     assert checked() == ["opsconsole.E120", "opsconsole.W121"]
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("setting", "value"), [("datestyle", "German"), ("datestyle", "SQL, DMY"), ("standard_conforming_strings", "off")]
+)
+def test_another_form_of_dates_or_strings_is_told(setting: str, value: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL {setting} TO {value}")
+    assert checked() == ["opsconsole.E123"]
+
+
 # A pooler invents the process id that it tells a client, so it differs from the server's.
 @pytest.fixture
 def _pooled(monkeypatch: pytest.MonkeyPatch) -> None:
