@@ -3,6 +3,8 @@
 from typing import Any
 
 from django.core.exceptions import BadRequest
+from django.db import InterfaceError, OperationalError
+from psycopg.errors import ReadOnlySqlTransaction
 
 
 class OpsError(Exception):
@@ -78,3 +80,15 @@ class Unavailable(OpsError):
 
 class BadAddress(BadRequest):
     """The address of one of Django's own lists is invalid (HTTP 400). The error's text may be shown."""
+
+
+def database_trouble(error: BaseException) -> Unavailable | None:
+    """Return what a caller is told of a database that doesn't answer or takes no changes; None for any other error."""
+    if isinstance(error, OperationalError | InterfaceError):
+        return Unavailable(
+            "The database does not answer at the moment; try again in a few seconds.", code="database_unavailable"
+        )
+    # A standby, or a server that an administrator has made read-only.
+    if isinstance(error.__cause__, ReadOnlySqlTransaction):
+        return Unavailable("The database is read-only. Nothing can be changed.", code="database_read_only")
+    return None

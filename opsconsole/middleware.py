@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
+from opsconsole.errors import database_trouble
 from opsconsole.log_context import REQUEST_ID_HEADER, answering, sane_request_id
-from opsconsole.views import bad_request, database_unavailable
+from opsconsole.views import bad_request, unavailable
 
 logger = structlog.get_logger(__name__)
 
@@ -70,7 +70,7 @@ class DatabaseUnavailableMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer for a view that the database let down."""
-        if isinstance(exception, OperationalError | InterfaceError):
+        if trouble := database_trouble(exception):
             logger.error("database.unavailable", error=str(exception))
-            return database_unavailable(request)
+            return unavailable(request, trouble)
         return None

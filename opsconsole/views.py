@@ -9,7 +9,7 @@ from typing import Any, Final
 import structlog
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.views.decorators.cache import never_cache
@@ -17,7 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 from redis.exceptions import RedisError
 
 from opsconsole.client_address import login_address
-from opsconsole.errors import BadAddress
+from opsconsole.errors import BadAddress, Unavailable, database_trouble
 
 logger = structlog.get_logger(__name__)
 
@@ -88,9 +88,10 @@ def read_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer when the console itself is at fault, or when the database or the cache failed outside of any view."""
-    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
-        return database_unavailable(request)
-    if isinstance(sys.exc_info()[1], RedisError):
+    error = sys.exc_info()[1]
+    if error and (trouble := database_trouble(error)):
+        return unavailable(request, trouble)
+    if isinstance(error, RedisError):
         # Logging out needs the cache: a session that was ended must not come back with it.
         return _answer(request, 503, "cache_unavailable", "The cache does not answer at the moment; try again soon.")
     return _answer(request, 500, "internal_error", "The console made a mistake; it has been logged.")
@@ -110,12 +111,15 @@ def login_locked(request: HttpRequest, *args: Any) -> HttpResponse:
     return answer
 
 
-def database_unavailable(request: HttpRequest) -> HttpResponse:
-    """Answer while the database does not."""
-    answer = _answer(
-        request, 503, "database_unavailable", "The database does not answer at the moment; try again in a few seconds."
-    )
-    answer["Retry-After"] = "5"
+def unavailable(request: HttpRequest, trouble: Unavailable) -> HttpResponse:
+    """Answer while something that the console needs does not.
+
+    Args:
+        request: the request.
+        trouble: what its sender is told.
+    """
+    answer = _answer(request, trouble.status, trouble.code, trouble.message)
+    answer["Retry-After"] = str(trouble.retry_after)
     return answer
 
 

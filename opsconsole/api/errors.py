@@ -5,31 +5,23 @@ from typing import Any
 import structlog
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import SuspiciousOperation
-from django.db import InterfaceError, OperationalError
 from django.http import Http404
-from rest_framework import exceptions, status
+from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
-from opsconsole.errors import OpsError
+from opsconsole.errors import OpsError, database_trouble
 
 logger = structlog.get_logger(__name__)
-
-RETRY_AFTER_SECONDS = 5
-DATABASE_DOWN = "The database does not answer at the moment; try again in a few seconds."
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Answer an error that a view raised; None for a bug, which surfaces as one."""
     if isinstance(error, OpsError):
         return refusal(error)
-    if isinstance(error, OperationalError | InterfaceError):
+    if trouble := database_trouble(error):
         logger.error("database.unavailable", error=str(error))
-        return Response(
-            {"detail": DATABASE_DOWN, "code": "database_unavailable"},
-            status=status.HTTP_503_SERVICE_UNAVAILABLE,
-            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
-        )
+        return refusal(trouble)
     if isinstance(error, SuspiciousOperation):
         return Response({"detail": "The request was malformed.", "code": "bad_request"}, status=400)
     drf_answer = drf_exception_handler(error, context)

@@ -156,6 +156,23 @@ def test_without_a_database_the_api_is_a_503_in_json(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_where_the_database_takes_no_changes_an_action_says_so_and_so_does_the_health(
+    api: APIClient, browser: Client
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only TO on")
+    try:
+        response = api.post("/ops/backfill/conversations")
+        health = api.get("/ops/health").json()
+        listed = api.get("/ops/jobs")
+    finally:
+        connection.close()
+    assert "read-only" in refusal(response, 503, "database_read_only")
+    assert "database_read_only" in [reason["code"] for reason in health["reasons"]]
+    assert listed.status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
 def test_without_a_database_addresses_and_methods_are_told_apart_all_the_same(database_down: None) -> None:
     client = APIClient()
     refusal(client.get("/ops/nowhere"), 404, "not_found")
