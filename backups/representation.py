@@ -20,6 +20,8 @@ from opsconsole.redaction import redact, redact_name, redact_start
 
 CHECKS_SHOWN: Final = 100
 VALUE_LENGTH: Final = 1_000
+# Bytes. Something always writes a little, and then no status would ever be the same as before.
+_DISK_STEP: Final = 64 * 1024 * 1024
 
 
 def status_as_json(found: BackupStatus) -> dict[str, Any]:
@@ -219,7 +221,8 @@ def _disk(found: BackupStatus) -> dict[str, Any] | None:
     if found.disk is None:
         return None
     disk = found.disk
-    return {"used_bytes": disk.used_bytes, "free_bytes": disk.free_bytes, "total_bytes": disk.total_bytes}
+    used, free = (number - number % _DISK_STEP for number in (disk.used_bytes, disk.free_bytes))
+    return {"used_bytes": used, "free_bytes": free, "total_bytes": disk.total_bytes}
 
 
 def _size(point: Size) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Conditional reads: an unchanged answer isn't sent again. A changed one is, no matter who changed the rows."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -69,6 +70,21 @@ def test_what_the_caller_has_already_is_not_sent_again(api: APIClient, name: str
     assert (again["ETag"], again["Cache-Control"]) == (first["ETag"], "private, no-cache")
     assert {"Cookie", "Authorization"} <= set(again["Vary"].split(", "))
     assert api.get(url, headers={"if-none-match": '"another"'}).status_code == 200
+
+
+@pytest.mark.parametrize("url", ["/ops/jobs?limit=1", "/ops/jobs?limit=1&offset=1", "/ops/runs?limit=1"])
+def test_a_page_with_others_beside_it_is_not_sent_again_either(
+    api: APIClient, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses()
+    for _ in range(2):
+        make_run(make_job().pk)
+    counts.refresh(max_age_seconds=0)
+    first = api.get(url)
+    assert first.json()["next"]
+    later = time.time() + 100
+    monkeypatch.setattr("django.core.signing.time.time", lambda: later)
+    assert api.get(url, headers={"if-none-match": first["ETag"]}).status_code == 304
 
 
 @pytest.mark.parametrize(
