@@ -7,11 +7,12 @@ that were inserted, updated and deleted, and the snapshot remembers how far that
 """
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import connection, transaction
+from django.db import InternalError, connection, transaction
 from django.utils import timezone
 
 from jobs.models import STATUSES
@@ -22,6 +23,8 @@ INTERVAL_PER_COUNTING_SECOND: Final = 20.0
 # A session's writes show in PostgreSQL's tally when it has been idle for ten seconds, at the latest
 # (PGSTAT_IDLE_INTERVAL in its source).
 TALLY_DELAY_SECONDS: Final = 10.0
+# Characters of a status that are kept. An index takes no row of more than 2,704 bytes.
+MAX_STATUS_LENGTH: Final = 600
 _LOCK_KEY: Final = 0x6F7073_01
 # 0 where nobody keeps a tally, as for a view.
 _TALLY: Final = """
@@ -71,7 +74,9 @@ def current() -> Counts:
     """
     counts = _read()
     if counts.as_of is None:
-        refresh(max_age_seconds=0)
+        # A read-only database keeps no snapshot.
+        with suppress(InternalError):
+            refresh(max_age_seconds=0)
         counts = _read()
     return counts
 
@@ -99,7 +104,8 @@ def refresh(*, max_age_seconds: float = MIN_INTERVAL_SECONDS) -> bool:
     slowly = _pace.last_seconds * INTERVAL_PER_COUNTING_SECOND if max_age_seconds else 0
     age = max(max_age_seconds, slowly)
     with transaction.atomic(), connection.cursor() as cursor:
-        # The row without a status stands for all of them; its count is the tally.
+        # The row without a status stands for all of them; its count is the tally. A status, which may be an empty text,
+        # is stored with a colon before it.
         cursor.execute(f"SELECT max(as_of), COALESCE(max(count), 0), {_TALLY} FROM jobs_statuscount WHERE status = ''")
         as_of, counted_tally, tally = cursor.fetchone()
         unchanged = bool(max_age_seconds and tally and tally == counted_tally)
@@ -120,7 +126,9 @@ def refresh(*, max_age_seconds: float = MIN_INTERVAL_SECONDS) -> bool:
         # One statement has one snapshot: the changes that it folds in are exactly those that it has counted.
         cursor.execute(
             """
-            WITH counted AS (SELECT status::text AS status, count(*) AS count FROM jobs GROUP BY jobs.status),
+            WITH counted AS (SELECT ':' || left(status::text, %s) AS status, sum(count) AS count
+                               FROM (SELECT status, count(*) AS count FROM jobs GROUP BY jobs.status) AS whole
+                              GROUP BY 1),
                  folded AS (DELETE FROM jobs_statuschange),
                  gone AS (DELETE FROM jobs_statuscount
                            WHERE status <> '' AND status NOT IN (SELECT status FROM counted)),
@@ -130,7 +138,7 @@ def refresh(*, max_age_seconds: float = MIN_INTERVAL_SECONDS) -> bool:
             ON CONFLICT (status) DO UPDATE SET count = excluded.count, as_of = excluded.as_of
             """,
             # As it was before: what is written meanwhile has to be counted the next time.
-            [tally or 0],
+            [MAX_STATUS_LENGTH, tally or 0],
         )
         _pace.last_seconds = time.monotonic() - started
     return True
@@ -142,13 +150,14 @@ def _read() -> Counts:
             """
             SELECT status, sum(count)::bigint, max(as_of)
               FROM (SELECT status, count, as_of FROM jobs_statuscount
-                    UNION ALL SELECT status, change, NULL FROM jobs_statuschange) AS known
+                    UNION ALL SELECT ':' || left(status, %s), change, NULL FROM jobs_statuschange) AS known
              GROUP BY status
-            """
+            """,
+            [MAX_STATUS_LENGTH],
         )
         rows = cursor.fetchall()
     # The row without a status says that somebody has counted, also when the ledger is empty.
     return Counts(
-        by_status={status: max(count, 0) for status, count, _ in rows if status},
+        by_status={status[1:]: max(count, 0) for status, count, _ in rows if status},
         as_of=max((as_of for _, _, as_of in rows if as_of), default=None),
     )

@@ -282,9 +282,13 @@ class Dispatch(models.Model):
 
 
 class StatusCount(models.Model):
-    """How many jobs had a status when they were last counted; `as_of` is the same for all rows."""
+    """How many jobs had a status when they were last counted; `as_of` is the same for all rows.
 
-    status = models.CharField(primary_key=True, max_length=32)
+    Attributes:
+        status: the status after a colon. The row with an empty text is about all jobs: its count is PostgreSQL's tally.
+    """
+
+    status = models.TextField(primary_key=True)
     count = models.BigIntegerField()
     as_of = models.DateTimeField()
 
@@ -298,7 +302,7 @@ class StatusCount(models.Model):
 class StatusChange(models.Model):
     """What the console itself changed since the last count; folded into the next one, in the same snapshot."""
 
-    status = models.CharField(max_length=32)
+    status = models.TextField()
     change = models.SmallIntegerField()
 
     class Meta:

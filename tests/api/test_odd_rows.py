@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from rest_framework.test import APIClient
 
+from jobs import counts
 from jobs.models import Job
 from opsconsole import redaction
 from tests.api.cast import insert_job, ledger_state, make_attempt, make_run, refusal
@@ -263,3 +264,19 @@ def test_an_id_with_leading_zeros_in_a_payload_is_that_id_or_none_and_never_anot
     make_identity("Alice", id=1)
     pk = insert_job('{"identity_id": "0000000000000000000123"}')
     assert shown(api, pk)["identity"] is None
+
+
+@pytest.mark.parametrize("status", ["", ":", "s" * 33, "é" * 600, "*", "'", "<b>", "é" * 63, "other", " queued"])
+def test_a_status_of_any_kind_is_counted(api: APIClient, status: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE jobs DROP CONSTRAINT IF EXISTS ck_jobs_status")
+        cursor.execute("ALTER TABLE jobs ALTER COLUMN status TYPE text USING status::text")
+        make_job()
+        odd = make_job()
+        cursor.execute("UPDATE jobs SET status = %s WHERE id = %s", [status, odd.pk])
+        cursor.execute("DELETE FROM jobs_statuscount")
+    for _ in range(2):
+        answer = api.get("/ops/jobs/counts").json()
+        assert (answer["failed"], answer["other"], answer["total"]) == (1, 1, 2)
+        counts.refresh(max_age_seconds=0)
+    assert [job["id"] for job in api.get("/ops/jobs?status=other").json()["jobs"]] == [odd.pk]
