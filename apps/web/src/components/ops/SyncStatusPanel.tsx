@@ -1,0 +1,4 @@
+/** Replaced by the whole panel. */
+export function SyncStatusDashboard() {
+  return null;
+}
