@@ -1,0 +1,138 @@
+"use client";
+
+import { Button } from "@/components/ui/button";
+import { formatCount } from "../data/formatting";
+import type { BackupStatus } from "../data/schema.generated";
+import { useUrlState } from "../data/urlState";
+import { HISTORY_ROWS, useBackupHistory } from "../data/useBackup";
+import { HistoryRow } from "./HistoryRow";
+import { kindsOf, kindWord } from "./words";
+
+/** Backups and restore tests in one list, newest first. */
+export function BackupHistory({ status }: { status: BackupStatus }) {
+  const [params, set] = useUrlState();
+  const page = Math.max(1, Math.trunc(Number(params.backup_page ?? 1)) || 1);
+  const type = params.backup_type ?? null;
+  const kind = params.backup_kind ?? null;
+  const history = useBackupHistory({ page, type, kind });
+  const kinds = kindsOf(status);
+  const inCore = new Set(kinds.filter(([, state]) => state.in_core).map(([name]) => name));
+  const filtered = type !== null || kind !== null;
+  const rows = history.data?.history ?? [];
+  const total = history.data?.total ?? 0;
+  const pages = Math.max(1, Math.ceil(total / HISTORY_ROWS));
+  return (
+    <section aria-labelledby="backup-history" aria-busy={history.isPlaceholderData} className="space-y-2 text-sm">
+      <div className="flex flex-wrap items-end justify-between gap-2">
+        <h3 id="backup-history" className="font-medium">
+          Backup history
+        </h3>
+        <div className="flex flex-wrap gap-3">
+          <Filter
+            label="Type"
+            value={type}
+            choices={[
+              ["backup", "Backups"],
+              ["restore_test", "Restore tests"],
+            ]}
+            onChoose={(chosen) => set({ backup_type: chosen, backup_page: null })}
+          />
+          <Filter
+            label="Kind"
+            value={kind}
+            choices={kinds.map(([name]) => [name, kindWord(name)])}
+            onChoose={(chosen) => set({ backup_kind: chosen, backup_page: null })}
+          />
+        </div>
+      </div>
+      {history.isPending && <p role="status">Loading backup history…</p>}
+      {history.isError && (
+        <p role="alert" className="flex flex-wrap items-center gap-2">
+          {history.error.message}
+          <Button size="sm" variant="outline" onClick={() => void history.refetch()}>
+            Try again
+          </Button>
+        </p>
+      )}
+      {history.data && rows.length === 0 && (
+        <p className="flex flex-wrap items-center gap-2">
+          {filtered || page > 1 ? "No results." : "No backups yet."}
+          {(filtered || page > 1) && (
+            <Button
+              size="sm"
+              variant="outline"
+              onClick={() => set({ backup_type: null, backup_kind: null, backup_page: null })}
+            >
+              Clear filters
+            </Button>
+          )}
+        </p>
+      )}
+      {rows.length > 0 && (
+        <table className="w-full max-md:block">
+          <caption className="sr-only">Backups and restore tests, newest first</caption>
+          <thead className="text-left text-xs text-muted-foreground max-md:sr-only">
+            <tr>
+              {["What", "Status", "Started", "Result", "Started by"].map((name) => (
+                <th key={name} scope="col" className="px-2 py-1 font-normal">
+                  {name}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody className="max-md:block">
+            {rows.map((row) => (
+              <HistoryRow key={`${row.type}-${row.id}`} row={row} inCore={row.kind !== null && inCore.has(row.kind)} />
+            ))}
+          </tbody>
+        </table>
+      )}
+      {pages > 1 && (
+        <nav aria-label="Backup history pages" className="flex flex-wrap items-center gap-2">
+          <Button
+            size="sm"
+            variant="outline"
+            disabled={page <= 1}
+            onClick={() => set({ backup_page: page > 2 ? String(page - 1) : null })}
+          >
+            Newer
+          </Button>
+          <span>
+            Page {formatCount(page)} of {formatCount(pages)}
+          </span>
+          <Button size="sm" variant="outline" disabled={page >= pages} onClick={() => set({ backup_page: String(page + 1) })}>
+            Older
+          </Button>
+        </nav>
+      )}
+    </section>
+  );
+}
+
+interface FilterProps {
+  label: string;
+  value: string | null;
+  choices: [string, string][];
+  onChoose: (value: string | null) => void;
+}
+
+function Filter({ label, value, choices, onChoose }: FilterProps) {
+  return (
+    <label className="flex items-center gap-2">
+      <span className="text-muted-foreground">{label}</span>
+      <select
+        className="h-8 rounded-md border bg-background px-2"
+        value={value ?? ""}
+        onChange={(event) => onChoose(event.target.value || null)}
+      >
+        <option value="">All</option>
+        {value !== null && !choices.some(([choice]) => choice === value) && <option value={value}>{value}</option>}
+        {choices.map(([choice, word]) => (
+          <option key={choice} value={choice}>
+            {word}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
