@@ -1,6 +1,45 @@
 "use client";
 
-/** Backfills of identities, messages and attachments, and how far they are. */
+import { useState } from "react";
+import { BackfillForms } from "./backfill/BackfillForms";
+import { BackfillProgress, type Started } from "./backfill/BackfillProgress";
+import type { Accepted } from "./data/schema.generated";
+import { useBackfillRuns } from "./data/useBackfill";
+import { useMay } from "./data/useMeta";
+import { PanelFrame } from "./shared/PanelFrame";
+
+const KEPT = 5;
+
+/** Backfills of identities, of conversations' messages and of attachments: start them, and see how far they are. */
 export function BackfillPanel() {
-  return null;
+  const runs = useBackfillRuns();
+  const mayBackfill = useMay("backfill");
+  const [started, setStarted] = useState<Started[]>([]);
+
+  function onStarted(accepted: Accepted, names?: Started["names"]): void {
+    setStarted((before) =>
+      [{ accepted, names }, ...before.filter((one) => one.accepted.job_id !== accepted.job_id)].slice(0, KEPT),
+    );
+  }
+
+  return (
+    <PanelFrame
+      title="Backfill"
+      query={runs}
+      isEmpty={(list) => list.length === 0 && started.length === 0 && !mayBackfill}
+      empty="No backfill has run yet."
+    >
+      {(list) => (
+        <div className={mayBackfill ? "grid gap-6 lg:grid-cols-2" : undefined}>
+          {mayBackfill && <BackfillForms onStarted={onStarted} />}
+          <section aria-labelledby="backfill-progress" className="min-w-0 space-y-3">
+            <h3 id="backfill-progress" className="font-medium">
+              Progress
+            </h3>
+            <BackfillProgress started={started} runs={list} listedAt={runs.dataUpdatedAt} />
+          </section>
+        </div>
+      )}
+    </PanelFrame>
+  );
 }

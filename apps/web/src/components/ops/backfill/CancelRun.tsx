@@ -1,0 +1,68 @@
+"use client";
+
+import { useState } from "react";
+import type { RunSummary } from "../data/schema.generated";
+import { useMeta } from "../data/useMeta";
+import { useCancelRun } from "../data/useRun";
+import { ActionButton } from "../shared/ActionButton";
+import { ConfirmDialog } from "../shared/ConfirmDialog";
+
+const ACTION = "Cancel run";
+
+/** Cancels a run, after asking once. Absent where the user may not cancel. */
+export function CancelRun({ run }: { run: RunSummary }) {
+  const [asking, setAsking] = useState(false);
+  const meta = useMeta().data;
+  const cancel = useCancelRun();
+  if (meta?.may.cancel !== true) return null;
+  const reason = !meta.supports.cancel
+    ? "This installation can’t cancel jobs."
+    : activeJobs(run) <= run.cancelling
+      ? "The run is being cancelled."
+      : null;
+  return (
+    <>
+      <ActionButton
+        allowed={reason === null}
+        reason={reason}
+        pending={cancel.isPending}
+        label={`${ACTION}: ${run.title}`}
+        onClick={() => setAsking(true)}
+      >
+        {ACTION}
+      </ActionButton>
+      <ConfirmDialog
+        action={ACTION}
+        open={asking}
+        onOpenChange={setAsking}
+        destructive
+        onConfirm={() => {
+          setAsking(false);
+          cancel.mutate(run.id);
+        }}
+      >
+        <p>Cancels waiting jobs now and asks running jobs to stop. What they fetched is kept.</p>
+        <p>Jobs that were active before this run go on.</p>
+      </ConfirmDialog>
+      {cancel.data !== undefined && cancel.data.refused.length > 0 && (
+        <ul className="basis-full list-disc pl-5 text-sm">
+          {cancel.data.refused.map((one) => (
+            <li key={one.id} className="break-words">
+              Job {one.id}: {one.detail}
+            </li>
+          ))}
+        </ul>
+      )}
+      {cancel.error !== null && (
+        <p role="alert" className="basis-full text-sm break-words text-destructive">
+          {cancel.error.message}
+        </p>
+      )}
+    </>
+  );
+}
+
+function activeJobs(run: RunSummary): number {
+  const { queued = 0, running = 0, retrying = 0 } = run.by_status;
+  return queued + running + retrying;
+}

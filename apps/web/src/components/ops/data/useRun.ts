@@ -1,0 +1,48 @@
+import { useQuery } from "@tanstack/react-query";
+import { ask, client } from "./client";
+import { keys } from "./keys";
+import { pollWhile } from "./polling";
+import { OpsError } from "./problem";
+import type { Run, RunSummary } from "./schema.generated";
+import { useAction } from "./useAction";
+
+/** Whether some of a run's jobs have not ended. */
+export function isPending(run: Pick<RunSummary, "status"> | undefined): boolean {
+  return run?.status === "pending";
+}
+
+type Following = {
+  /** When a list last said that the run is pending: a job of an ended run may have been retried. */
+  pendingAt?: number;
+};
+
+const poll = pollWhile<Run>(isPending, false);
+
+/** One run with its jobs. Polled until it ends; never where the console doesn't know the id. */
+export function useRun(id: string | null, { pendingAt = 0 }: Following = {}) {
+  return useQuery({
+    queryKey: keys.run(id ?? ""),
+    queryFn: ({ signal }) => ask(client.GET("/ops/runs/{id}", { params: { path: { id: id ?? "" } }, signal })),
+    enabled: id !== null,
+    refetchInterval: (query) => {
+      const { data, error, dataUpdatedAt } = query.state;
+      if (error instanceof OpsError && [400, 404].includes(error.status)) return false;
+      const isOver = data !== undefined && !isPending(data) && pendingAt <= dataUpdatedAt;
+      return isOver ? false : poll(query);
+    },
+  });
+}
+
+/** Cancel those of a run's jobs that have not ended. */
+export function useCancelRun() {
+  return useAction({
+    call: (id: string, idempotencyKey: string) =>
+      ask(
+        client.POST("/ops/runs/{id}/cancel", {
+          params: { path: { id }, header: { "Idempotency-Key": idempotencyKey } },
+          body: {},
+        }),
+      ),
+    invalidates: [keys.runs(), keys.allJobs(), keys.sync()],
+  });
+}
