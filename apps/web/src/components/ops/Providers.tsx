@@ -1,0 +1,76 @@
+"use client";
+
+import {
+  HydrationBoundary,
+  QueryClient,
+  QueryClientProvider,
+  type DehydratedState,
+} from "@tanstack/react-query";
+import { useEffect, useState, type ReactNode } from "react";
+import { isPaused } from "./data/live";
+import { followPause } from "./data/polling";
+import { OpsError } from "./data/problem";
+import { clockOffset, noteServerTime } from "./data/serverClock";
+import { Announcer } from "./shared/Announcer";
+import { SessionEnded } from "./shared/SessionEnded";
+
+/** A new client with the page's defaults. */
+export function makeQueryClient(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: {
+        // Above 0, or hydration would ask for everything again.
+        staleTime: 2_500,
+        gcTime: 5 * 60_000,
+        networkMode: "always",
+        refetchOnWindowFocus: () => !isPaused(),
+        refetchOnReconnect: () => !isPaused(),
+        // An answer is final; only where none came is it worth another try.
+        retry: (failures, error) => failures < 1 && error instanceof OpsError && error.status === 0,
+        retryDelay: 1_000,
+      },
+    },
+  });
+}
+
+/** The state's times by the browser's clock, since the browser compares them with its own. */
+function inBrowserTime(state: DehydratedState, servedAt: string): DehydratedState {
+  if (typeof window === "undefined") return state;
+  noteServerTime(servedAt);
+  const offset = clockOffset();
+  return {
+    ...state,
+    queries: state.queries.map((query) => ({
+      ...query,
+      state: { ...query.state, dataUpdatedAt: query.state.dataUpdatedAt + offset },
+    })),
+  };
+}
+
+type Props = {
+  /** What the server has fetched already. */
+  state?: DehydratedState;
+  /** When the server did, ISO 8601. */
+  servedAt?: string;
+  /** Only tests bring their own. */
+  queryClient?: QueryClient;
+  loginPath?: string;
+  children: ReactNode;
+};
+
+/** What all panels share: the answers, the live region, and the sentence for when the session has ended. */
+export function Providers({ state, servedAt, queryClient: given, loginPath, children }: Props) {
+  const [queryClient] = useState(() => given ?? makeQueryClient());
+  const [hydrated] = useState(() => (state && servedAt ? inBrowserTime(state, servedAt) : state));
+  useEffect(() => followPause(queryClient), [queryClient]);
+  return (
+    <QueryClientProvider client={queryClient}>
+      <HydrationBoundary state={hydrated}>
+        <Announcer>
+          <SessionEnded loginPath={loginPath} />
+          {children}
+        </Announcer>
+      </HydrationBoundary>
+    </QueryClientProvider>
+  );
+}

@@ -1,0 +1,37 @@
+import { formatCount } from "../data/formatting";
+import type { Progress } from "../data/schema.generated";
+
+type Props = {
+  /** Null is unknown, which is not 0. */
+  progress: Progress | null | undefined;
+  /** What makes progress, for screen readers: `Backfill of Alice`. */
+  label: string;
+  /** Whether it can still move. */
+  active?: boolean;
+};
+
+/** How far something is, as a bar with its numbers. Without a total there is no end, and the bar says so. */
+export function ProgressBar({ progress, label, active = true }: Props) {
+  if (!progress)
+    return (
+      <p className="text-sm text-muted-foreground">
+        {active ? "Progress not known yet" : "No progress reported"}
+      </p>
+    );
+  const { current, total, percent, unit } = progress;
+  const known = typeof total === "number" && total > 0;
+  const text = known
+    ? `${formatCount(current)} of ${formatCount(total)} ${unit}${typeof percent === "number" ? ` (${Math.floor(percent)}%)` : ""}`
+    : `${formatCount(current)} ${unit} so far`;
+  return (
+    <div className="grid gap-1">
+      <progress
+        aria-label={label}
+        aria-valuetext={text}
+        className="h-2 w-full overflow-hidden rounded-full accent-primary"
+        {...(known ? { value: Math.min(current, total), max: total } : active ? {} : { value: 0, max: 1 })}
+      />
+      <p className="text-sm text-muted-foreground tabular-nums">{text}</p>
+    </div>
+  );
+}

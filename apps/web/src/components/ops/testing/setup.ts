@@ -1,0 +1,30 @@
+import { afterAll, afterEach, beforeAll, vi } from "vitest";
+
+// Node's own environment has no page; tests of the server's side run there.
+if (typeof window !== "undefined") {
+  const { server } = await import("./server");
+  const { cleanup } = await import("@testing-library/react");
+  await import("@testing-library/jest-dom/vitest");
+  const { forgetSearch, navigation } = await import("./navigation");
+
+  vi.mock("next/navigation", () => navigation);
+  vi.mock("next/dynamic", async () => await import("./dynamic"));
+
+  // Radix asks for what jsdom lacks.
+  Element.prototype.scrollIntoView = () => {};
+  Element.prototype.hasPointerCapture = () => false;
+  Element.prototype.releasePointerCapture = () => {};
+  globalThis.ResizeObserver = class {
+    observe() {}
+    unobserve() {}
+    disconnect() {}
+  };
+
+  beforeAll(() => server.listen({ onUnhandledRequest: "error" }));
+  afterEach(() => {
+    cleanup();
+    server.resetHandlers();
+    forgetSearch();
+  });
+  afterAll(() => server.close());
+}
