@@ -14,7 +14,7 @@ export const SLOW_MS = 12_000;
 export const CALM_MS = 60_000;
 
 /** What is needed of a query; its own type would have to name everything that the query was made with. */
-type Polled = { state: { data: unknown; error: unknown } };
+type Polled = { state: { data: unknown; error: Error | null } };
 
 /**
  * A `refetchInterval`: fast while something runs, slow otherwise, never while paused, nor after the session has ended or

@@ -50,10 +50,6 @@ export function readParams(params: Readable): OpsParams {
     identity: numberOf(params, "identity"),
     job: numberOf(params, "job"),
     conversation: numberOf(params, "conversation"),
-    inactive: params.get("inactive") || null,
-    backup_page: numberOf(params, "backup_page"),
-    backup_type: params.get("backup_type") || null,
-    backup_kind: params.get("backup_kind") || null,
     inactive: params.get("inactive") === "1",
     backup_type: params.get("backup_type") || null,
     backup_kind: params.get("backup_kind") || null,
@@ -81,7 +77,7 @@ export function countFilters({ type, identity }: OpsParams): JobScope {
 export function changedSearch(search: string, change: OpsChange): string {
   const params = new URLSearchParams(search);
   for (const [name, value] of Object.entries(change)) {
-    if (value === null || value === undefined || value === "" || (name === "page" && Number(value) === 1))
+    if (value === null || value === undefined || value === "" || (name.endsWith("page") && Number(value) === 1))
       params.delete(name);
     else params.set(name, String(value));
   }
