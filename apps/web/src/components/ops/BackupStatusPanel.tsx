@@ -7,10 +7,10 @@ import { RestoreTestResult } from "./backup/RestoreTestResult";
 import { RestoreTestButton, TriggerBackupButton } from "./backup/TriggerBackupButton";
 import { kindsOf } from "./backup/words";
 import type { BackupStatus } from "./data/schema.generated";
-import { useBackupStatus, useRestoreTest, useTriggerBackup, type BackupKind } from "./data/useBackup";
+import { useBackupStatus, useRestoreTest, useTriggerBackup } from "./data/useBackup";
 import { useMeta } from "./data/useMeta";
-import { Outcome } from "./shared/Outcome";
 import { PanelFrame } from "./shared/PanelFrame";
+import { ActionResult } from "./sync/ActionResult";
 
 /** The last backups and restore tests, whether they are in order, and the buttons that start new ones. */
 export function BackupPanel() {
@@ -20,6 +20,7 @@ export function BackupPanel() {
   return (
     <PanelFrame
       title="Backups"
+      id="backups"
       query={status}
       actions={
         meta?.may.backup && status.data?.configured ? (
@@ -44,8 +45,8 @@ function Backups({ status, trigger }: Props) {
   const nothing = !status.configured && Object.keys(status.last_attempt).length === 0;
   return (
     <div className="space-y-4">
-      <Outcome action={trigger} />
-      <Outcome action={test} />
+      <ActionResult of={trigger} label="Backup" />
+      <ActionResult of={test} label="Restore test" />
       <BackupHealth status={status} />
       {!nothing && (
         <>
@@ -56,17 +57,19 @@ function Backups({ status, trigger }: Props) {
                 kind={kind}
                 state={state}
                 status={status}
-                action={
+                button={
                   meta?.may.backup &&
                   state.configured &&
-                  kinds.length > 1 && <TriggerBackupButton kind={kind as BackupKind} status={status} trigger={trigger} />
+                  kinds.length > 1 && (
+                    <TriggerBackupButton kind={kind} status={status} trigger={trigger} />
+                  )
                 }
               />
             ))}
           </div>
           <RestoreTestResult
             status={status}
-            action={
+            button={
               meta?.may.restore_test && (
                 <RestoreTestButton status={status} problem={meta.supports.restore_test.problem} test={test} />
               )

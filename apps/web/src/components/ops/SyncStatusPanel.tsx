@@ -1,9 +1,5 @@
 "use client";
 
-import { useId } from "react";
-
-import { Label } from "@/components/ui/label";
-import { Switch } from "@/components/ui/switch";
 import { useUrlState } from "./data/urlState";
 import { useSyncStatus } from "./data/useSyncStatus";
 import { PanelFrame } from "./shared/PanelFrame";
@@ -14,12 +10,12 @@ import { OverallHealth } from "./sync/OverallHealth";
 /** How the syncs of each identity are doing, and of all together. */
 export function SyncStatusDashboard() {
   const [params, set] = useUrlState();
-  const includeInactive = params.inactive === "1";
+  const includeInactive = params.inactive;
   const status = useSyncStatus({ includeInactive });
-  const id = useId();
   return (
     <PanelFrame
       title="Sync status"
+      id="sync-status"
       query={status}
       isEmpty={(overview) => overview.identities.length === 0}
       empty={
@@ -28,14 +24,16 @@ export function SyncStatusDashboard() {
           : "No active identities. Connect an account, or include inactive identities."
       }
       actions={
-        <span className="flex items-center gap-2 text-sm">
-          <Switch
-            id={id}
+        <label className="flex items-center gap-2 text-sm">
+          <input
+            type="checkbox"
+            role="switch"
+            className="size-4 accent-primary"
             checked={includeInactive}
-            onCheckedChange={(checked) => set({ inactive: checked ? "1" : null })}
+            onChange={(event) => set({ inactive: event.target.checked ? 1 : null })}
           />
-          <Label htmlFor={id}>Include inactive identities</Label>
-        </span>
+          Include inactive identities
+        </label>
       }
     >
       {(overview) => (

@@ -3,7 +3,12 @@ import type { BackupStatus, DiskState } from "../data/schema.generated";
 import { HealthBadge } from "../shared/HealthBadge";
 import { kindWord } from "./words";
 
-const WORDS: Record<string, string> = { ok: "Backups OK", warning: "Warning", critical: "Critical", unknown: "Unknown" };
+const WORDS: Record<string, string> = {
+  ok: "Backups OK",
+  warning: "Warning",
+  critical: "Critical",
+  unknown: "Unknown",
+};
 
 /** Whether backups are in order, and why not; the worst comes first. */
 export function BackupHealth({ status }: { status: BackupStatus }) {
@@ -13,9 +18,13 @@ export function BackupHealth({ status }: { status: BackupStatus }) {
   return (
     <section aria-label="Backup health" className="space-y-2 text-sm">
       <p>
-        <HealthBadge status={health.status}>{status.configured ? (WORDS[health.status] ?? "Unknown") : "Not set up"}</HealthBadge>
+        <HealthBadge health={health.status}>
+          {status.configured ? (WORDS[health.status] ?? "Unknown") : "Not set up"}
+        </HealthBadge>
       </p>
-      {!status.configured && <p className="[overflow-wrap:anywhere]">{status.problem ?? "Backups are not set up."}</p>}
+      {!status.configured && (
+        <p className="[overflow-wrap:anywhere]">{status.problem ?? "Backups are not set up."}</p>
+      )}
       {reasons.length > 0 && (
         <ul className="space-y-1">
           {reasons.map((reason, index) => (
@@ -39,7 +48,9 @@ function Disk({ disk }: { disk: DiskState }) {
   const words = `${formatBytes(disk.used_bytes)} of ${formatBytes(disk.total_bytes)} used${percent === null ? "" : ` (${percent}%)`}, ${formatBytes(disk.free_bytes)} free`;
   return (
     <p className="flex flex-wrap items-center gap-x-2 text-muted-foreground">
-      Backup disk: <meter aria-label="Backup disk in use" min={0} max={100} value={percent ?? 0} aria-valuetext={words} /> {words}
+      Backup disk:{" "}
+      <meter aria-label="Backup disk in use" min={0} max={100} value={percent ?? 0} aria-valuetext={words} />{" "}
+      {words}
     </p>
   );
 }

@@ -2,18 +2,23 @@
 
 import { Button } from "@/components/ui/button";
 import { formatCount } from "../data/formatting";
-import type { BackupStatus } from "../data/schema.generated";
+import type { BackupKind, BackupStatus } from "../data/schema.generated";
 import { useUrlState } from "../data/urlState";
 import { HISTORY_ROWS, useBackupHistory } from "../data/useBackup";
 import { HistoryRow } from "./HistoryRow";
 import { kindsOf, kindWord } from "./words";
 
+const TYPES: [string, string][] = [
+  ["backup", "Backups"],
+  ["restore_test", "Restore tests"],
+];
+
 /** Backups and restore tests in one list, newest first. */
 export function BackupHistory({ status }: { status: BackupStatus }) {
   const [params, set] = useUrlState();
-  const page = Math.max(1, Math.trunc(Number(params.backup_page ?? 1)) || 1);
-  const type = params.backup_type ?? null;
-  const kind = params.backup_kind ?? null;
+  const page = params.backup_page;
+  const type = TYPES.some(([known]) => known === params.backup_type) ? params.backup_type : null;
+  const kind = params.backup_kind !== null && params.backup_kind in status.kinds ? params.backup_kind : null;
   const history = useBackupHistory({ page, type, kind });
   const kinds = kindsOf(status);
   const inCore = new Set(kinds.filter(([, state]) => state.in_core).map(([name]) => name));
@@ -22,7 +27,11 @@ export function BackupHistory({ status }: { status: BackupStatus }) {
   const total = history.data?.total ?? 0;
   const pages = Math.max(1, Math.ceil(total / HISTORY_ROWS));
   return (
-    <section aria-labelledby="backup-history" aria-busy={history.isPlaceholderData} className="space-y-2 text-sm">
+    <section
+      aria-labelledby="backup-history"
+      aria-busy={history.isPlaceholderData}
+      className="space-y-2 text-sm"
+    >
       <div className="flex flex-wrap items-end justify-between gap-2">
         <h3 id="backup-history" className="font-medium">
           Backup history
@@ -31,10 +40,7 @@ export function BackupHistory({ status }: { status: BackupStatus }) {
           <Filter
             label="Type"
             value={type}
-            choices={[
-              ["backup", "Backups"],
-              ["restore_test", "Restore tests"],
-            ]}
+            choices={TYPES}
             onChoose={(chosen) => set({ backup_type: chosen, backup_page: null })}
           />
           <Filter
@@ -82,7 +88,11 @@ export function BackupHistory({ status }: { status: BackupStatus }) {
           </thead>
           <tbody className="max-md:block">
             {rows.map((row) => (
-              <HistoryRow key={`${row.type}-${row.id}`} row={row} inCore={row.kind !== null && inCore.has(row.kind)} />
+              <HistoryRow
+                key={`${row.type}-${row.id}`}
+                row={row}
+                inCore={row.kind !== null && inCore.has(row.kind as BackupKind)}
+              />
             ))}
           </tbody>
         </table>
@@ -93,14 +103,19 @@ export function BackupHistory({ status }: { status: BackupStatus }) {
             size="sm"
             variant="outline"
             disabled={page <= 1}
-            onClick={() => set({ backup_page: page > 2 ? String(page - 1) : null })}
+            onClick={() => set({ backup_page: page > 2 ? page - 1 : null })}
           >
             Newer
           </Button>
           <span>
             Page {formatCount(page)} of {formatCount(pages)}
           </span>
-          <Button size="sm" variant="outline" disabled={page >= pages} onClick={() => set({ backup_page: String(page + 1) })}>
+          <Button
+            size="sm"
+            variant="outline"
+            disabled={page >= pages}
+            onClick={() => set({ backup_page: page + 1 })}
+          >
             Older
           </Button>
         </nav>
@@ -126,7 +141,6 @@ function Filter({ label, value, choices, onChoose }: FilterProps) {
         onChange={(event) => onChoose(event.target.value || null)}
       >
         <option value="">All</option>
-        {value !== null && !choices.some(([choice]) => choice === value) && <option value={value}>{value}</option>}
         {choices.map(([choice, word]) => (
           <option key={choice} value={choice}>
             {word}

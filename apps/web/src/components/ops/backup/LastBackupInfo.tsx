@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 
 import { formatBytes, formatDuration } from "../data/formatting";
-import type { Backup, BackupStatus, KindState } from "../data/schema.generated";
+import type { Backup, BackupKind, BackupStatus, KindState } from "../data/schema.generated";
 import { Countdown } from "../shared/Countdown";
 import { ErrorText } from "../shared/ErrorText";
 import { StatusBadge } from "../shared/StatusBadge";
@@ -11,15 +11,15 @@ import { SizeTrend } from "./SizeTrend";
 import { fileWords, kindWord, noNext, outcomeWord, triggerWord } from "./words";
 
 interface Props {
-  kind: string;
+  kind: BackupKind;
   state: KindState;
   status: BackupStatus;
   /** The button that makes a backup of this kind. */
-  action: ReactNode;
+  button: ReactNode;
 }
 
 /** The last backup of one kind: how large and old it is, whether its file is there and restores, and when the next one is due. */
-export function LastBackupInfo({ kind, state, status, action }: Props) {
+export function LastBackupInfo({ kind, state, status, button }: Props) {
   const last = status.last_backup[kind];
   const attempt = status.last_attempt[kind];
   const running = status.running.backups[kind];
@@ -32,23 +32,35 @@ export function LastBackupInfo({ kind, state, status, action }: Props) {
         <h3 id={heading} className="font-medium">
           {kindWord(kind)} backup
         </h3>
-        {action}
+        {button}
       </div>
-      {state.in_core && <p className="text-muted-foreground">Made by the core, on its own schedule and storage.</p>}
+      {state.in_core && (
+        <p className="text-muted-foreground">Made by the core, on its own schedule and storage.</p>
+      )}
       {!state.configured && <p className="[overflow-wrap:anywhere]">Not set up. {state.problem}</p>}
-      {last ? <LastOne backup={last} inCore={state.in_core} /> : (state.configured || attempt) && <p className="font-medium">No usable backup.</p>}
+      {last ? (
+        <LastOne backup={last} inCore={state.in_core} />
+      ) : (
+        (state.configured || attempt) && <p className="font-medium">No usable backup.</p>
+      )}
       {running && <RunningRow row={running} />}
       {failed && (
         <div>
           <p className="flex flex-wrap items-center gap-2">
-            Last attempt <StatusBadge status="failed" /> <Time value={failed.completed_at} text={failed.completed_at_text} />
+            Last attempt <StatusBadge status="failed" />{" "}
+            <Time value={failed.completed_at} text={failed.completed_at_text} />
           </p>
-          {failed.error !== null && <ErrorText error={failed.error} />}
+          {failed.error !== null && <ErrorText text={failed.error} cut={failed.error_cut} name={`error of backup ${failed.id}`} />}
         </div>
       )}
       {state.configured && (
         <p className="text-muted-foreground">
-          Next backup: {state.next_at === null ? noNext(schedule, { inCore: state.in_core }) : <Countdown to={state.next_at} />}
+          Next backup:{" "}
+          {state.next_at === null ? (
+            noNext(schedule, { inCore: state.in_core })
+          ) : (
+            <Countdown to={state.next_at} />
+          )}
           {schedule?.schedule && ` (${schedule.schedule})`}
         </p>
       )}
@@ -64,7 +76,7 @@ function LastOne({ backup, inCore }: { backup: Backup; inCore: boolean }) {
     <dl className="grid grid-cols-[auto_minmax(0,1fr)] gap-x-3 gap-y-1">
       <dt className="text-muted-foreground">Last backup</dt>
       <dd>
-        <Time value={backup.completed_at} text={backup.completed_at_text} />
+        <Time value={backup.completed_at} text={backup.completed_at_text} fallback="Time unknown" />
         <span className="text-muted-foreground"> · #{backup.id}</span>
       </dd>
       <dt className="text-muted-foreground">Size</dt>
@@ -83,9 +95,14 @@ function LastOne({ backup, inCore }: { backup: Backup; inCore: boolean }) {
       </dd>
       <dt className="text-muted-foreground">Started by</dt>
       <dd className="[overflow-wrap:anywhere]">
-        {backup.requested_by === null ? triggerWord(backup.trigger) : `${triggerWord(backup.trigger)} · ${backup.requested_by}`}
+        {backup.requested_by === null
+          ? triggerWord(backup.trigger)
+          : `${triggerWord(backup.trigger)} · ${backup.requested_by}`}
         {backup.duration_seconds !== null && (
-          <span className="text-muted-foreground"> · took {formatDuration(backup.duration_seconds * 1_000)}</span>
+          <span className="text-muted-foreground">
+            {" "}
+            · took {formatDuration(backup.duration_seconds * 1_000)}
+          </span>
         )}
       </dd>
     </dl>

@@ -4,7 +4,9 @@ import { checksWords, valueText } from "./words";
 /** What a restore test compared. Folded where all passed, so that what failed stands out. */
 export function RestoreChecks({ test }: { test: RestoreTest }) {
   // Durations and ages are only measured: neither passed nor failed, and without an error.
-  const bad = test.checks.filter((check) => check.passed === false || (check.passed === null && check.error !== null));
+  const bad = test.checks.filter(
+    (check) => check.passed === false || (check.passed === null && check.error !== null),
+  );
   const good = test.checks.filter((check) => !bad.includes(check));
   if (test.checks.length === 0) return <p className="text-muted-foreground">No checks were made.</p>;
   return (
@@ -32,7 +34,11 @@ export function RestoreChecks({ test }: { test: RestoreTest }) {
 
 function CheckRow({ check }: { check: Check }) {
   const word = check.passed === true ? "Passed" : check.passed === false ? "Failed" : "Not judged";
-  const [expected, actual, error] = [valueText(check.expected), valueText(check.actual), valueText(check.error)];
+  const [expected, actual, error] = [
+    valueText(check.expected),
+    valueText(check.actual),
+    valueText(check.error),
+  ];
   const icon = check.passed === true ? "✓" : check.passed === false ? "✗" : "–";
   return (
     <li className="[overflow-wrap:anywhere]">

@@ -8,20 +8,22 @@ import { StatusBadge } from "../shared/StatusBadge";
 import { Time } from "../shared/Time";
 import { RestoreChecks } from "./RestoreChecks";
 import { RunningRow } from "./RunningRow";
-import { checksWords, kindsOf, kindWord, noNext } from "./words";
+import { checksWords, kindsOf, kindWord, noNext, outcomeWord } from "./words";
 
 /** Whether the last backups of each kind restore, by the last restore tests, and when the next test is due. */
-export function RestoreTestResult({ status, action }: { status: BackupStatus; action: ReactNode }) {
+export function RestoreTestResult({ status, button }: { status: BackupStatus; button: ReactNode }) {
   const schedule = status.schedules.restore_test;
   const kinds = kindsOf(status).map(([kind]) => kind);
-  const tested = kinds.filter((kind) => status.last_restore_tests[kind] || status.running.restore_tests[kind]);
+  const tested = kinds.filter(
+    (kind) => status.last_restore_tests[kind] || status.running.restore_tests[kind],
+  );
   return (
     <section aria-labelledby="restore-tests" className="space-y-2 rounded-md border p-3 text-sm">
       <div className="flex flex-wrap items-center justify-between gap-2">
         <h3 id="restore-tests" className="font-medium">
           Restore tests
         </h3>
-        {action}
+        {button}
       </div>
       {tested.length === 0 && <p>No restore test yet. A backup is proven only once it restores.</p>}
       <div className="grid gap-4 md:grid-cols-2">
@@ -37,7 +39,11 @@ export function RestoreTestResult({ status, action }: { status: BackupStatus; ac
       </div>
       <p className="text-muted-foreground">
         Next restore test:{" "}
-        {status.next_restore_test_at === null ? noNext(schedule) : <Countdown to={status.next_restore_test_at} />}
+        {status.next_restore_test_at === null ? (
+          noNext(schedule)
+        ) : (
+          <Countdown to={status.next_restore_test_at} />
+        )}
         {schedule?.schedule && ` (${schedule.schedule})`}
       </p>
     </section>
@@ -48,8 +54,8 @@ function LastTest({ test, passed }: { test: RestoreTest; passed: RestoreTest | u
   return (
     <>
       <p className="flex flex-wrap items-center gap-x-2 gap-y-1">
-        {kindWord(test.kind)} <StatusBadge status={test.status ?? "unknown"} />
-        <Time value={test.completed_at} text={test.completed_at_text} />
+        {kindWord(test.kind)} <StatusBadge status={test.status}>{outcomeWord(test.status)}</StatusBadge>
+        <Time value={test.completed_at} text={test.completed_at_text} fallback="Time unknown" />
         <span className="text-muted-foreground">
           #{test.id}, {checksWords(test)}
         </span>
@@ -73,7 +79,7 @@ function LastTest({ test, passed }: { test: RestoreTest; passed: RestoreTest | u
           )}
         </p>
       )}
-      {test.error !== null && <ErrorText error={test.error} />}
+      {test.error !== null && <ErrorText text={test.error} cut={test.error_cut} name={`error of restore test ${test.id}`} />}
       <RestoreChecks test={test} />
     </>
   );

@@ -1,8 +1,8 @@
 import type { Backup, RestoreTest } from "../data/schema.generated";
+import { JobLink } from "../shared/JobLink";
 import { ProgressBar } from "../shared/ProgressBar";
 import { StatusBadge } from "../shared/StatusBadge";
 import { Time } from "../shared/Time";
-import { JobLink } from "./JobLink";
 import { kindWord } from "./words";
 
 /** A backup or a restore test that is under way, with its progress and its job. */
@@ -14,9 +14,9 @@ export function RunningRow({ row }: { row: Backup | RestoreTest }) {
         <span className="font-medium">{what}</span>
         <StatusBadge status="running" />
         <span className="text-muted-foreground">
-          since <Time value={row.started_at} text={row.started_at_text} />
+          since <Time value={row.started_at} text={row.started_at_text} fallback="an unknown time" />
         </span>
-        <JobLink id={row.job_id} />
+        {row.job_id !== null && <JobLink id={row.job_id}>Job #{row.job_id}</JobLink>}
       </p>
       <ProgressBar progress={row.progress} label={what} />
     </div>

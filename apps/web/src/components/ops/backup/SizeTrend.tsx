@@ -8,7 +8,9 @@ const GAP = 2;
 
 /** The sizes of the last backups of a kind as bars, and the same in words. One backup alone is no trend. */
 export function SizeTrend({ kind, points }: { kind: string; points: TrendPoint[] }) {
-  const known = points.filter((point): point is TrendPoint & { size_bytes: number } => point.size_bytes !== null);
+  const known = points.filter(
+    (point): point is TrendPoint & { size_bytes: number } => point.size_bytes !== null,
+  );
   const last = known[known.length - 1];
   if (known.length < 2 || !last) return null;
   const sizes = known.map((point) => point.size_bytes);
@@ -29,7 +31,14 @@ export function SizeTrend({ kind, points }: { kind: string; points: TrendPoint[]
           if (point.size_bytes === null) return null;
           const height = Math.max(1, most === 0 ? 1 : (point.size_bytes / most) * HEIGHT);
           return (
-            <rect key={point.id} x={index * (BAR + GAP)} y={HEIGHT - height} width={BAR} height={height} fill="currentColor" />
+            <rect
+              key={point.id}
+              x={index * (BAR + GAP)}
+              y={HEIGHT - height}
+              width={BAR}
+              height={height}
+              fill="currentColor"
+            />
           );
         })}
       </svg>

@@ -1,18 +1,18 @@
 "use client";
 
 import type { BackupStatus } from "../data/schema.generated";
-import type { BackupKind, useRestoreTest, useTriggerBackup } from "../data/useBackup";
+import type { useRestoreTest, useTriggerBackup, Wanted } from "../data/useBackup";
 import { ActionButton } from "../shared/ActionButton";
 import { kindsOf, kindWord } from "./words";
 
 interface Props {
-  kind: BackupKind;
+  kind: Wanted;
   status: BackupStatus;
   trigger: ReturnType<typeof useTriggerBackup>;
 }
 
 /** Return why a backup can't be started now, or nothing. */
-export function whyNoBackup(kind: BackupKind, status: BackupStatus): string | undefined {
+export function whyNoBackup(kind: Wanted, status: BackupStatus): string | undefined {
   const { running } = status;
   if (kind !== "all") {
     const state = status.kinds[kind];
@@ -34,7 +34,7 @@ export function TriggerBackupButton({ kind, status, trigger }: Props) {
       variant={kind === "all" ? "default" : "outline"}
       allowed={reason === undefined}
       reason={reason}
-      pending={trigger.isPending && trigger.variables.kind === kind}
+      pending={trigger.isPending && trigger.input?.kind === kind}
       onClick={() => trigger.mutate({ kind })}
     >
       {kind === "all" ? "Back up now" : `Back up ${kindWord(kind).toLowerCase()}`}
@@ -48,7 +48,9 @@ export function whyNoTest(status: BackupStatus, problem: string | null | undefin
   const kinds = kindsOf(status);
   const testable = kinds.filter(([kind, state]) => state.in_core || status.last_backup[kind]);
   if (testable.length === 0) return "No backup to test yet. Back up first.";
-  return testable.every(([kind]) => status.running.restore_tests[kind]) ? "A restore test is running." : undefined;
+  return testable.every(([kind]) => status.running.restore_tests[kind])
+    ? "A restore test is running."
+    : undefined;
 }
 
 interface TestProps {

@@ -1,4 +1,4 @@
-import type { BackupSchedule, KindState, RestoreTest } from "../data/schema.generated";
+import type { BackupKind, BackupSchedule, BackupStatus, KindState, RestoreTest } from "../data/schema.generated";
 
 const KINDS: Record<string, string> = { database: "Database", attachments: "Attachments" };
 
@@ -38,8 +38,8 @@ export function fileWords(file: string | null, inCore: boolean): string {
 }
 
 /** Return the kinds that something is known of, in the console's order. */
-export function kindsOf(status: { kinds: Record<string, KindState | undefined> }): [string, KindState][] {
-  return Object.entries(status.kinds).filter((entry): entry is [string, KindState] => entry[1] !== undefined);
+export function kindsOf(status: BackupStatus): [BackupKind, KindState][] {
+  return (["database", "attachments"] as const).map((kind) => [kind, status.kinds[kind]]);
 }
 
 /** Return why no next one is expected, in a word or two. */

@@ -2,25 +2,27 @@ import { keepPreviousData, useQuery, type QueryClient } from "@tanstack/react-qu
 
 import { ask, client } from "./client";
 import { keys } from "./keys";
-import { pollWhile } from "./polling";
-import type { BackupStatus } from "./schema.generated";
+import { CALM_MS, pollWhile } from "./polling";
+import type { BackupKind, BackupStatus } from "./schema.generated";
 import { useAction } from "./useAction";
 
 /** Whether a backup or a restore test is under way. */
-export function isBackingUp(status: BackupStatus | undefined): boolean {
-  if (!status) return false;
-  return Object.keys(status.running.backups).length > 0 || Object.keys(status.running.restore_tests).length > 0;
+export function isBackingUp(status: BackupStatus): boolean {
+  return (
+    Object.keys(status.running.backups).length > 0 || Object.keys(status.running.restore_tests).length > 0
+  );
 }
 
 /** Return what changes whenever a row of the history does. */
-function changes(status: BackupStatus | undefined): string {
-  if (!status) return "";
+function changes(status: BackupStatus): string {
   const { last_attempt, last_restore_tests, last_backup, running } = status;
   const rows = [last_attempt, last_restore_tests, last_backup, running.backups, running.restore_tests];
-  return JSON.stringify(rows.map((byKind) => Object.values(byKind).map((row) => [row?.id, row?.status, row?.completed_at])));
+  return JSON.stringify(
+    rows.map((byKind) => Object.values(byKind).map((row) => [row?.id, row?.status, row?.completed_at])),
+  );
 }
 
-const ofHistory = keys.history(1).slice(0, -1);
+const ofHistory = keys.history().slice(0, -1);
 
 /** How backups and restore tests are doing. The history is asked for again only when this says that it changed. */
 export function useBackupStatus() {
@@ -29,10 +31,11 @@ export function useBackupStatus() {
     queryFn: async ({ signal, client: cache }: { signal: AbortSignal; client: QueryClient }) => {
       const before = cache.getQueryData<BackupStatus>(keys.backup());
       const status = await ask(client.GET("/ops/backup/status", { signal }));
-      if (before && changes(before) !== changes(status)) void cache.invalidateQueries({ queryKey: ofHistory });
+      if (before && changes(before) !== changes(status))
+        void cache.invalidateQueries({ queryKey: ofHistory });
       return status;
     },
-    refetchInterval: pollWhile(isBackingUp),
+    refetchInterval: pollWhile(isBackingUp, CALM_MS),
   });
 }
 
@@ -66,14 +69,19 @@ export function useBackupHistory({ page, type, kind }: HistoryFilter) {
   });
 }
 
-export type BackupKind = "database" | "attachments" | "all";
+export type Wanted = BackupKind | "all";
 
 /** Starts a backup of one kind, or of all that are set up and not running. */
 export function useTriggerBackup() {
   return useAction({
-    call: ({ kind }: { kind: BackupKind }, key: string) =>
-      ask(client.POST("/ops/backup/trigger", { params: { header: { "Idempotency-Key": key } }, body: { kind } })),
-    invalidates: [keys.backup(), ofHistory, keys.health()],
+    call: ({ kind }: { kind: Wanted }, key: string) =>
+      ask(
+        client.POST("/ops/backup/trigger", {
+          params: { header: { "Idempotency-Key": key } },
+          body: { kind },
+        }),
+      ),
+    invalidates: [keys.allBackup(), keys.allJobs(), keys.runs(), keys.health()],
   });
 }
 
@@ -87,6 +95,6 @@ export function useRestoreTest() {
           body: backupId === undefined ? {} : { backup_run_id: backupId },
         }),
       ),
-    invalidates: [keys.backup(), ofHistory, keys.health()],
+    invalidates: [keys.allBackup(), keys.allJobs(), keys.runs(), keys.health()],
   });
 }

@@ -1,4 +1,4 @@
-import { useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 
 import { ask, client } from "./client";
 import { keys } from "./keys";
@@ -6,8 +6,8 @@ import { pollWhile } from "./polling";
 import type { SyncOverview } from "./schema.generated";
 
 /** Whether a sync or a backfill of an identity runs or waits. */
-export function hasActiveSync(overview: SyncOverview | undefined): boolean {
-  return overview?.identities.some((identity) => identity.active_job !== null) ?? false;
+export function hasActiveSync(overview: SyncOverview): boolean {
+  return overview.identities.some((identity) => identity.active_job !== null);
 }
 
 /** How the syncs of the active identities are doing, or of all of them.
@@ -23,6 +23,8 @@ export function useSyncStatus({ includeInactive = false }: { includeInactive?: b
           signal,
         }),
       ),
+    // The list stays while inactive identities are fetched too.
+    placeholderData: keepPreviousData,
     refetchInterval: pollWhile(hasActiveSync),
   });
 }

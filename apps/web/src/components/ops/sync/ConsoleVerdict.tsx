@@ -1,53 +1,81 @@
 "use client";
 
-import type { Health } from "../data/schema.generated";
+import type { Health, VerdictReason } from "../data/schema.generated";
+import { isForbidden } from "../data/problem";
 import { useHealth } from "../data/useHealth";
 import { HealthBadge } from "../shared/HealthBadge";
 import { Time } from "../shared/Time";
 import { readable } from "./words";
 
-const WORDS: Record<string, string> = { ok: "OK", warning: "Warning", critical: "Critical", unknown: "Unknown" };
+const WORDS: Record<string, string> = {
+  ok: "OK",
+  warning: "Warning",
+  critical: "Critical",
+  unknown: "Unknown",
+};
+
+/** The worst come first; the others are folded. */
+const SHOWN = 3;
 
 /** Whether anything is wrong with the whole application, as the console sees it: a sync may be late because of it. */
 export function ConsoleVerdict() {
   const health = useHealth();
+  if (isForbidden(health.error)) return null;
   if (!health.data) {
-    return health.isError ? <p className="text-sm text-muted-foreground">Console health: unknown. {health.error.message}</p> : null;
+    return health.isError ? (
+      <p className="text-sm text-muted-foreground">Console health: unknown. {health.error.message}</p>
+    ) : null;
   }
   return <Verdict health={health.data} />;
 }
 
+function Reasons({ reasons }: { reasons: VerdictReason[] }) {
+  return (
+    <ul className="mt-1 space-y-1">
+      {reasons.map((reason, index) => (
+        <li key={`${reason.code}-${index}`} data-code={reason.code} className="[overflow-wrap:anywhere]">
+          <span className="font-medium">{WORDS[reason.severity] ?? readable(reason.severity)}:</span>{" "}
+          {reason.message}
+          {reason.since !== null && (
+            <span className="text-muted-foreground">
+              {" "}
+              Since <Time value={reason.since} />.
+            </span>
+          )}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 function Verdict({ health }: { health: Health }) {
   const counts = (["critical", "warning", "unknown"] as const)
-    .map((severity) => [health.reasons.filter((reason) => reason.severity === severity).length, severity] as const)
+    .map(
+      (severity) =>
+        [health.reasons.filter((reason) => reason.severity === severity).length, severity] as const,
+    )
     .filter(([count]) => count > 0)
     .map(([count, severity]) => `${count} ${severity}`)
     .join(", ");
   return (
     <section aria-label="Console health" className="space-y-2 text-sm">
       <p className="flex flex-wrap items-center gap-x-2 gap-y-1">
-        Console health: <HealthBadge status={health.status}>{WORDS[health.status] ?? readable(health.status)}</HealthBadge>
+        Console health:{" "}
+        <HealthBadge health={health.status}>{WORDS[health.status] ?? readable(health.status)}</HealthBadge>
         {counts !== "" && <span className="text-muted-foreground">{counts}</span>}
       </p>
       {health.reasons.length > 0 && (
-        <details open={health.status === "critical" && health.reasons.length <= 3}>
-          <summary className="cursor-pointer text-muted-foreground">
-            Reasons<span className="sr-only"> for the console&apos;s health</span>
-          </summary>
-          <ul className="mt-1 space-y-1">
-            {health.reasons.map((reason, index) => (
-              <li key={`${reason.code}-${index}`} data-code={reason.code} className="[overflow-wrap:anywhere]">
-                <span className="font-medium">{WORDS[reason.severity] ?? readable(reason.severity)}:</span> {reason.message}
-                {reason.since !== null && (
-                  <span className="text-muted-foreground">
-                    {" "}
-                    Since <Time value={reason.since} />.
-                  </span>
-                )}
-              </li>
-            ))}
-          </ul>
-        </details>
+        <>
+          <Reasons reasons={health.reasons.slice(0, SHOWN)} />
+          {health.reasons.length > SHOWN && (
+            <details>
+              <summary className="cursor-pointer text-muted-foreground">
+                {health.reasons.length - SHOWN} more
+              </summary>
+              <Reasons reasons={health.reasons.slice(SHOWN)} />
+            </details>
+          )}
+        </>
       )}
       <details>
         <summary className="cursor-pointer text-muted-foreground">Status of each part</summary>
@@ -56,7 +84,9 @@ function Verdict({ health }: { health: Health }) {
             <div key={part} className="flex items-center gap-1">
               <dt>{readable(part)}</dt>
               <dd>
-                <HealthBadge status={state?.status ?? "unknown"}>{WORDS[state?.status ?? "unknown"]}</HealthBadge>
+                <HealthBadge health={state?.status ?? "unknown"}>
+                  {WORDS[state?.status ?? "unknown"]}
+                </HealthBadge>
               </dd>
             </div>
           ))}

@@ -6,16 +6,20 @@ import { useCallback, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { formatCount } from "../data/formatting";
 import type { SyncStatus } from "../data/schema.generated";
+import { useMeta } from "../data/useMeta";
 import { IdentitySyncStatus } from "./IdentitySyncStatus";
 import { useLayout } from "./useLayout";
 
-const ScheduleDialog = dynamic(() => import("./ScheduleDialog").then((module) => module.ScheduleDialog), { ssr: false });
+const ScheduleDialog = dynamic(() => import("./ScheduleDialog").then((module) => module.ScheduleDialog), {
+  ssr: false,
+});
 
 const FIRST = 20;
 
 /** All identities, those first that need somebody. Rows keep their places until somebody sorts them again. */
 export function IdentityList({ identities }: { identities: SyncStatus[] }) {
   const { layout, inNeed, recovered, sortAgain } = useLayout(identities);
+  const meta = useMeta().data;
   const [showsAll, setShowsAll] = useState(false);
   const [scheduling, setScheduling] = useState<number | null>(null);
   const onSchedule = useCallback((identityId: number) => setScheduling(identityId), []);
@@ -38,13 +42,23 @@ export function IdentityList({ identities }: { identities: SyncStatus[] }) {
         {shown.map((id) => {
           const identity = byId.get(id);
           return (
-            identity && <IdentitySyncStatus key={id} identity={identity} open={layout.open.has(id)} onSchedule={onSchedule} />
+            identity && (
+              <IdentitySyncStatus
+                key={id}
+                identity={identity}
+                open={layout.open.has(id)}
+                meta={meta}
+                onSchedule={onSchedule}
+              />
+            )
           );
         })}
       </ul>
       {layout.ids.length > FIRST && (
         <Button variant="outline" size="sm" aria-expanded={showsAll} onClick={() => setShowsAll(!showsAll)}>
-          {showsAll ? `Show the first ${FIRST} identities` : `Show all ${formatCount(layout.ids.length)} identities`}
+          {showsAll
+            ? `Show the first ${FIRST} identities`
+            : `Show all ${formatCount(layout.ids.length)} identities`}
         </Button>
       )}
       {chosen && (

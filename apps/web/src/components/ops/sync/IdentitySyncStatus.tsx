@@ -1,9 +1,9 @@
 "use client";
 
-import { memo } from "react";
+import { memo, type ReactNode } from "react";
 
 import { formatCount } from "../data/formatting";
-import type { SyncStatus } from "../data/schema.generated";
+import type { Meta, SyncStatus } from "../data/schema.generated";
 import { Countdown } from "../shared/Countdown";
 import { ErrorText } from "../shared/ErrorText";
 import { HealthBadge } from "../shared/HealthBadge";
@@ -17,12 +17,13 @@ interface Props {
   identity: SyncStatus;
   /** Its causes and last error are shown without a click. */
   open: boolean;
+  meta: Meta | undefined;
   onSchedule: (identityId: number) => void;
 }
 
 /** One identity: how its syncs are doing, and what can be done. */
-export const IdentitySyncStatus = memo(function IdentitySyncStatus({ identity, open, onSchedule }: Props) {
-  const id = `identity-${identity.identity_id}`;
+export const IdentitySyncStatus = memo(function IdentitySyncStatus({ identity, open, meta, onSchedule }: Props) {
+  const id = `sync-identity-${identity.identity_id}`;
   const reasons = identity.health.reasons;
   const causes = reasons.length > 0 && (
     <ul className="mt-1 space-y-1 text-sm" aria-label={`Causes for ${identity.display_name}`}>
@@ -33,8 +34,18 @@ export const IdentitySyncStatus = memo(function IdentitySyncStatus({ identity, o
       ))}
     </ul>
   );
+  const error = identity.last_error !== null && (
+    <ErrorText
+      text={identity.last_error}
+      cut={identity.last_error_cut}
+      name={`error of ${identity.display_name}`}
+    />
+  );
   return (
-    <li aria-labelledby={id} className="grid gap-x-4 gap-y-2 border-t py-3 md:grid-cols-[minmax(0,2fr)_minmax(0,1fr)_minmax(0,1fr)_minmax(0,1fr)_auto]">
+    <li
+      aria-labelledby={id}
+      className="grid gap-x-4 gap-y-2 border-t py-3 md:grid-cols-[minmax(0,2fr)_minmax(0,1fr)_minmax(0,1fr)_minmax(0,1fr)_auto]"
+    >
       <div className="min-w-0">
         <h3 id={id} dir="auto" className="font-medium [overflow-wrap:anywhere]">
           {identity.display_name}
@@ -44,7 +55,7 @@ export const IdentitySyncStatus = memo(function IdentitySyncStatus({ identity, o
           {identity.is_default && " · default identity"}
         </p>
         <p className="mt-1">
-          <HealthBadge status={identity.health.status}>{stateWord(identity)}</HealthBadge>
+          <HealthBadge health={identity.health.status}>{stateWord(identity)}</HealthBadge>
         </p>
       </div>
       <Figure name="Last sync">
@@ -55,40 +66,48 @@ export const IdentitySyncStatus = memo(function IdentitySyncStatus({ identity, o
         {identity.next_sync_at === null ? noNextSync(identity) : <Countdown to={identity.next_sync_at} />}
       </Figure>
       <Figure name="Messages">
-        {identity.counts_as_of === null && identity.messages_count === 0 ? "Counting" : formatCount(identity.messages_count)}
+        {identity.counts_as_of === null && identity.messages_count === 0
+          ? "Counting"
+          : formatCount(identity.messages_count)}
         <Small>
-          {identity.counts_as_of === null ? "first count in progress" : `+${formatCount(identity.new_messages_24h)} in 24 h`}
+          {identity.counts_as_of === null
+            ? "first count in progress"
+            : `+${formatCount(identity.new_messages_24h)} in 24 h`}
         </Small>
       </Figure>
-      <IdentityActions identity={identity} onSchedule={() => onSchedule(identity.identity_id)} />
+      <IdentityActions identity={identity} meta={meta} onSchedule={() => onSchedule(identity.identity_id)} />
       <div className="min-w-0 md:col-span-full">
         {open && causes}
         {identity.active_job !== null && (
           <ActiveJob job={identity.active_job} waiting={identity.waiting_jobs} name={identity.display_name} />
         )}
-        {open && identity.last_error !== null && <ErrorText error={identity.last_error} />}
+        {open && error}
         <details className="mt-1">
           <summary className="cursor-pointer text-sm text-muted-foreground">
             Details<span className="sr-only"> of {identity.display_name}</span>
           </summary>
           {!open && causes}
           <IdentityFacts identity={identity} />
-          {!open && identity.last_error !== null && <ErrorText error={identity.last_error} />}
+          {!open && error}
         </details>
       </div>
     </li>
   );
 });
 
-function Figure({ name, children }: { name: string; children: React.ReactNode }) {
+function Figure({ name, children }: { name: string; children: ReactNode }) {
   return (
     <div className="flex min-w-0 flex-wrap gap-x-2 text-sm md:block">
-      <span className="text-xs text-muted-foreground after:content-[':'] md:block md:after:content-['']">{name}</span>
+      <span className="text-xs text-muted-foreground after:content-[':'] md:block md:after:content-['']">
+        {name}
+      </span>
       <span className="min-w-0">{children}</span>
     </div>
   );
 }
 
 function Small({ children }: { children: string | null }) {
-  return children === null ? null : <span className="ml-1 text-xs text-muted-foreground md:ml-0 md:block"> {children}</span>;
+  return children === null ? null : (
+    <span className="ml-1 text-xs text-muted-foreground md:ml-0 md:block"> {children}</span>
+  );
 }

@@ -25,7 +25,7 @@ export function OverallHealth({ overview }: { overview: SyncOverview }) {
   return (
     <section aria-label="Overall sync health" className="space-y-2 text-sm">
       <p className="flex flex-wrap items-center gap-x-2 gap-y-1">
-        <HealthBadge status={overall.status}>{WORDS[overall.status] ?? readable(overall.status)}</HealthBadge>
+        <HealthBadge health={overall.status}>{WORDS[overall.status] ?? readable(overall.status)}</HealthBadge>
         <span className="text-muted-foreground">
           {formatCount(active)} active {active === 1 ? "identity" : "identities"}
         </span>

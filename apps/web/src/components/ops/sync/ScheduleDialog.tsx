@@ -34,7 +34,8 @@ export function ScheduleDialog({ identity, open, onOpenChange }: Props) {
     event.preventDefault();
     const problem = wrongMinutes(minutes);
     setWrong(problem);
-    if (problem === null) set.mutate({ identityId: identity.identity_id, everyMinutes: Number(minutes), enabled: true });
+    if (problem === null)
+      set.mutate({ identityId: identity.identity_id, everyMinutes: Number(minutes), enabled: true });
   }
 
   return (
@@ -62,7 +63,10 @@ export function ScheduleDialog({ identity, open, onOpenChange }: Props) {
               setWrong(null);
             }}
           />
-          <p id={`${id}-hint`} className={wrong ? "text-sm text-destructive" : "text-sm text-muted-foreground"}>
+          <p
+            id={`${id}-hint`}
+            className={wrong ? "text-sm text-destructive" : "text-sm text-muted-foreground"}
+          >
             {wrong ?? "1 to 10,080 (a week). Replaces the default schedule for this identity."}
           </p>
           {refused && (

@@ -13,6 +13,7 @@ export function minutesOf(schedule: string | null): number | null {
 /** Return what is wrong with an interval that somebody typed, or null. */
 export function wrongMinutes(text: string): string | null {
   const minutes = Number(text);
-  if (text.trim() !== "" && Number.isInteger(minutes) && minutes >= LEAST_MINUTES && minutes <= MOST_MINUTES) return null;
+  if (text.trim() !== "" && Number.isInteger(minutes) && minutes >= LEAST_MINUTES && minutes <= MOST_MINUTES)
+    return null;
   return `Minutes must be a whole number from ${LEAST_MINUTES} to ${MOST_MINUTES.toLocaleString("en-US")} (a week).`;
 }

@@ -1,6 +1,13 @@
 import type { SyncStatus } from "../data/schema.generated";
 
-const RANKS: Record<string, number> = { action_required: 0, failing: 1, late: 2, pending: 4, unknown: 5, on_track: 6 };
+const RANKS: Record<string, number> = {
+  action_required: 0,
+  failing: 1,
+  late: 2,
+  pending: 4,
+  unknown: 5,
+  on_track: 6,
+};
 const WARNING = 3;
 const NEW_STATE = 5;
 const INACTIVE = 7;
@@ -46,10 +53,12 @@ export function keepPlaces(before: Layout, identities: SyncStatus[]): Layout {
 
 /** Return how many identities need somebody now and did not when the list was sorted. */
 export function newlyInNeed(layout: Layout, identities: SyncStatus[]): number {
-  return identities.filter((identity) => needsAttention(identity) && !layout.open.has(identity.identity_id)).length;
+  return identities.filter((identity) => needsAttention(identity) && !layout.open.has(identity.identity_id))
+    .length;
 }
 
 /** Return how many are unfolded that no longer need somebody. */
 export function recovered(layout: Layout, identities: SyncStatus[]): number {
-  return identities.filter((identity) => !needsAttention(identity) && layout.open.has(identity.identity_id)).length;
+  return identities.filter((identity) => !needsAttention(identity) && layout.open.has(identity.identity_id))
+    .length;
 }
