@@ -18,7 +18,10 @@ export function BackfillPanel() {
 
   function onStarted(accepted: Accepted, names?: Started["names"]): void {
     setStarted((before) =>
-      [{ accepted, names }, ...before.filter((one) => one.accepted.job_id !== accepted.job_id)].slice(0, KEPT),
+      [{ accepted, names }, ...before.filter((one) => one.accepted.job_id !== accepted.job_id)].slice(
+        0,
+        KEPT,
+      ),
     );
   }
 

@@ -21,7 +21,9 @@ export function SyncPanel() {
   const [started, setStarted] = useState<Accepted[]>([]);
 
   function onStarted(accepted: Accepted): void {
-    setStarted((before) => [accepted, ...before.filter((one) => one.job_id !== accepted.job_id)].slice(0, KEPT));
+    setStarted((before) =>
+      [accepted, ...before.filter((one) => one.job_id !== accepted.job_id)].slice(0, KEPT),
+    );
   }
 
   return (

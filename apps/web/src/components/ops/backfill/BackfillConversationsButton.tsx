@@ -34,7 +34,9 @@ export function BackfillConversationsButton({ identities, chosen, onStarted }: P
       </p>
       <IdentitySelector identities={identities} chosen={chosen} label="Identity to backfill" />
       {chosen.identity?.active_job && (
-        <p className="text-sm">{chosen.identity.active_job.title} is active now. The same work is joined, not doubled.</p>
+        <p className="text-sm">
+          {chosen.identity.active_job.title} is active now. The same work is joined, not doubled.
+        </p>
       )}
       <ActionButton
         variant="default"

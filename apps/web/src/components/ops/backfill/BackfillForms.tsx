@@ -20,7 +20,11 @@ export function BackfillForms({ onStarted }: Props) {
   return (
     <div className="min-w-0 space-y-6">
       {status.data !== undefined && (
-        <BackfillConversationsButton identities={status.data.identities} chosen={chosen} onStarted={onStarted} />
+        <BackfillConversationsButton
+          identities={status.data.identities}
+          chosen={chosen}
+          onStarted={onStarted}
+        />
       )}
       {status.data === undefined && status.error !== null && (
         <p role="alert" className="text-sm">

@@ -26,12 +26,19 @@ export function ChosenConversations({ choices, onRemove, onClear }: Props) {
 
   return (
     <div className="space-y-1.5">
-      <ul ref={list} aria-label="Chosen conversations" className="flex max-h-48 flex-wrap gap-1.5 overflow-y-auto">
+      <ul
+        ref={list}
+        aria-label="Chosen conversations"
+        className="flex max-h-48 flex-wrap gap-1.5 overflow-y-auto"
+      >
         {choices.map((choice, index) => {
           const { id } = choice;
           const name = nameOf(choice);
           return (
-            <li key={id} className="inline-flex max-w-full items-center gap-1 rounded-md border bg-muted py-0.5 pl-2 pr-0.5 text-sm">
+            <li
+              key={id}
+              className="inline-flex max-w-full items-center gap-1 rounded-md border bg-muted py-0.5 pl-2 pr-0.5 text-sm"
+            >
               <bdi className="min-w-0 break-words">{name}</bdi>
               <button
                 type="button"

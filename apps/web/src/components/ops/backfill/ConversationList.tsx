@@ -22,7 +22,17 @@ interface Props {
 }
 
 /** The conversations that match, as a list box, with what there is to say about them below. */
-export function ConversationList({ search, found, typed, chosen, full, limit, list, onChoose, showIdentity }: Props) {
+export function ConversationList({
+  search,
+  found,
+  typed,
+  chosen,
+  full,
+  limit,
+  list,
+  onChoose,
+  showIdentity,
+}: Props) {
   return (
     <div className="rounded-md border bg-background">
       <ul
@@ -49,7 +59,8 @@ export function ConversationList({ search, found, typed, chosen, full, limit, li
               onClick={() => onChoose(key)}
               className={cn(
                 "grid cursor-pointer grid-cols-[1rem_1fr] gap-x-2 border-b px-3 py-2 text-sm last:border-b-0",
-                list.active === key && "bg-accent text-accent-foreground outline-2 -outline-offset-2 outline-ring",
+                list.active === key &&
+                  "bg-accent text-accent-foreground outline-2 -outline-offset-2 outline-ring",
                 full && !isChosen && "cursor-not-allowed text-muted-foreground",
               )}
             >
@@ -87,7 +98,9 @@ export function ConversationList({ search, found, typed, chosen, full, limit, li
 function Option({ conversation, showIdentity }: { conversation: Conversation; showIdentity: boolean }) {
   return (
     <span className="min-w-0">
-      <bdi className="block break-words font-medium">{conversation.counterpart || `Conversation ${conversation.id}`}</bdi>
+      <bdi className="block break-words font-medium">
+        {conversation.counterpart || `Conversation ${conversation.id}`}
+      </bdi>
       <span className="block break-words text-xs text-muted-foreground">
         {showIdentity && (
           <>
@@ -98,18 +111,28 @@ function Option({ conversation, showIdentity }: { conversation: Conversation; sh
         {plural(conversation.message_count, "message")}
         {" · last activity "}
         <Time value={conversation.last_activity_at} text={conversation.last_activity_at_text} />
-        {conversation.archived_at !== null || conversation.archived_at_text !== undefined ? " · archived" : ""}
+        {conversation.archived_at !== null || conversation.archived_at_text !== undefined
+          ? " · archived"
+          : ""}
       </span>
     </span>
   );
 }
 
-function says({ search, found, typed, full, limit }: Pick<Props, "search" | "found" | "typed" | "full" | "limit">): string {
+function says({
+  search,
+  found,
+  typed,
+  full,
+  limit,
+}: Pick<Props, "search" | "found" | "typed" | "full" | "limit">): string {
   if (search.isError) return search.error.message;
   if (search.isPending) return "Searching conversations…";
   if (full) return `${limit} conversations are chosen, the most at once.`;
   if (found.length === 0) {
-    return typed === "" ? "No conversations yet. A sync or backfill brings them." : `No counterpart matches “${typed}”.`;
+    return typed === ""
+      ? "No conversations yet. A sync or backfill brings them."
+      : `No counterpart matches “${typed}”.`;
   }
   const shown = plural(found.length, "conversation");
   return search.hasNextPage ? `First ${shown}. Type to narrow.` : `${shown} found.`;

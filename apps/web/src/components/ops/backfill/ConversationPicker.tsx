@@ -30,7 +30,10 @@ export function ConversationPicker({ label, identity, chosen, limit, onToggle }:
   const inputId = useId();
   const [open, setOpen] = useState(false);
   const search = useConversations(identity, text.settled, { enabled: open });
-  const found = useMemo(() => search.data?.pages.flatMap((page) => page.conversations) ?? NONE, [search.data]);
+  const found = useMemo(
+    () => search.data?.pages.flatMap((page) => page.conversations) ?? NONE,
+    [search.data],
+  );
   const options = useMemo(() => found.map((conversation) => String(conversation.id)), [found]);
   const list = useListbox({
     open,
@@ -82,7 +85,9 @@ export function ConversationPicker({ label, identity, chosen, limit, onToggle }:
         onKeyDown={list.onKeyDown}
       />
       <p id={hintId} className="text-xs text-muted-foreground">
-        {single ? "Choose one with the arrow keys and Enter." : `Choose up to ${limit} with the arrow keys and Enter.`}
+        {single
+          ? "Choose one with the arrow keys and Enter."
+          : `Choose up to ${limit} with the arrow keys and Enter.`}
       </p>
       {open && (
         <ConversationList

@@ -1,6 +1,6 @@
 import { plural } from "../data/formatting";
 import type { LeftOutOfRun } from "../data/schema.generated";
-import { JobLink } from "./JobLink";
+import { JobLink } from "../shared/JobLink";
 
 const SHOWN = 5;
 
@@ -32,7 +32,7 @@ function Reasons({ leftOut }: { leftOut: LeftOutOfRun[] }) {
           {one.job_id !== null && (
             <>
               {" "}
-              <JobLink id={one.job_id} />
+              <JobLink id={one.job_id}>Job {one.job_id}</JobLink>
             </>
           )}
         </li>
@@ -44,5 +44,7 @@ function Reasons({ leftOut }: { leftOut: LeftOutOfRun[] }) {
 /** A run keeps the first hundred, and one entry that stands for all others. */
 function skipped(leftOut: LeftOutOfRun[]): string {
   const named = leftOut.filter((one) => one.code !== "more").length;
-  return named < leftOut.length ? `More than ${plural(named, "identity", "identities")} skipped` : `${plural(named, "identity", "identities")} skipped`;
+  return named < leftOut.length
+    ? `More than ${plural(named, "identity", "identities")} skipped`
+    : `${plural(named, "identity", "identities")} skipped`;
 }

@@ -32,10 +32,14 @@ export function RedownloadSection({ identity, mayChoose, onStarted }: Props) {
   const count = parseLimit(limit);
   const chosen = conversation === null ? NONE : new Set([conversation.id]);
   const hint =
-    count === null ? `The limit must be 1–${MOST.toLocaleString("en-US")}, not “${limit}”.` : `1–${MOST.toLocaleString("en-US")} attachments.`;
+    count === null
+      ? `The limit must be 1–${MOST.toLocaleString("en-US")}, not “${limit}”.`
+      : `1–${MOST.toLocaleString("en-US")} attachments.`;
   return (
     <div className="mt-3 space-y-3">
-      <p className="text-sm text-muted-foreground">Downloads attachments that are missing, of all conversations or one.</p>
+      <p className="text-sm text-muted-foreground">
+        Downloads attachments that are missing, of all conversations or one.
+      </p>
       {mayChoose && (
         <ConversationPicker
           label="Only this conversation (optional)"
@@ -62,7 +66,10 @@ export function RedownloadSection({ identity, mayChoose, onStarted }: Props) {
           aria-describedby={hintId}
           onChange={(event) => setLimit(event.target.value)}
         />
-        <p id={hintId} className={count === null ? "text-xs text-destructive" : "text-xs text-muted-foreground"}>
+        <p
+          id={hintId}
+          className={count === null ? "text-xs text-destructive" : "text-xs text-muted-foreground"}
+        >
           {hint}
         </p>
       </div>

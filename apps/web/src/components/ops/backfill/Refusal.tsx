@@ -1,6 +1,6 @@
 import { OpsError } from "../data/problem";
 import type { LeftOutOfRun } from "../data/schema.generated";
-import { JobLink } from "./JobLink";
+import { JobLink } from "../shared/JobLink";
 import { LeftOutList } from "./LeftOutList";
 
 /** Why the console refused to start something: its sentence, who was skipped and why, the job in the way. */
@@ -14,7 +14,7 @@ export function Refusal({ error }: { error: Error | null }) {
         {jobId !== null && leftOut.length === 0 && (
           <>
             {" "}
-            <JobLink id={jobId} />
+            <JobLink id={jobId}>Job {jobId}</JobLink>
           </>
         )}
       </p>

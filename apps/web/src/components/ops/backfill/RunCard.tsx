@@ -38,7 +38,8 @@ export function RunCard({ id, summary, listedAt = 0, message, startsOpen = false
   const isWanted = open || summary === undefined || !isPending(summary);
   const details = useRun(isWanted ? id : null, { pendingAt });
   const run = details.data ?? summary;
-  if (run === undefined) return <Unread message={message} error={details.error} onRetry={() => void details.refetch()} />;
+  if (run === undefined)
+    return <Unread message={message} error={details.error} onRetry={() => void details.refetch()} />;
   const jobs = details.data?.jobs;
   const uncovered = details.data?.conversations.filter((one) => one.covered_by === null).length ?? 0;
   return (
@@ -57,7 +58,9 @@ export function RunCard({ id, summary, listedAt = 0, message, startsOpen = false
       {isPending(run) && <ProgressBar progress={run.progress} label={`Progress: ${run.title}`} />}
       {details.data !== undefined && <RunResult result={details.data.result} />}
       {details.data !== undefined && <LeftOutList leftOut={details.data.left_out} />}
-      {uncovered > 0 && <p className="text-sm">{plural(uncovered, "conversation")} not covered by any job.</p>}
+      {uncovered > 0 && (
+        <p className="text-sm">{plural(uncovered, "conversation")} not covered by any job.</p>
+      )}
       {details.error !== null && (
         <p role="alert" className="text-sm text-destructive">
           {details.error.message}{" "}
@@ -81,7 +84,9 @@ export function RunCard({ id, summary, listedAt = 0, message, startsOpen = false
         {isPending(run) && <CancelRun run={run} />}
       </div>
       <div id={detailsId} hidden={!open}>
-        {open && jobs !== undefined && details.data !== undefined && <RunJobs run={details.data} names={names} />}
+        {open && jobs !== undefined && details.data !== undefined && (
+          <RunJobs run={details.data} names={names} />
+        )}
         {open && jobs === undefined && details.error === null && <p className="text-sm">Loading jobs…</p>}
       </div>
     </li>

@@ -9,7 +9,7 @@ import type { Run, RunJob } from "../data/schema.generated";
 import { ErrorText } from "../shared/ErrorText";
 import { ProgressBar } from "../shared/ProgressBar";
 import { StatusBadge } from "../shared/StatusBadge";
-import { JobLink } from "./JobLink";
+import { JobLink } from "../shared/JobLink";
 import { RunBadge } from "./RunBadge";
 import { isRunState, jobState } from "./runWords";
 
@@ -53,8 +53,10 @@ function JobOfRun({ job, run, names }: Props & { job: RunJob }) {
     <li className="space-y-1.5 px-3 py-2 text-sm">
       <div className="flex flex-wrap items-center gap-x-2 gap-y-1">
         {isRunState(state) ? <RunBadge state={state} /> : <StatusBadge status={state} />}
-        <bdi className="min-w-0 break-words font-medium">{job.identity?.display_name ?? job.job_type ?? "Unknown job"}</bdi>
-        {job.status === "gone" ? <span>Job {job.id}</span> : <JobLink id={job.id} />}
+        <bdi className="min-w-0 break-words font-medium">
+          {job.identity?.display_name ?? job.job_type ?? "Unknown job"}
+        </bdi>
+        {job.status === "gone" ? <span>Job {job.id}</span> : <JobLink id={job.id}>Job {job.id}</JobLink>}
         {notes.map((note) => (
           <span key={note} className="text-xs text-muted-foreground">
             {note}
@@ -75,7 +77,7 @@ function JobOfRun({ job, run, names }: Props & { job: RunJob }) {
       )}
       {job.waits_for !== null && active && (
         <p className="text-xs text-muted-foreground">
-          Waits for <JobLink id={job.waits_for} />
+          Waits for <JobLink id={job.waits_for}>Job {job.waits_for}</JobLink>
         </p>
       )}
       {active && job.status !== "queued" && <ProgressBar progress={job.progress} label={labelOf(job)} />}

@@ -55,7 +55,8 @@ export function runState(run: RunSummary | Run): RunState {
     return count("done") > 0 ? "partly_failed" : "failed";
   }
   if (!("jobs" in run)) return "ended";
-  if (errorsOf(run.result).length > 0 || run.jobs.some((job) => job.outcome === "partial")) return "done_with_errors";
+  if (errorsOf(run.result).length > 0 || run.jobs.some((job) => job.outcome === "partial"))
+    return "done_with_errors";
   return run.jobs.length > 0 && run.jobs.every((job) => job.outcome === "skipped") ? "skipped" : "done";
 }
 
@@ -88,7 +89,14 @@ const LABELS: Record<string, string> = {
 const ORDER = Object.keys(LABELS);
 
 /** What stands elsewhere, or is another name of a number that is shown. */
-const HIDDEN = new Set(["status", "error", "errors", "attachments_created", "already_exists", "download_failed"]);
+const HIDDEN = new Set([
+  "status",
+  "error",
+  "errors",
+  "attachments_created",
+  "already_exists",
+  "download_failed",
+]);
 
 export interface Sum {
   key: string;
@@ -105,7 +113,13 @@ export function sumsOf(result: Result): Sum[] {
     .filter(([key]) => !HIDDEN.has(key))
     .flatMap(([key, value]) => {
       if (typeof value !== "number" && typeof value !== "string" && typeof value !== "bigint") return [];
-      return [{ key, label: LABELS[key] ?? readableKey(key), value: typeof value === "bigint" ? String(value) : value }];
+      return [
+        {
+          key,
+          label: LABELS[key] ?? readableKey(key),
+          value: typeof value === "bigint" ? String(value) : value,
+        },
+      ];
     })
     .sort((a, b) => known(a.key) - known(b.key));
 }

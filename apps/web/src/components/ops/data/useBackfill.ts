@@ -7,7 +7,10 @@ import { useAction } from "./useAction";
 import { isPending } from "./useRun";
 
 /** What this page calls a backfill, by the names in the audit log. */
-const OPERATIONS = ["backfill.trigger", "redownload_attachments.trigger"] as const satisfies readonly Operation[];
+const OPERATIONS = [
+  "backfill.trigger",
+  "redownload_attachments.trigger",
+] as const satisfies readonly Operation[];
 const NEWEST = 20;
 /** Two calls each time: of an idle page's 40 a minute, four. */
 const IDLE_MS = 30_000;

@@ -18,11 +18,16 @@ type Following = {
 
 const poll = pollWhile<Run>(isPending, false);
 
+/** The client's types lose each property that may hold any JSON, such as a job's `result`; the answer has it. */
+function readRun(id: string, signal: AbortSignal): Promise<Run> {
+  return ask(client.GET("/ops/runs/{id}", { params: { path: { id } }, signal })) as Promise<Run>;
+}
+
 /** One run with its jobs. Polled until it ends; never where the console doesn't know the id. */
 export function useRun(id: string | null, { pendingAt = 0 }: Following = {}) {
   return useQuery({
     queryKey: keys.run(id ?? ""),
-    queryFn: ({ signal }) => ask(client.GET("/ops/runs/{id}", { params: { path: { id: id ?? "" } }, signal })),
+    queryFn: ({ signal }) => readRun(id ?? "", signal),
     enabled: id !== null,
     refetchInterval: (query) => {
       const { data, error, dataUpdatedAt } = query.state;

@@ -27,7 +27,9 @@ export function AllIdentitiesInfo({ overview }: { overview: SyncOverview }) {
         <Fact name="Last sync">{last === null ? "Unknown" : <Named at={last} />}</Fact>
         <Fact name="Next sync">{next === null ? "None expected" : <Named at={next} />}</Fact>
         <Fact name="Active jobs">
-          {running === 0 && waiting === 0 ? "None" : `${formatCount(running)} running, ${formatCount(waiting)} waiting`}
+          {running === 0 && waiting === 0
+            ? "None"
+            : `${formatCount(running)} running, ${formatCount(waiting)} waiting`}
         </Fact>
         <Fact name="Messages">
           {formatCount(sum(identities, (one) => one.messages_count))}
@@ -36,7 +38,9 @@ export function AllIdentitiesInfo({ overview }: { overview: SyncOverview }) {
             {formatCount(sum(identities, (one) => one.new_messages_24h))} in the last 24 hours
           </span>
           {uncounted > 0 && (
-            <span className="block text-muted-foreground">First count in progress for {formatCount(uncounted)}</span>
+            <span className="block text-muted-foreground">
+              First count in progress for {formatCount(uncounted)}
+            </span>
           )}
         </Fact>
       </Facts>
@@ -71,7 +75,8 @@ function latest(identities: SyncStatus[], of: (one: SyncStatus) => string | null
   for (const one of identities) {
     const time = of(one);
     if (time === null) continue;
-    if (found === null || sign * (Date.parse(time) - Date.parse(found.time)) > 0) found = { name: one.display_name, time };
+    if (found === null || sign * (Date.parse(time) - Date.parse(found.time)) > 0)
+      found = { name: one.display_name, time };
   }
   return found;
 }

@@ -8,7 +8,9 @@ export function CredentialInfo({ identity }: { identity: SyncStatus }) {
   return (
     <>
       {credentialWords(identity)}
-      {types.length > 0 && <span className="text-muted-foreground"> · {types.map(typeWords).join(", ")}</span>}
+      {types.length > 0 && (
+        <span className="text-muted-foreground"> · {types.map(typeWords).join(", ")}</span>
+      )}
       {connectedAt !== null && (
         <span className="block text-muted-foreground">
           Connected <Time value={connectedAt} />

@@ -57,7 +57,10 @@ export function LastSyncInfo({ identity }: { identity: SyncStatus }) {
         <Fact name="Messages">
           {isCounted ? formatCount(identity.messages_count) : "First count in progress"}
           {isCounted && (
-            <span className="text-muted-foreground"> · {formatCount(identity.new_messages_24h)} in the last 24 hours</span>
+            <span className="text-muted-foreground">
+              {" "}
+              · {formatCount(identity.new_messages_24h)} in the last 24 hours
+            </span>
           )}
         </Fact>
         <Fact name="Conversations">{formatCount(identity.conversations_count)}</Fact>

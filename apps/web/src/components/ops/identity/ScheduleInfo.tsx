@@ -9,9 +9,12 @@ import { ActionButton } from "../shared/ActionButton";
 import { scheduleWords } from "../sync/words";
 
 // The dialog's code arrives with the first click.
-const ScheduleDialog = dynamic(() => import("../sync/ScheduleDialog").then((module) => module.ScheduleDialog), {
-  ssr: false,
-});
+const ScheduleDialog = dynamic(
+  () => import("../sync/ScheduleDialog").then((module) => module.ScheduleDialog),
+  {
+    ssr: false,
+  },
+);
 
 /** What syncs an identity and when; for those who may, with the button that changes it. */
 export function ScheduleInfo({ identity }: { identity: SyncStatus }) {
