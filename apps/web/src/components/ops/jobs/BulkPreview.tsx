@@ -1,0 +1,99 @@
+"use client";
+
+import type { ReactNode } from "react";
+
+import { firstLine, formatCount } from "../data/formatting";
+import type { MatchingPreview } from "../data/schema.generated";
+import type { Verb } from "../data/useBulkAction";
+import { jobsText } from "./words";
+
+/** More types than this don't help anybody to decide. */
+const TYPES = 8;
+
+/** What acting on all jobs of a filter would do, before anybody does. */
+export function BulkPreview({
+  verb,
+  preview,
+  words,
+}: {
+  verb: Verb;
+  preview: MatchingPreview;
+  words: string;
+}) {
+  const { matched, looked_at, by_type, by_identity, left_out, warnings, sample } = preview;
+  const types = Object.entries(by_type);
+  const hidden = types.slice(TYPES);
+  return (
+    <div className="grid max-h-[50vh] gap-3 overflow-y-auto" tabIndex={0} role="region" aria-label="Preview">
+      <p className="wrap-anywhere">
+        Filter: {words}. {verb === "retry" ? "Failed" : "Active"} jobs that match: {formatCount(matched)}.
+        {verb === "retry" ? " Later failures aren’t included." : " Later jobs aren’t included."}
+      </p>
+      {looked_at < matched && (
+        <p>The oldest {formatCount(looked_at)} were checked one by one. The numbers below are about these.</p>
+      )}
+      <Counts
+        title="By type"
+        rows={types.slice(0, TYPES)}
+        more={hidden.length > 0 && `${hidden.length} more types`}
+      />
+      <Counts
+        title="By identity"
+        rows={by_identity.map(({ display_name, n }) => [display_name ?? "Others", n])}
+      />
+      <Counts title="Skipped" rows={left_out.map(({ reason, n }) => [reason, n])} />
+      {warnings.length > 0 && (
+        <Part title="Before you continue">
+          {warnings.map((warning) => (
+            <li key={warning} className="wrap-anywhere">
+              {warning}
+            </li>
+          ))}
+        </Part>
+      )}
+      {sample.length > 0 && (
+        <details>
+          <summary className="cursor-pointer font-medium text-foreground">
+            Sample of {jobsText(sample.length)}
+          </summary>
+          <ul className="mt-1 grid gap-1">
+            {sample.map((job) => (
+              <li key={job.id} className="wrap-anywhere">
+                #{job.id} {job.job_type}
+                {job.last_error && (
+                  <span dir="auto" className="block text-xs">
+                    {firstLine(job.last_error).slice(0, 200)}
+                  </span>
+                )}
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
+    </div>
+  );
+}
+
+function Counts({ title, rows, more }: { title: string; rows: [string, number][]; more?: string | false }) {
+  if (rows.length === 0) return null;
+  return (
+    <Part title={title}>
+      {rows.map(([name, n], index) => (
+        <li key={`${index} ${name}`} className="flex gap-2">
+          <span className="min-w-10 text-right text-foreground tabular-nums">{formatCount(n)}</span>
+          <bdi className="min-w-0 wrap-anywhere">{name}</bdi>
+        </li>
+      ))}
+      {more && <li>{more}</li>}
+    </Part>
+  );
+}
+
+function Part({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <div>
+      <h3 className="font-medium text-foreground">{title}</h3>
+      <ul className="grid gap-1">{children}</ul>
+    </div>
+  );
+}
