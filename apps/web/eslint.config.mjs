@@ -44,7 +44,7 @@ const missingInReact18 = [
         message: "Next 14 has no such global type. Write the type out.",
     },
     {
-        selector: "JSXAttribute[name.name='action'] > JSXExpressionContainer",
+        selector: "JSXOpeningElement[name.name='form'] > JSXAttribute[name.name='action'] > JSXExpressionContainer",
         message: "React 18 takes no function as a form's action.",
     },
 ];
