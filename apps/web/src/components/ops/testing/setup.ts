@@ -1,14 +1,15 @@
 import { afterAll, afterEach, beforeAll, vi } from "vitest";
 
+// Vitest moves these to the top of the module, so each loads what it needs by itself.
+vi.mock("next/navigation", async () => (await import("./navigation")).navigation);
+vi.mock("next/dynamic", async () => await import("./dynamic"));
+
 // Node's own environment has no page; tests of the server's side run there.
 if (typeof window !== "undefined") {
   const { server } = await import("./server");
   const { cleanup } = await import("@testing-library/react");
   await import("@testing-library/jest-dom/vitest");
-  const { forgetSearch, navigation } = await import("./navigation");
-
-  vi.mock("next/navigation", () => navigation);
-  vi.mock("next/dynamic", async () => await import("./dynamic"));
+  const { forgetSearch } = await import("./navigation");
 
   // Radix asks for what jsdom lacks.
   Element.prototype.scrollIntoView = () => {};
