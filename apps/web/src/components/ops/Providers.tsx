@@ -7,31 +7,11 @@ import {
   type DehydratedState,
 } from "@tanstack/react-query";
 import { useEffect, useState, type ReactNode } from "react";
-import { isPaused } from "./data/live";
 import { followPause } from "./data/polling";
-import { OpsError } from "./data/problem";
+import { makeQueryClient } from "./data/queryClient";
 import { clockOffset, noteServerTime } from "./data/serverClock";
 import { Announcer } from "./shared/Announcer";
 import { SessionEnded } from "./shared/SessionEnded";
-
-/** A new client with the page's defaults. */
-export function makeQueryClient(): QueryClient {
-  return new QueryClient({
-    defaultOptions: {
-      queries: {
-        // Above 0, or hydration would ask for everything again.
-        staleTime: 2_500,
-        gcTime: 5 * 60_000,
-        networkMode: "always",
-        refetchOnWindowFocus: () => !isPaused(),
-        refetchOnReconnect: () => !isPaused(),
-        // An answer is final; only where none came is it worth another try.
-        retry: (failures, error) => failures < 1 && error instanceof OpsError && error.status === 0,
-        retryDelay: 1_000,
-      },
-    },
-  });
-}
 
 /** The state's times by the browser's clock, since the browser compares them with its own. */
 function inBrowserTime(state: DehydratedState, servedAt: string): DehydratedState {

@@ -1,20 +1,7 @@
 import { useSyncExternalStore } from "react";
+import { isPaused, onPauseChange, setPaused } from "./pause";
 
-let paused = false;
-const listeners = new Set<() => void>();
-
-export const isPaused = (): boolean => paused;
-
-export function setPaused(value: boolean): void {
-  if (value === paused) return;
-  paused = value;
-  listeners.forEach((listener) => listener());
-}
-
-export function onPauseChange(listener: () => void): () => void {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-}
+export { isPaused, onPauseChange, setPaused };
 
 /** The page's one switch for what changes by itself (WCAG 2.2.2). */
 export function useLive(): { paused: boolean; setPaused: (value: boolean) => void } {
