@@ -60,9 +60,7 @@ function Backups({ status, trigger }: Props) {
                 button={
                   meta?.may.backup &&
                   state.configured &&
-                  kinds.length > 1 && (
-                    <TriggerBackupButton kind={kind} status={status} trigger={trigger} />
-                  )
+                  kinds.length > 1 && <TriggerBackupButton kind={kind} status={status} trigger={trigger} />
                 }
               />
             ))}

@@ -16,11 +16,11 @@ const TYPES: [string, string][] = [
 /** Backups and restore tests in one list, newest first. */
 export function BackupHistory({ status }: { status: BackupStatus }) {
   const [params, set] = useUrlState();
+  const kinds = kindsOf(status);
   const page = params.backup_page;
   const type = TYPES.some(([known]) => known === params.backup_type) ? params.backup_type : null;
-  const kind = params.backup_kind !== null && params.backup_kind in status.kinds ? params.backup_kind : null;
+  const kind = kinds.some(([known]) => known === params.backup_kind) ? params.backup_kind : null;
   const history = useBackupHistory({ page, type, kind });
-  const kinds = kindsOf(status);
   const inCore = new Set(kinds.filter(([, state]) => state.in_core).map(([name]) => name));
   const filtered = type !== null || kind !== null;
   const rows = history.data?.history ?? [];

@@ -50,7 +50,9 @@ export function LastBackupInfo({ kind, state, status, button }: Props) {
             Last attempt <StatusBadge status="failed" />{" "}
             <Time value={failed.completed_at} text={failed.completed_at_text} />
           </p>
-          {failed.error !== null && <ErrorText text={failed.error} cut={failed.error_cut} name={`error of backup ${failed.id}`} />}
+          {failed.error !== null && (
+            <ErrorText text={failed.error} cut={failed.error_cut} name={`error of backup ${failed.id}`} />
+          )}
         </div>
       )}
       {state.configured && (

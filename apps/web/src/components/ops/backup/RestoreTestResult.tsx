@@ -79,7 +79,9 @@ function LastTest({ test, passed }: { test: RestoreTest; passed: RestoreTest | u
           )}
         </p>
       )}
-      {test.error !== null && <ErrorText text={test.error} cut={test.error_cut} name={`error of restore test ${test.id}`} />}
+      {test.error !== null && (
+        <ErrorText text={test.error} cut={test.error_cut} name={`error of restore test ${test.id}`} />
+      )}
       <RestoreChecks test={test} />
     </>
   );

@@ -1,4 +1,10 @@
-import type { BackupKind, BackupSchedule, BackupStatus, KindState, RestoreTest } from "../data/schema.generated";
+import type {
+  BackupKind,
+  BackupSchedule,
+  BackupStatus,
+  KindState,
+  RestoreTest,
+} from "../data/schema.generated";
 
 const KINDS: Record<string, string> = { database: "Database", attachments: "Attachments" };
 

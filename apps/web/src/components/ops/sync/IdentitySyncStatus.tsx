@@ -22,7 +22,12 @@ interface Props {
 }
 
 /** One identity: how its syncs are doing, and what can be done. */
-export const IdentitySyncStatus = memo(function IdentitySyncStatus({ identity, open, meta, onSchedule }: Props) {
+export const IdentitySyncStatus = memo(function IdentitySyncStatus({
+  identity,
+  open,
+  meta,
+  onSchedule,
+}: Props) {
   const id = `sync-identity-${identity.identity_id}`;
   const reasons = identity.health.reasons;
   const causes = reasons.length > 0 && (

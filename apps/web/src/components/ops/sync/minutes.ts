@@ -5,9 +5,9 @@ export const MOST_MINUTES = 7 * 24 * 60;
 
 /** Return the interval in minutes that a schedule in words stands for, or null where it is another kind. */
 export function minutesOf(schedule: string | null): number | null {
-  const match = /^every (?:(\d+) )?(minute|hour|day|week)s?$/.exec(schedule ?? "");
+  const match = /^every (?:([\d,]+) )?(minute|hour|day|week)s?$/.exec(schedule ?? "");
   const unit = match?.[2] ? UNITS[match[2]] : undefined;
-  return match && unit ? Number(match[1] ?? 1) * unit : null;
+  return match && unit ? Number((match[1] ?? "1").replaceAll(",", "")) * unit : null;
 }
 
 /** Return what is wrong with an interval that somebody typed, or null. */

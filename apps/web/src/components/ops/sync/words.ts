@@ -62,7 +62,7 @@ export function scheduleWords(identity: SyncStatus): string {
     case "paused":
       return `Paused with all schedules (${whose}${when})`;
     case "broken":
-      return `Broken: the ${whose} never runs`;
+      return `Broken: ${whose} never runs`;
     case "missing":
       return "No schedule";
     case "elsewhere":

@@ -1,0 +1,201 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import { beforeEach, describe, expect, it } from "vitest";
+
+import type { Accepted, Health, Meta, Run, SyncStatus } from "../data/schema.generated";
+import { SyncStatusDashboard } from "../SyncStatusPanel";
+import { answer, refuse, renderOps } from "../testing";
+import { withIdentities } from "./fixtures";
+import { recorded } from "./examples";
+
+const own = {
+  identity_id: 7,
+  id: 7,
+  display_name: "Moss & Timber",
+  is_active: true,
+  schedule: "every 15 minutes",
+  scheduled: "on",
+  schedule_id: 8,
+  schedule_is_own: true,
+} as const;
+
+const withIdentity = (change: Partial<SyncStatus> = {}) => withIdentities({ ...own, ...change });
+
+function meta(may: Partial<Meta["may"]> = {}, schedules = true): Meta {
+  const found = recorded<Meta>("meta");
+  return {
+    ...found,
+    may: { ...found.may, sync: true, backfill: true, schedule: true, ...may },
+    supports: { ...found.supports, schedules },
+  };
+}
+
+beforeEach(() => {
+  answer("/ops/meta", meta());
+  answer("/ops/health", recorded<Health>("health"));
+  answer("/ops/sync/status", withIdentity());
+});
+
+describe("the buttons of an identity", () => {
+  it.each([
+    ["Sync Moss & Timber", "/conversations/sync"],
+    ["Backfill Moss & Timber", "/ops/backfill/conversations"],
+  ])("%s starts it and shows what it started", async (name, path) => {
+    const accepted = recorded<Accepted>("accepted");
+    const asked = answer(path, accepted, { method: "post", status: 202 });
+    answer("/ops/runs/{id}", recorded<Run>("run"));
+    const { user } = renderOps(<SyncStatusDashboard />);
+    await user.click(await screen.findByRole("button", { name }));
+    const outcome = await screen.findByRole("region", { name: name.replace(" Moss", " of Moss") });
+    expect(within(outcome).getByText(accepted.message)).toBeInTheDocument();
+    expect(within(outcome).getByRole("link", { name: `#${accepted.jobs[0]}` })).toBeInTheDocument();
+    expect(asked).toHaveLength(1);
+    expect(
+      asked[0]?.url.searchParams.get("identity_id") ??
+        String((asked[0]?.body as { identity_id?: number }).identity_id),
+    ).toBe("7");
+    expect(asked[0]?.headers.get("Idempotency-Key")).toMatch(/^[!-~]{1,200}$/);
+  });
+
+  it("shows why the console refuses, with a link to the job in the way", async () => {
+    refuse("/conversations/sync", 409, "blocked_by_foreign_job", "Job 19638 stands in the way.", {
+      method: "post",
+      more: { job_id: 19638, stuck: true },
+    });
+    const { user } = renderOps(<SyncStatusDashboard />);
+    await user.click(await screen.findByRole("button", { name: "Sync Moss & Timber" }));
+    expect(await screen.findByRole("alert")).toHaveTextContent("Job 19638 stands in the way.");
+    await user.click(screen.getByRole("link", { name: "Open job #19638" }));
+    expect(window.location.search).toBe("?job=19638");
+  });
+
+  it("are not there for those who may only look", async () => {
+    answer("/ops/meta", meta({ sync: false, backfill: false, schedule: false }));
+    renderOps(<SyncStatusDashboard />);
+    await screen.findByRole("heading", { level: 3, name: "Moss & Timber" });
+    expect(screen.queryByRole("button", { name: /Moss/ })).not.toBeInTheDocument();
+  });
+
+  it("say of an inactive identity why they do nothing", async () => {
+    answer("/ops/sync/status", withIdentity({ is_active: false, schedule_is_own: false }));
+    const asked = answer("/conversations/sync", {}, { method: "post", status: 500 });
+    const { user } = renderOps(<SyncStatusDashboard />);
+    const button = await screen.findByRole("button", { name: "Sync Moss & Timber" });
+    expect(button).toHaveAttribute("aria-disabled", "true");
+    expect(button).toHaveAccessibleDescription("This identity is inactive.");
+    await user.click(button);
+    expect(asked).toHaveLength(0);
+  });
+
+  it("say that schedules have no effect where beat doesn't read them", async () => {
+    answer("/ops/meta", meta({}, false));
+    renderOps(<SyncStatusDashboard />);
+    expect(
+      await screen.findByRole("button", { name: "Schedule of Moss & Timber" }),
+    ).toHaveAccessibleDescription("Beat ignores schedules that are set here.");
+  });
+});
+
+describe("the job of an identity", () => {
+  const job: SyncStatus["active_job"] = {
+    id: 20_152,
+    job_type: "ingest.sync_delta",
+    title: "Sync",
+    status: "running",
+    since: "2026-11-30T04:56:25.209933Z",
+    progress: null,
+    cancel_requested_at: null,
+    waits_for: null,
+    run_id: null,
+  };
+
+  it("opens from the row, with its progress and how many more wait", async () => {
+    answer("/ops/sync/status", withIdentity({ active_job: job, waiting_jobs: 3 }));
+    const { user } = renderOps(<SyncStatusDashboard />);
+    await user.click(await screen.findByRole("link", { name: /Sync of Moss & Timber, job #20152/ }));
+    expect(window.location.search).toBe("?job=20152");
+    expect(screen.getByText("3 more waiting")).toBeInTheDocument();
+    expect(screen.getByText("Progress not known yet")).toBeInTheDocument();
+  });
+
+  it("that is being cancelled is not said to be running", async () => {
+    answer(
+      "/ops/sync/status",
+      withIdentity({ active_job: { ...job, cancel_requested_at: "2026-11-30T04:57:00Z", waits_for: 5 } }),
+    );
+    renderOps(<SyncStatusDashboard />);
+    expect(await screen.findByText("Cancelling")).toBeInTheDocument();
+    expect(screen.getByText(/Waits for job/)).toHaveTextContent("Waits for job #5.");
+  });
+});
+
+describe("the schedule dialog", () => {
+  const changed = (change: Partial<SyncStatus> = {}) => ({
+    ...(withIdentity(change).identities[0] as SyncStatus),
+    message: "Moss & Timber syncs every 20 minutes.",
+  });
+
+  async function open() {
+    const { user } = renderOps(<SyncStatusDashboard />);
+    await user.click(await screen.findByRole("button", { name: "Schedule of Moss & Timber" }));
+    await screen.findByRole("dialog", { name: "Sync schedule of Moss & Timber" });
+    return user;
+  }
+
+  it("saves another interval and says what holds now", async () => {
+    const asked = answer("/ops/identities/{id}/schedule", changed(), { method: "put" });
+    const user = await open();
+    const field = screen.getByRole("spinbutton", { name: "Sync every (minutes)" });
+    expect(field).toHaveValue(15);
+    await user.clear(field);
+    await user.type(field, "20");
+    await user.click(screen.getByRole("button", { name: "Save schedule" }));
+    await waitFor(() => expect(screen.queryByRole("dialog")).not.toBeInTheDocument());
+    expect(asked[0]?.url.pathname).toMatch(/\/identities\/7\/schedule$/);
+    expect(asked[0]?.body).toEqual({ every_minutes: 20, enabled: true });
+    expect(screen.getByTestId("announcer")).toHaveTextContent("Moss & Timber syncs every 20 minutes.");
+  });
+
+  it("refuses an interval that can't be, without asking", async () => {
+    const user = await open();
+    const field = screen.getByRole("spinbutton");
+    await user.clear(field);
+    await user.click(screen.getByRole("button", { name: "Save schedule" }));
+    expect(field).toBeInvalid();
+    expect(field).toHaveAccessibleDescription(/whole number from 1 to 10,080/);
+  });
+
+  it("stays open with the console's sentence when it refuses", async () => {
+    refuse(
+      "/ops/identities/{id}/schedule",
+      409,
+      "several_schedules",
+      "Several periodic tasks name Moss & Timber.",
+      {
+        method: "put",
+      },
+    );
+    const user = await open();
+    await user.click(screen.getByRole("button", { name: "Turn off schedule" }));
+    expect(await screen.findByRole("alert")).toHaveTextContent("Several periodic tasks name Moss & Timber.");
+    expect(screen.getByRole("dialog")).toBeInTheDocument();
+  });
+
+  it("gives the default schedule back", async () => {
+    const asked = answer("/ops/identities/{id}/schedule", changed({ schedule_is_own: false }), {
+      method: "delete",
+    });
+    const user = await open();
+    await user.click(screen.getByRole("button", { name: "Use default schedule" }));
+    await waitFor(() => expect(asked).toHaveLength(1));
+    await waitFor(() => expect(screen.queryByRole("dialog")).not.toBeInTheDocument());
+  });
+
+  it("turns an own schedule on that is off", async () => {
+    answer("/ops/sync/status", withIdentity({ scheduled: "off", next_sync_at: null }));
+    const asked = answer("/ops/identities/{id}/schedule", changed(), { method: "put" });
+    const user = await open();
+    expect(screen.queryByRole("button", { name: "Turn off schedule" })).not.toBeInTheDocument();
+    await user.click(screen.getByRole("button", { name: "Turn on schedule" }));
+    await waitFor(() => expect(asked[0]?.body).toEqual({ enabled: true }));
+  });
+});
