@@ -61,7 +61,10 @@ async function perform(action: JobAction, key: string): Promise<Acted> {
 
 /** Call the host application's own route: it is none of the console's, and neither are its answers. */
 async function deleteMessage(url: string): Promise<Acted> {
-  const call = fetch(url, { method: "DELETE", headers: { Accept: "application/json" } });
+  const call = fetch(new URL(url, window.location.origin), {
+    method: "DELETE",
+    headers: { Accept: "application/json" },
+  });
   await ask(
     call.then(async (response) => {
       const body: unknown = await response.json().catch(() => ({}));

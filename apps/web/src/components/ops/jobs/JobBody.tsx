@@ -105,7 +105,7 @@ function ErrorSection({ job }: { job: JobDetails }) {
 
 export function Section({
   title,
-  action,
+  aside,
   children,
 }: {
   title: string;

@@ -42,7 +42,7 @@ export function StatusTabs({ counts }: { counts: JobCounts | undefined }) {
                   : "border-transparent hover:bg-muted",
               )}
             >
-              {status === null ? "All" : statusWord(status)}
+              {status === null ? "All" : statusWord(status)}{" "}
               <span className="min-w-[2ch] text-muted-foreground tabular-nums">
                 {count === undefined ? <Unknown /> : formatCount(count)}
               </span>

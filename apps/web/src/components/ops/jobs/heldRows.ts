@@ -25,23 +25,27 @@ export interface Held {
   gone: ReadonlySet<number>;
 }
 
-export function hold(held: Held | null, key: string, source: JobList): Held {
-  if (held === null || held.key !== key || held.ids.length === 0) return start(key, source);
+export function hold(held: Held | null, key: string, source: JobList, isFirstPage = true): Held {
+  if (held?.key !== key) return start(key, source);
   if (held.source === source) return held;
+  if (held.ids.length === 0) return start(key, source);
   const incoming = new Map(source.jobs.map((job) => [job.id, job]));
   const rows = new Map(held.ids.map((id) => [id, (incoming.get(id) ?? held.rows.get(id)) as Job]));
   const lowest = Math.min(...held.ids);
   // Below the lowest row are older jobs that moved up as others left; on a page that isn't full, there were none.
   const isNew = (id: number) => !rows.has(id) && (id > lowest || held.ids.length < PAGE_SIZE);
-  // The answer's end: a row below it was pushed out by new ones, and may match still.
-  const reach = source.next === null ? -Infinity : Math.min(...source.jobs.map((job) => job.id));
+  // Beyond the answer's ends, a row may match still: new jobs pushed it to the page after, or others that left pulled it
+  // to the page before.
+  const answered = source.jobs.map((job) => job.id);
+  const from = source.next === null ? -Infinity : Math.min(...answered);
+  const to = isFirstPage ? Infinity : Math.max(...answered);
   return {
     key,
     source,
     ids: held.ids,
     rows,
     waiting: source.jobs.filter((job) => isNew(job.id)).length,
-    gone: new Set(held.ids.filter((id) => !incoming.has(id) && id >= reach)),
+    gone: new Set(held.ids.filter((id) => !incoming.has(id) && id >= from && id <= to)),
   };
 }
 

@@ -14,7 +14,7 @@ export function useJobList(filters: JobFilters) {
   const key = JSON.stringify(filters);
   const { data, isPlaceholderData } = query;
   // Another page's rows are shown until this one's are there, and must not be taken for them.
-  const next = data && !isPlaceholderData ? hold(held, key, data) : held;
+  const next = data && !isPlaceholderData ? hold(held, key, data, filters.offset === 0) : held;
   if (next !== held) setHeld(next);
 
   const followed = useGoneJobs([...(next?.gone ?? [])]);
