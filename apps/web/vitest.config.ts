@@ -17,6 +17,7 @@ export default defineConfig({
     environmentOptions: { jsdom: { url: "http://localhost:3000/ops" } },
     include: ["src/**/*.test.{ts,tsx}", "tests/**/*.test.ts"],
     setupFiles: ["./src/components/ops/testing/setup.ts"],
+    testTimeout: 60_000,
     restoreMocks: true,
     env: { TZ: "UTC" },
   },

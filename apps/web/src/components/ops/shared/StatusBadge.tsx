@@ -27,6 +27,7 @@ const LOOKS: Record<string, Look> = {
   success: { word: "Done", icon: "check", tone: "good" },
   succeeded: { word: "Succeeded", icon: "check", tone: "good" },
   passed: { word: "Passed", icon: "check", tone: "good" },
+  could_not_verify: { word: "Could not verify", icon: "question", tone: "warn" },
 };
 
 type Props = {

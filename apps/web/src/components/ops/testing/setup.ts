@@ -7,9 +7,12 @@ vi.mock("next/dynamic", async () => await import("./dynamic"));
 // Node's own environment has no page; tests of the server's side run there.
 if (typeof window !== "undefined") {
   const { server } = await import("./server");
-  const { cleanup } = await import("@testing-library/react");
+  const { cleanup, configure } = await import("@testing-library/react");
   await import("@testing-library/jest-dom/vitest");
   const { forgetSearch } = await import("./navigation");
+
+  // A busy machine takes seconds for a query by role; what never comes still fails.
+  configure({ asyncUtilTimeout: 15_000 });
 
   // Radix asks for what jsdom lacks.
   Element.prototype.scrollIntoView = () => {};
