@@ -1,7 +1,9 @@
 import "server-only";
 import { dehydrate, type DehydratedState, type QueryKey } from "@tanstack/react-query";
-import { makeQueryClient } from "./queryClient";
+import { BACKFILLS, backfillRunsKey, mergeRuns, NEWEST_BACKFILLS } from "./backfillRuns";
 import { keys } from "./keys";
+import { makeQueryClient } from "./queryClient";
+import type { RunPage } from "./schema.generated";
 import { callConsole } from "./upstream";
 import { countFilters, jobFilters, type OpsParams } from "./urlParams";
 
@@ -9,7 +11,8 @@ import { countFilters, jobFilters, type OpsParams } from "./urlParams";
 const PATIENCE_MS = 1_500;
 const HISTORY_ROWS = 10;
 
-type First = { queryKey: QueryKey; path: string };
+/** One answer, or several that `merge` makes one of. */
+type First = { queryKey: QueryKey; paths: string[]; merge?: (answers: unknown[]) => unknown };
 
 function query(values: Record<string, string | number>): string {
   return new URLSearchParams(Object.entries(values).map(([name, value]) => [name, String(value)])).toString();
@@ -27,20 +30,25 @@ function firstQueries(params: OpsParams): First[] {
     ...(kind ? { kind } : {}),
   };
   return [
-    { queryKey: keys.meta(), path: "/ops/meta" },
-    { queryKey: keys.health(), path: "/ops/health" },
-    { queryKey: keys.jobs(list), path: `/ops/jobs?${query(list)}` },
-    { queryKey: keys.counts(counts), path: `/ops/jobs/counts?${query(counts)}` },
-    { queryKey: keys.sync(), path: "/ops/sync/status" },
+    { queryKey: keys.meta(), paths: ["/ops/meta"] },
+    { queryKey: keys.health(), paths: ["/ops/health"] },
+    { queryKey: keys.jobs(list), paths: [`/ops/jobs?${query(list)}`] },
+    { queryKey: keys.counts(counts), paths: [`/ops/jobs/counts?${query(counts)}`] },
+    { queryKey: keys.sync(), paths: ["/ops/sync/status"] },
     ...(inactive
-      ? [{ queryKey: [...keys.sync(), "all"], path: "/ops/sync/status?include_inactive=true" }]
+      ? [{ queryKey: [...keys.sync(), "all"], paths: ["/ops/sync/status?include_inactive=true"] }]
       : []),
-    { queryKey: keys.backup(), path: "/ops/backup/status" },
+    { queryKey: keys.backup(), paths: ["/ops/backup/status"] },
     {
       queryKey: type || kind ? [...keys.history(page), type, kind] : keys.history(page),
-      path: `/ops/backup/history?${query(history)}`,
+      paths: [`/ops/backup/history?${query(history)}`],
     },
-    ...(params.job ? [{ queryKey: keys.job(params.job), path: `/ops/jobs/${params.job}` }] : []),
+    {
+      queryKey: backfillRunsKey,
+      paths: BACKFILLS.map((operation) => `/ops/runs?${query({ operation, limit: NEWEST_BACKFILLS })}`),
+      merge: (pages) => mergeRuns(pages as RunPage[]),
+    },
+    ...(params.job ? [{ queryKey: keys.job(params.job), paths: [`/ops/jobs/${params.job}`] }] : []),
   ];
 }
 
@@ -57,9 +65,15 @@ export async function prefetch(
   const queryClient = makeQueryClient();
   if (session) {
     await Promise.all(
-      firstQueries(params).map(async ({ queryKey, path }) => {
-        const answer = await callConsole({ method: "GET", path, session, patienceMs: PATIENCE_MS });
-        if (answer.ok) queryClient.setQueryData(queryKey, await answer.json());
+      firstQueries(params).map(async ({ queryKey, paths, merge }) => {
+        const answers = await Promise.all(
+          paths.map((path) => callConsole({ method: "GET", path, session, patienceMs: PATIENCE_MS })),
+        );
+        if (!answers.every((answer) => answer.ok)) return;
+        const bodies: unknown[] = await Promise.all(
+          answers.map((answer) => answer.json() as Promise<unknown>),
+        );
+        queryClient.setQueryData(queryKey, merge ? merge(bodies) : bodies[0]);
       }),
     );
   }

@@ -1,32 +1,27 @@
 import { useQuery } from "@tanstack/react-query";
+import { BACKFILLS, backfillRunsKey, mergeRuns, NEWEST_BACKFILLS } from "./backfillRuns";
 import { ask, client } from "./client";
 import { keys } from "./keys";
 import { pollWhile } from "./polling";
-import type { Accepted, Operation, RunSummary } from "./schema.generated";
+import type { Accepted, RunSummary } from "./schema.generated";
 import { useAction } from "./useAction";
 import { isPending } from "./useRun";
 
-/** What this page calls a backfill, by the names in the audit log. */
-const OPERATIONS = [
-  "backfill.trigger",
-  "redownload_attachments.trigger",
-] as const satisfies readonly Operation[];
-const NEWEST = 20;
 /** Two calls each time: of an idle page's 40 a minute, four. */
 const IDLE_MS = 30_000;
 
 const CHANGED = [keys.runs(), keys.allJobs(), keys.sync()];
 
-export const backfillRunsKey = [...keys.runs(), "backfill"] as const;
+export { backfillRunsKey };
 
 /** The newest backfills and downloads of attachments: those that are under way, and those that ended last. */
 async function fetchBackfillRuns(signal?: AbortSignal): Promise<RunSummary[]> {
   const pages = await Promise.all(
-    OPERATIONS.map((operation) =>
-      ask(client.GET("/ops/runs", { params: { query: { operation, limit: NEWEST } }, signal })),
+    BACKFILLS.map((operation) =>
+      ask(client.GET("/ops/runs", { params: { query: { operation, limit: NEWEST_BACKFILLS } }, signal })),
     ),
   );
-  return pages.flatMap((page) => page.runs).sort((a, b) => b.created_at.localeCompare(a.created_at));
+  return mergeRuns(pages);
 }
 
 export function useBackfillRuns() {
