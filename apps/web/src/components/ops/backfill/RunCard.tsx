@@ -41,6 +41,7 @@ export function RunCard({ id, summary, listedAt = 0, message, startsOpen = false
   if (run === undefined)
     return <Unread message={message} error={details.error} onRetry={() => void details.refetch()} />;
   const jobs = details.data?.jobs;
+  const toggle = open ? "Hide jobs" : `Show ${plural(run.job_count, "job")}`;
   const uncovered = details.data?.conversations.filter((one) => one.covered_by === null).length ?? 0;
   return (
     <li className="space-y-2 rounded-md border p-3">
@@ -76,10 +77,10 @@ export function RunCard({ id, summary, listedAt = 0, message, startsOpen = false
           size="sm"
           aria-expanded={open}
           aria-controls={detailsId}
+          aria-label={`${toggle} of ${run.title}`}
           onClick={() => setOpen(!open)}
         >
-          {open ? "Hide jobs" : `Show ${plural(run.job_count, "job")}`}
-          <span className="sr-only"> of {run.title}</span>
+          {toggle}
         </Button>
         {isPending(run) && <CancelRun run={run} />}
       </div>
