@@ -8,7 +8,8 @@ import { SyncStatusDashboard } from "./SyncStatusPanel";
 import { answer, refuse, renderOps, unreachable } from "./testing";
 import { recorded } from "./sync/examples";
 
-const names = () => screen.getAllByRole("heading", { level: 3 }).map((heading) => heading.textContent);
+// By role would take seconds for 200.
+const names = () => Array.from(document.querySelectorAll("h3"), (heading) => heading.textContent);
 const row = (name: string) =>
   within(screen.getByRole("heading", { level: 3, name }).closest("li") as HTMLElement);
 
@@ -123,12 +124,8 @@ describe("around the identities", () => {
   it("shows the console's own verdict with each reason", async () => {
     answer("/ops/sync/status", overview());
     renderOps(<SyncStatusDashboard />);
-    const verdict = within(await screen.findByRole("region", { name: "Console health" }));
-    recorded<Health>("health").reasons.forEach((reason) =>
-      expect(
-        verdict.getByText(new RegExp(reason.message.slice(0, 20).replaceAll(/[^\w ]/g, "."))),
-      ).toBeInTheDocument(),
-    );
+    const verdict = await screen.findByRole("region", { name: "Console health" });
+    recorded<Health>("health").reasons.forEach((reason) => expect(verdict).toHaveTextContent(reason.message));
   });
 
   it("leaves the verdict out for those who may not see it", async () => {

@@ -11,7 +11,7 @@ export function ActiveJob({ job, waiting, name }: { job: Job; waiting: number; n
     <div className="mt-2 rounded-md border bg-muted/40 p-2 text-sm">
       <p className="flex flex-wrap items-center gap-x-2 gap-y-1">
         <JobLink id={job.id}>
-          {job.title} <span className="sr-only">of {name}, job </span>#{job.id}
+          {job.title} #{job.id}
         </JobLink>
         <StatusBadge status={job.cancel_requested_at === null ? job.status : "cancelling"} />
         {job.since !== null && (

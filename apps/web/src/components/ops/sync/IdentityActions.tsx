@@ -27,12 +27,13 @@ export function IdentityActions({ identity, meta, onSchedule }: Props) {
         {may.sync && (
           <ActionButton
             variant="default"
+            label={`Sync ${name}`}
             allowed={!inactive}
             reason={inactive}
             pending={sync.isPending}
             onClick={() => sync.mutate(identity.identity_id)}
           >
-            Sync<span className="sr-only"> {name}</span>
+            Sync
           </ActionButton>
         )}
         {may.backfill && (
@@ -40,18 +41,20 @@ export function IdentityActions({ identity, meta, onSchedule }: Props) {
             allowed={!inactive}
             reason={inactive}
             pending={backfill.isPending}
+            label={`Backfill ${name}`}
             onClick={() => backfill.mutate(identity.identity_id)}
           >
-            Backfill<span className="sr-only"> {name}</span>
+            Backfill
           </ActionButton>
         )}
         {may.schedule && (
           <ActionButton
             allowed={!noSchedules && (identity.is_active || identity.schedule_is_own)}
             reason={noSchedules ?? inactive}
+            label={`Schedule of ${name}`}
             onClick={onSchedule}
           >
-            Schedule<span className="sr-only"> of {name}</span>
+            Schedule
           </ActionButton>
         )}
       </div>
