@@ -108,6 +108,7 @@ PLACES: Final[Mapping[str, str]] = {
             "tests/admin/test_setting_failed.py::test_the_tab_keeps_the_other_filters",
             "tests/admin/test_verdict.py",
             "tests/api/test_core_session.py::test_without_that_group_it_may_do_nothing",
+            "tests/demo/test_core_login.py",
             "tests/demo/test_sample_data.py",
             "tests/devserver/test_clean_slate.py",
             "tests/devserver/test_core_tables.py",
