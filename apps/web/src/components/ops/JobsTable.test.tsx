@@ -2,15 +2,13 @@ import { act, screen, waitFor, within } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
 
 import { keys } from "./data/keys";
-import { jobFilters, readParams } from "./data/urlParams";
-import { aJob, answerPanel, aPage, aRunningJob, CAN_RETRY, NO, someCounts, someMeta } from "./jobs/fixtures";
+import { aJob, answerPanel, aRunningJob, NO } from "./jobs/fixtures";
 import { JobsPanel } from "./JobsTable";
-import { answer, refuse, renderOps, unreachable } from "./testing";
+import { refuse, renderOps, unreachable } from "./testing";
 
 const rows = () => screen.getAllByRole("row").slice(1);
 const row = (id: number) =>
   screen.getByRole("link", { name: new RegExp(`job ${id}$`) }).closest("tr") as HTMLElement;
-const tabs = () => within(screen.getByRole("navigation", { name: "Jobs by status" }));
 
 describe("the list of jobs", () => {
   it("says that it loads until the answer comes", async () => {
@@ -160,124 +158,6 @@ describe("what goes wrong", () => {
   });
 });
 
-describe("the filters", () => {
-  it("are tabs with counts, of which the chosen one says so", async () => {
-    answerPanel([aJob()], { counts: { failed: 1262, total: 20115 } });
-    renderOps(<JobsPanel />, { url: "/ops?status=failed" });
-    expect(await tabs().findByRole("link", { name: "All 20,115" })).not.toHaveAttribute("aria-current");
-    expect(tabs().getByRole("link", { name: "Failed 1,262" })).toHaveAttribute("aria-current", "true");
-    expect(tabs().queryByRole("link", { name: /Other/ })).not.toBeInTheDocument();
-  });
-
-  it("have a tab for statuses that the console doesn't know, where there are such", async () => {
-    answerPanel([aJob({ status: "parked", can: NO })], { counts: { other: 2 } });
-    renderOps(<JobsPanel />);
-    expect(await tabs().findByRole("link", { name: "Other 2" })).toBeInTheDocument();
-    expect(await screen.findByText("parked")).toBeInTheDocument();
-  });
-
-  it("don't say 0 before anything was counted", async () => {
-    answerPanel([aJob()]);
-    answer("/ops/jobs/counts", someCounts(), { until: new Promise(() => {}) });
-    renderOps(<JobsPanel />);
-    expect(await tabs().findByRole("link", { name: /Failed.*not counted yet/ })).toBeInTheDocument();
-  });
-
-  it("go into the URL and to the console, and back to the first page", async () => {
-    const asked = answerPanel([aJob()]);
-    const { user } = renderOps(<JobsPanel />, { url: "/ops?page=2" });
-    await user.click(await tabs().findByRole("link", { name: /^Failed/ }));
-    expect(window.location.search).toBe("?status=failed");
-    await waitFor(() => expect(asked.at(-1)?.url.searchParams.get("status")).toBe("failed"));
-    expect(asked.at(-1)?.url.searchParams.get("offset")).toBe("0");
-  });
-
-  it("take a type, and suggest those of the rows", async () => {
-    const asked = answerPanel([aJob(), aJob({ id: 3, job_type: "media.transcode" })]);
-    const { user, container } = renderOps(<JobsPanel />);
-    const field = await screen.findByRole("combobox", { name: "Type" });
-    await waitFor(() =>
-      expect(
-        [...container.querySelectorAll("datalist option")].map((one) => one.getAttribute("value")),
-      ).toEqual(["ingest.sync_delta", "media.transcode"]),
-    );
-    await user.type(field, "webhook.deliver{Enter}");
-    expect(window.location.search).toBe("?type=webhook.deliver");
-    await waitFor(() => expect(asked.at(-1)?.url.searchParams.get("job_type")).toBe("webhook.deliver"));
-  });
-
-  it("follow the identity of the URL, by name, until it is cleared", async () => {
-    const asked = answerPanel([aJob()]);
-    const { user } = renderOps(<JobsPanel />, { url: "/ops?identity=7" });
-    const clear = await screen.findByRole("button", { name: "Show all identities" });
-    await waitFor(() => expect(clear.closest("p")).toHaveTextContent("Kestrel over Fen"));
-    expect(asked[0]?.url.searchParams.get("identity_id")).toBe("7");
-    await user.click(clear);
-    expect(window.location.search).toBe("");
-  });
-});
-
-describe("the pages", () => {
-  it("say where they are in a total that may be estimated", async () => {
-    answerPanel([aJob({ id: 2 }), aJob({ id: 1 })], { page: { total: 20115, total_is: "estimated" } });
-    renderOps(<JobsPanel />, { url: "/ops?page=2" });
-    expect(await screen.findByText("Jobs 51–52 of about 20,115")).toBeInTheDocument();
-  });
-
-  it("lead on while there is more, and not beyond", async () => {
-    const asked = answerPanel([aJob()], { page: { next: "http://console/ops/jobs?cursor=x" } });
-    const { user } = renderOps(<JobsPanel />);
-    const next = await screen.findByRole("link", { name: "Next page" });
-    expect(screen.getByRole("link", { name: "Previous page" })).toHaveAttribute("aria-disabled", "true");
-    await user.click(next);
-    expect(window.location.search).toBe("?page=2");
-    await waitFor(() => expect(asked.at(-1)?.url.searchParams.get("offset")).toBe("50"));
-  });
-});
-
-describe("a refresh", () => {
-  const refresh = (queryClient: ReturnType<typeof renderOps>["queryClient"]) =>
-    act(() =>
-      queryClient.refetchQueries({ queryKey: keys.jobs(jobFilters(readParams(new URLSearchParams("")))) }),
-    );
-
-  it("announces new jobs, and brings them on request alone", async () => {
-    answerPanel([aJob({ id: 5 }), aJob({ id: 4 })]);
-    const { user, queryClient } = renderOps(<JobsPanel />);
-    await screen.findByText("#5");
-    answerPanel([aJob({ id: 8 }), aJob({ id: 7 }), aJob({ id: 6 }), aJob({ id: 5 }), aJob({ id: 4 })]);
-    await refresh(queryClient);
-    const show = await screen.findByRole("button", { name: "Show 3 new jobs" });
-    expect(rows()).toHaveLength(2);
-    await user.click(show);
-    expect(rows().map((one) => one.dataset.job)).toEqual(["8", "7", "6", "5", "4"]);
-  });
-
-  it("changes a row in place and keeps the focus", async () => {
-    answerPanel([aJob({ id: 5 }), aJob({ id: 4 })]);
-    const { queryClient } = renderOps(<JobsPanel />);
-    const link = await screen.findByRole("link", { name: /job 4$/ });
-    link.focus();
-    answerPanel([aJob({ id: 5 }), aJob({ id: 4, status: "done", last_error: null, can: NO })]);
-    await refresh(queryClient);
-    expect(await within(row(4)).findByText("Done")).toBeInTheDocument();
-    expect(link).toHaveFocus();
-  });
-
-  it("leaves a job that no longer matches where it is, and follows it", async () => {
-    const url = "/ops?status=failed";
-    answerPanel([aJob({ id: 5 }), aJob({ id: 4 })]);
-    const { queryClient } = renderOps(<JobsPanel />, { url });
-    await screen.findByText("#5");
-    answerPanel([aJob({ id: 5, status: "done", can: NO, last_error: null })]);
-    answer("/ops/jobs", aPage([aJob({ id: 4 })]));
-    await act(() => queryClient.refetchQueries({ queryKey: ["ops", "jobs", "list"] }));
-    expect(await within(row(5)).findByText("Changed: no longer failed")).toBeInTheDocument();
-    expect(within(row(5)).getByText("Done")).toBeInTheDocument();
-    expect(rows()).toHaveLength(2);
-  });
-});
-
 describe("huge and odd answers", () => {
   it("are shown as text, each row once", async () => {
     const error = `<img src=x onerror=alert(1)>\n${"e".repeat(4_900)}`;
@@ -292,13 +172,11 @@ describe("huge and odd answers", () => {
         payload: { conversation_id: "<script>" },
         created_at: null,
         created_at_text: "infinity",
-        can: CAN_RETRY,
       }),
     );
     answerPanel(jobs, {
       page: { total: 10_000, total_is: "capped", next: "http://console/ops/jobs?cursor=x" },
     });
-    answer("/ops/meta", someMeta());
     const { container } = renderOps(<JobsPanel />);
     expect(await screen.findByText("Jobs 1–50 of 10,000 or more")).toBeInTheDocument();
     expect(rows()).toHaveLength(50);

@@ -7,7 +7,7 @@ import type { JobDetails } from "../data/schema.generated";
 import { CopyButton } from "../shared/CopyButton";
 import { StatusBadge } from "../shared/StatusBadge";
 import { Time } from "../shared/Time";
-import { useJobActions } from "./actions";
+import { isCurrent, useJobActions } from "./actions";
 import { Attempts } from "./Attempts";
 import { FoldedText } from "./FoldedText";
 import { JobButtons } from "./JobButtons";
@@ -42,7 +42,7 @@ export function JobBody({ job }: { job: JobDetails }) {
             <span className="font-medium">Before you retry:</span> {warning}
           </p>
         ))}
-        {note && (
+        {isCurrent(note, job) && (
           <p className={note.tone === "refused" ? "text-destructive" : ""} dir="auto">
             {note.text}
           </p>

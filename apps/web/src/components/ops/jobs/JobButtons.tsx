@@ -38,7 +38,9 @@ function OfferButton({ job, offer, words }: { job: Job; offer: Offer; words: str
   const { kind, allowed, reason } = offer;
   return (
     <ActionButton
-      label={`${words} ${job.id}`}
+      label={
+        kind === "fail" || kind === "delete" ? `${WORDS[kind]}: job ${job.id}` : `${WORDS[kind]} ${job.id}`
+      }
       allowed={allowed}
       reason={reason}
       pending={pending.get(job.id) === kind}

@@ -7,7 +7,7 @@ import { ErrorText } from "../shared/ErrorText";
 import { JobLink } from "../shared/JobLink";
 import { StatusBadge } from "../shared/StatusBadge";
 import { Time } from "../shared/Time";
-import { useJobActions } from "./actions";
+import { isCurrent, useJobActions } from "./actions";
 import { JobButtons } from "./JobButtons";
 import { JobTiming, NextAttempt } from "./JobTiming";
 import { conversationOf, statusWord } from "./words";
@@ -71,7 +71,7 @@ export const JobRow = memo(function JobRow({ job, left }: Props) {
       <td role="cell" className={`${CELL} min-w-0 text-sm md:w-2/5`}>
         <ErrorText text={job.last_error} cut={job.last_error_cut} name={`error of job ${job.id}`} />
         <RetryWarnings job={job} />
-        {note && (
+        {isCurrent(note, job) && (
           <p className={note.tone === "refused" ? "mt-1 text-destructive" : "mt-1"} dir="auto">
             {note.text}
           </p>

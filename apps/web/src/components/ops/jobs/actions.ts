@@ -76,6 +76,11 @@ export function offersOf(
   return offers.filter((offer): offer is Offer => offer !== false && may[offer.kind]);
 }
 
+/** Whether a note still says something about the job: "Queued again" doesn't once the job has failed again. */
+export function isCurrent(note: Note | undefined, job: Job): note is Note {
+  return note !== undefined && !(note.kind === "retry" && note.tone === "done" && job.status === "failed");
+}
+
 const ACTIVE: readonly string[] = ["queued", "running", "retrying"];
 
 export const WORDS: Readonly<Record<ActionKind, string>> = {

@@ -11,7 +11,7 @@ export function consequence(kind: ActionKind, job: Job): string {
     case "fail":
       return "Marks the job failed with your reason as the error. You can then retry it.";
     case "delete":
-      return "Deletes the message that this job failed to send. This can't be undone.";
+      return "Deletes the message that this job failed to send. This can’t be undone.";
     case "cancel":
       return cancelling(job);
   }
@@ -20,7 +20,7 @@ export function consequence(kind: ActionKind, job: Job): string {
 function cancelling(job: Job): string {
   if (job.status !== "running") return "Cancels the job before it runs.";
   if (job.can.terminate) {
-    return "Marks the job cancelled now. The core's task may still finish; its result is kept. To stop it, use Terminate.";
+    return "Marks the job cancelled now. The core’s task may still finish; its result is kept. To stop it, use Terminate.";
   }
   return "Stops the job. This can take about 10 seconds.";
 }
