@@ -8,7 +8,7 @@ export function makeQueryClient(): QueryClient {
     defaultOptions: {
       queries: {
         // Above 0, or hydration would ask for everything again.
-        staleTime: 2_500,
+        staleTime: 5_000,
         gcTime: 5 * 60_000,
         networkMode: "always",
         refetchOnWindowFocus: () => !isPaused(),

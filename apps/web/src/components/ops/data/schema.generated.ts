@@ -1541,7 +1541,9 @@ export interface components {
          */
         JobStatus: "queued" | "running" | "retrying" | "failed" | "done" | "cancelled";
         /** @description Any JSON value: what somebody else wrote, without what is private. */
-        JsonValue: (string | number | boolean | null) | components["schemas"]["JsonValue"][] | {
+        JsonValue: (string | number | boolean | null) | ((string | number | boolean | null) | {
+            [key: string]: components["schemas"]["JsonValue"];
+        })[] | {
             [key: string]: components["schemas"]["JsonValue"];
         };
         /** @description How one kind of backup is set up. */
@@ -1918,8 +1920,6 @@ export interface components {
             refused?: number;
             /** @description Jobs. */
             not_changed?: number;
-            /** @description Jobs. */
-            left_out?: number;
             /** @description The backup that was made or tested, where it is one. */
             backup_run_id?: number;
             /** @description The backups, where they are several. */
