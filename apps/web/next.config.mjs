@@ -2,6 +2,9 @@ import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
+// Next asks nobody before it sends statistics of its use.
+process.env.NEXT_TELEMETRY_DISABLED ??= "1";
+
 const here = path.dirname(fileURLToPath(import.meta.url));
 
 // Two builds at once (a test's and a developer's) would overwrite each other, so each has a folder of its own.
@@ -14,7 +17,8 @@ if (distDir !== ".next") {
     const file = path.join(here, tsconfigPath);
     if (!fs.existsSync(file)) {
         const include = ["next-env.d.ts", "src", `${distDir}/types/**/*.ts`, `${distDir}/dev/types/**/*.ts`];
-        fs.writeFileSync(file, JSON.stringify({ extends: "./tsconfig.json", include }, null, 2));
+        const exclude = ["node_modules", "compat", "**/*.test.ts", "**/*.test.tsx", "**/testing/**"];
+    fs.writeFileSync(file, JSON.stringify({ extends: "./tsconfig.json", include, exclude }, null, 2));
     }
 }
 
