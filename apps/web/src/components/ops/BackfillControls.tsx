@@ -1,6 +1,7 @@
 "use client";
 
 import { useState } from "react";
+import { cn } from "@/lib/utils";
 import { BackfillForms } from "./backfill/BackfillForms";
 import { BackfillProgress, type Started } from "./backfill/BackfillProgress";
 import type { Accepted } from "./data/schema.generated";
@@ -33,14 +34,16 @@ export function BackfillPanel() {
       empty="No backfill has run yet."
     >
       {(list) => (
-        <div className={mayBackfill ? "grid gap-6 lg:grid-cols-2" : undefined}>
-          {mayBackfill && <BackfillForms onStarted={onStarted} />}
-          <section aria-labelledby="backfill-progress" className="min-w-0 space-y-3">
-            <h3 id="backfill-progress" className="font-medium">
-              Progress
-            </h3>
-            <BackfillProgress started={started} runs={list} listedAt={runs.dataUpdatedAt} />
-          </section>
+        <div className="@container">
+          <div className={cn("grid gap-6", mayBackfill && "@lg:grid-cols-2")}>
+            {mayBackfill && <BackfillForms onStarted={onStarted} />}
+            <section aria-labelledby="backfill-progress" className="min-w-0 space-y-3">
+              <h3 id="backfill-progress" className="font-medium">
+                Progress
+              </h3>
+              <BackfillProgress started={started} runs={list} listedAt={runs.dataUpdatedAt} />
+            </section>
+          </div>
         </div>
       )}
     </PanelFrame>

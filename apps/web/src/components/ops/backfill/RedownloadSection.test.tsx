@@ -1,7 +1,7 @@
 import { screen, waitFor } from "@testing-library/react";
 import { describe, expect, test, vi } from "vitest";
 import { answer, refuse, renderOps } from "../testing";
-import { accepted, aConversation } from "./fixtures";
+import { accepted, aConversation } from "../testing/runs";
 import { parseLimit, RedownloadSection } from "./RedownloadSection";
 
 const onStarted = vi.fn();

@@ -18,7 +18,7 @@ const LOOKS: Record<RunState, { icon: IconName; tone: keyof typeof TONES }> = {
   partly_cancelled: { icon: "stop", tone: "calm" },
   skipped: { icon: "stop", tone: "calm" },
   gone: { icon: "question", tone: "calm" },
-  ended: { icon: "question", tone: "calm" },
+  ended: { icon: "check", tone: "calm" },
 };
 
 /** How a run, or a job of one, stands: a word with an icon and a color. */

@@ -32,16 +32,17 @@ interface Props {
 /** One run: how it stands, its bar until it ends, its jobs on demand, and what it brought at the end. */
 export function RunCard({ id, summary, listedAt = 0, message, startsOpen = false, names }: Props) {
   const [open, setOpen] = useState(startsOpen);
+  const [endedBefore] = useState(summary !== undefined && !isPending(summary));
   const detailsId = useId();
   const pendingAt = isPending(summary) ? listedAt : 0;
-  // The list has no results and no jobs; of a run that goes on and is folded, it says enough.
-  const isWanted = open || summary === undefined || !isPending(summary);
+  // The list has no results and no jobs. A run that goes on shows its result when it ends; what had ended before the page
+  // came waits for a click, so that nothing below moves by itself.
+  const isWanted = open || summary === undefined || (!isPending(summary) && !endedBefore);
   const details = useRun(isWanted ? id : null, { pendingAt });
   const run = details.data ?? summary;
   if (run === undefined)
     return <Unread message={message} error={details.error} onRetry={() => void details.refetch()} />;
-  const jobs = details.data?.jobs;
-  const toggle = open ? "Hide jobs" : `Show ${plural(run.job_count, "job")}`;
+  const toggle = toggleWords(run, open, details.data !== undefined);
   const uncovered = details.data?.conversations.filter((one) => one.covered_by === null).length ?? 0;
   return (
     <li className="space-y-2 rounded-md border p-3">
@@ -73,10 +74,10 @@ export function RunCard({ id, summary, listedAt = 0, message, startsOpen = false
       <div className="flex flex-wrap gap-2">
         <Button
           type="button"
-          variant="ghost"
+          variant="outline"
           size="sm"
           aria-expanded={open}
-          aria-controls={detailsId}
+          aria-controls={open ? detailsId : undefined}
           aria-label={`${toggle} of ${run.title}`}
           onClick={() => setOpen(!open)}
         >
@@ -84,14 +85,19 @@ export function RunCard({ id, summary, listedAt = 0, message, startsOpen = false
         </Button>
         {isPending(run) && <CancelRun run={run} />}
       </div>
-      <div id={detailsId} hidden={!open}>
-        {open && jobs !== undefined && details.data !== undefined && (
-          <RunJobs run={details.data} names={names} />
-        )}
-        {open && jobs === undefined && details.error === null && <p className="text-sm">Loading jobs…</p>}
-      </div>
+      {open && (
+        <div id={detailsId}>
+          {details.data !== undefined && <RunJobs run={details.data} names={names} />}
+          {details.data === undefined && details.error === null && <p className="text-sm">Loading jobs…</p>}
+        </div>
+      )}
     </li>
   );
+}
+
+function toggleWords(run: RunSummary, open: boolean, hasResult: boolean): string {
+  if (open) return "Hide jobs";
+  return isPending(run) || hasResult ? `Show ${plural(run.job_count, "job")}` : "Show result";
 }
 
 function Unread({ message, error, onRetry }: { message?: string; error: Error | null; onRetry: () => void }) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { aJob, aPendingRun, aRun, summaryOf } from "./fixtures";
+import { aJob, aPendingRun, aRun, summaryOf } from "../testing/runs";
 import { errorsOf, jobState, runState, sumsOf } from "./runWords";
 
 describe("How a run stands", () => {

@@ -1,9 +1,13 @@
 import type { ReactNode } from "react";
 
-/** Facts as a list of terms, two columns on a phone and more on a wide page. */
+/** Facts as a list of terms, in as many columns as its panel has room for. */
 export function Facts({ children }: { children: ReactNode }) {
   return (
-    <dl className="grid grid-cols-1 gap-x-6 gap-y-3 min-[360px]:grid-cols-2 lg:grid-cols-4">{children}</dl>
+    <div className="@container">
+      <dl className="grid grid-cols-1 gap-x-6 gap-y-3 @2xs:grid-cols-2 @lg:grid-cols-3 @3xl:grid-cols-4">
+        {children}
+      </dl>
+    </div>
   );
 }
 

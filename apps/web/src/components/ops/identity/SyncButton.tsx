@@ -32,6 +32,8 @@ export function SyncButton({ chosen, active, onStarted }: Props) {
       <div className="flex flex-wrap gap-2">
         {may.sync && (
           <ActionButton
+            variant="default"
+            size="default"
             allowed={reason === undefined}
             reason={reason}
             pending={sync.isPending}
@@ -42,7 +44,7 @@ export function SyncButton({ chosen, active, onStarted }: Props) {
         )}
         {may.backfill && !isAll && (
           <ActionButton
-            variant="outline"
+            size="default"
             allowed={reason === undefined}
             reason={reason}
             pending={backfill.isPending}

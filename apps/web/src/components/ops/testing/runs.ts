@@ -10,32 +10,15 @@ import type {
   SyncOverview,
   SyncStatus,
 } from "../data/schema.generated";
-import { answer } from "../testing";
-import { description } from "../testing/description";
+import { answer, recorded } from ".";
 
 /** What the console has answered, with what a test changes. Each changed body is checked against the description. */
-
-const RECORDED = {
-  run: ["/ops/runs/{id}", "get", "200"],
-  accepted: ["/ops/backfill/conversations", "post", "202"],
-  conversations: ["/ops/conversations", "get", "200"],
-  sync_status: ["/ops/sync/status", "get", "200"],
-  meta: ["/ops/meta", "get", "200"],
-} as const;
-
-/** The description's example, which the real console has answered. */
-function recorded<T>(name: keyof typeof RECORDED): T {
-  const [path, method, status] = RECORDED[name];
-  const content = description.paths[path]?.[method]?.responses[status]?.content?.["application/json"];
-  const { examples } = content as { examples: Record<string, { value: T }> };
-  return structuredClone(Object.values(examples)[0]?.value as T);
-}
 
 export const RUN_ID = "febcfa2c-5436-47d1-9a61-83316069b694";
 export const OTHER_ID = "355a4b2f-aea1-4796-be7d-007eabf4230e";
 
 export function aRun(changes: Partial<Run> = {}): Run {
-  return { ...recorded<Run>("run"), id: RUN_ID, ...changes };
+  return { ...recorded<Run>("run_done"), id: RUN_ID, ...changes };
 }
 
 /** A run that goes on, of one job. */
@@ -53,9 +36,9 @@ export function aPendingRun(changes: Partial<Run> = {}): Run {
 }
 
 export function aJob(changes: Partial<RunJob> = {}): RunJob {
-  const [job] = recorded<Run>("run").jobs;
+  const [job] = recorded<Run>("run_done").jobs;
   if (job === undefined) throw new Error("The recorded run has no job.");
-  return { ...job, ...changes };
+  return { ...job, joined: false, ...changes };
 }
 
 export function summaryOf({
