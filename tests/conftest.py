@@ -70,6 +70,18 @@ def core_database(postgres: Postgres) -> Iterator[str]:
     postgres.drop_database(name)
 
 
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """The browser, the same one for tests of the console's own pages and of the front end's.
+
+    Playwright can run only once in a process. It is imported here, since most tests need none.
+    """
+    from tests.browser.chromium import running
+
+    with running() as started:
+        yield started
+
+
 # --- Django's test database ---------------------------------------------------------------------------------------
 
 

@@ -28,6 +28,7 @@ PLACES: Final[Mapping[str, str]] = {
             "tests/notices/",
             "tests/privacy/",
             "tests/verdict/",
+            "tests/web/",
         ),
         FIRST,
     ),
