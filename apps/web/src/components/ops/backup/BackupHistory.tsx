@@ -33,7 +33,7 @@ export function BackupHistory({ status }: { status: BackupStatus }) {
       className="space-y-2 text-sm"
     >
       <div className="flex flex-wrap items-end justify-between gap-2">
-        <h3 id="backup-history" className="font-medium">
+        <h3 id="backup-history" className="font-semibold">
           Backup history
         </h3>
         <div className="flex flex-wrap gap-3">

@@ -33,9 +33,14 @@ export function HistoryRow({ row, inCore }: Props) {
       <td className={CELL}>
         <Label>Started</Label>
         <span>
-          <Time value={row.started_at} text={row.started_at_text} fallback="Unknown" />
+          <Time
+            className="whitespace-nowrap"
+            value={row.started_at}
+            text={row.started_at_text}
+            fallback="Unknown"
+          />
           {row.duration_seconds !== null && (
-            <span className="text-muted-foreground">
+            <span className="whitespace-nowrap text-muted-foreground">
               {" "}
               · took {formatDuration(row.duration_seconds * 1_000)}
             </span>
@@ -52,7 +57,12 @@ export function HistoryRow({ row, inCore }: Props) {
       <td className={CELL}>
         <Label>Started by</Label>
         <span className="min-w-0">
-          {who} {row.job_id !== null && <JobLink id={row.job_id}>Job #{row.job_id}</JobLink>}
+          {who}{" "}
+          {row.job_id !== null && (
+            <span className="whitespace-nowrap">
+              <JobLink id={row.job_id}>Job #{row.job_id}</JobLink>
+            </span>
+          )}
         </span>
       </td>
     </tr>

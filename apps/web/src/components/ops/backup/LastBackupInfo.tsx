@@ -29,7 +29,7 @@ export function LastBackupInfo({ kind, state, status, button }: Props) {
   return (
     <section aria-labelledby={heading} className="min-w-0 space-y-2 rounded-md border p-3 text-sm">
       <div className="flex flex-wrap items-center justify-between gap-2">
-        <h3 id={heading} className="font-medium">
+        <h3 id={heading} className="font-semibold">
           {kindWord(kind)} backup
         </h3>
         {button}
@@ -41,7 +41,7 @@ export function LastBackupInfo({ kind, state, status, button }: Props) {
       {last ? (
         <LastOne backup={last} inCore={state.in_core} />
       ) : (
-        (state.configured || attempt) && <p className="font-medium">No usable backup.</p>
+        (state.configured || attempt) && <p className="font-semibold">No usable backup.</p>
       )}
       {running && <RunningRow row={running} />}
       {failed && (
@@ -84,7 +84,9 @@ function LastOne({ backup, inCore }: { backup: Backup; inCore: boolean }) {
       <dt className="text-muted-foreground">Size</dt>
       <dd>{backup.size_bytes === null ? "Unknown" : formatBytes(backup.size_bytes)}</dd>
       <dt className="text-muted-foreground">File</dt>
-      <dd className={lost ? "font-medium text-destructive" : undefined}>{fileWords(backup.file, inCore)}</dd>
+      <dd className={lost ? "font-semibold text-destructive" : undefined}>
+        {fileWords(backup.file, inCore)}
+      </dd>
       <dt className="text-muted-foreground">Verified</dt>
       <dd>
         {verified ? (

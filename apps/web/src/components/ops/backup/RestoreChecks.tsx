@@ -1,3 +1,4 @@
+import { formatDuration } from "../data/formatting";
 import type { Check, RestoreTest } from "../data/schema.generated";
 import { checksWords, valueText } from "./words";
 
@@ -33,28 +34,32 @@ export function RestoreChecks({ test }: { test: RestoreTest }) {
 }
 
 function CheckRow({ check }: { check: Check }) {
-  const word = check.passed === true ? "Passed" : check.passed === false ? "Failed" : "Not judged";
-  const [expected, actual, error] = [
-    valueText(check.expected),
-    valueText(check.actual),
-    valueText(check.error),
-  ];
-  const icon = check.passed === true ? "✓" : check.passed === false ? "✗" : "–";
+  const { passed } = check;
+  const error = valueText(check.error);
+  const word =
+    passed === true ? "Passed" : passed === false ? "Failed" : error === null ? "Measured" : "Not judged";
+  const icon = passed === true ? "✓" : passed === false ? "✗" : "–";
+  const found = foundWords(check);
   return (
     <li className="[overflow-wrap:anywhere]">
-      <span className={check.passed === false ? "font-medium text-destructive" : "font-medium"}>
+      <span className={passed === false ? "font-semibold text-destructive" : "font-medium"}>
         <span aria-hidden="true">{icon} </span>
         {word}:
       </span>{" "}
       {check.title ?? check.check_name ?? "Unnamed check"}
-      {(expected !== null || actual !== null) && (
-        <span className="block pl-4 text-xs text-muted-foreground">
-          {expected !== null && <>Expected {expected}</>}
-          {expected !== null && actual !== null && " · "}
-          {actual !== null && <>Found {actual}</>}
-        </span>
-      )}
+      {found !== null && <span className="block pl-4 text-xs text-muted-foreground">{found}</span>}
       {error !== null && <span className="block pl-4 text-xs">{error}</span>}
     </li>
+  );
+}
+
+/** What was found against what was expected, in words. */
+function foundWords({ check_name, expected, actual }: Check): string | null {
+  if (typeof actual === "number" && check_name?.endsWith("_seconds")) return formatDuration(actual * 1_000);
+  const [should, is] = [valueText(expected), valueText(actual)];
+  if (should !== null && should === is) return `Found ${is}, as expected`;
+  return (
+    [should !== null && `Expected ${should}`, is !== null && `Found ${is}`].filter(Boolean).join(" · ") ||
+    null
   );
 }

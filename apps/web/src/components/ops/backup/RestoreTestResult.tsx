@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 
-import { formatAge, formatDuration } from "../data/formatting";
+import { formatDuration } from "../data/formatting";
 import type { BackupStatus, RestoreTest } from "../data/schema.generated";
 import { Countdown } from "../shared/Countdown";
 import { ErrorText } from "../shared/ErrorText";
@@ -8,7 +8,7 @@ import { StatusBadge } from "../shared/StatusBadge";
 import { Time } from "../shared/Time";
 import { RestoreChecks } from "./RestoreChecks";
 import { RunningRow } from "./RunningRow";
-import { checksWords, kindsOf, kindWord, noNext, outcomeWord } from "./words";
+import { kindsOf, kindWord, noNext, outcomeWord } from "./words";
 
 /** Whether the last backups of each kind restore, by the last restore tests, and when the next test is due. */
 export function RestoreTestResult({ status, button }: { status: BackupStatus; button: ReactNode }) {
@@ -20,7 +20,7 @@ export function RestoreTestResult({ status, button }: { status: BackupStatus; bu
   return (
     <section aria-labelledby="restore-tests" className="space-y-2 rounded-md border p-3 text-sm">
       <div className="flex flex-wrap items-center justify-between gap-2">
-        <h3 id="restore-tests" className="font-medium">
+        <h3 id="restore-tests" className="font-semibold">
           Restore tests
         </h3>
         {button}
@@ -56,13 +56,12 @@ function LastTest({ test, passed }: { test: RestoreTest; passed: RestoreTest | u
       <p className="flex flex-wrap items-center gap-x-2 gap-y-1">
         {kindWord(test.kind)} <StatusBadge status={test.status}>{outcomeWord(test.status)}</StatusBadge>
         <Time value={test.completed_at} text={test.completed_at_text} fallback="Time unknown" />
-        <span className="text-muted-foreground">
-          #{test.id}, {checksWords(test)}
-        </span>
+        <span className="text-muted-foreground">#{test.id}</span>
       </p>
       <p className="text-muted-foreground">
         {test.backup_run_id !== null && `Backup #${test.backup_run_id}`}
-        {test.backup_age_seconds !== null && `, ${formatAge(test.backup_age_seconds)} old when tested`}
+        {test.backup_age_seconds !== null &&
+          `, ${formatDuration(test.backup_age_seconds * 1_000)} old when tested`}
         {test.restore_seconds !== null && ` · restored in ${formatDuration(test.restore_seconds * 1_000)}`}
         {test.attachments_sampled !== null &&
           test.attachments_sampled > 0 &&

@@ -1,5 +1,6 @@
 "use client";
 
+import { formatCount, plural } from "../data/formatting";
 import type { Health, VerdictReason } from "../data/schema.generated";
 import { isForbidden } from "../data/problem";
 import { useHealth } from "../data/useHealth";
@@ -49,13 +50,18 @@ function Reasons({ reasons }: { reasons: VerdictReason[] }) {
 }
 
 function Verdict({ health }: { health: Health }) {
-  const counts = (["critical", "warning", "unknown"] as const)
-    .map(
-      (severity) =>
-        [health.reasons.filter((reason) => reason.severity === severity).length, severity] as const,
-    )
-    .filter(([count]) => count > 0)
-    .map(([count, severity]) => `${count} ${severity}`)
+  const count = (severity: string) => health.reasons.filter((reason) => reason.severity === severity).length;
+  const [critical, warnings, unknown] = ["critical", "warning", "unknown"].map(count) as [
+    number,
+    number,
+    number,
+  ];
+  const counts = [
+    critical > 0 && `${formatCount(critical)} critical`,
+    warnings > 0 && plural(warnings, "warning"),
+    unknown > 0 && `${formatCount(unknown)} unknown`,
+  ]
+    .filter(Boolean)
     .join(", ");
   return (
     <section aria-label="Console health" className="space-y-2 text-sm">

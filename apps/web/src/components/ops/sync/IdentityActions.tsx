@@ -26,7 +26,6 @@ export function IdentityActions({ identity, meta, onSchedule }: Props) {
       <div className="flex flex-wrap gap-2 md:justify-end">
         {may.sync && (
           <ActionButton
-            variant="default"
             label={`Sync ${name}`}
             allowed={!inactive}
             reason={inactive}

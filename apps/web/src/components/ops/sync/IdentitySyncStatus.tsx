@@ -2,7 +2,7 @@
 
 import { memo, type ReactNode } from "react";
 
-import { formatCount } from "../data/formatting";
+import { firstLine, formatCount } from "../data/formatting";
 import type { Meta, SyncStatus } from "../data/schema.generated";
 import { Countdown } from "../shared/Countdown";
 import { ErrorText } from "../shared/ErrorText";
@@ -46,21 +46,23 @@ export const IdentitySyncStatus = memo(function IdentitySyncStatus({
       name={`error of ${identity.display_name}`}
     />
   );
+  // Most causes quote the error; the same sentence twice in a row helps nobody.
+  const isQuoted = reasons.some((reason) => reason.message.includes(firstLine(identity.last_error)));
   return (
     <li
       aria-labelledby={id}
       className="grid gap-x-4 gap-y-2 border-t py-3 md:grid-cols-[minmax(0,2fr)_minmax(0,1fr)_minmax(0,1fr)_minmax(0,1fr)_auto]"
     >
       <div className="min-w-0">
-        <h3 id={id} dir="auto" className="font-medium [overflow-wrap:anywhere]">
-          {identity.display_name}
-        </h3>
+        <div className="flex flex-wrap items-center gap-x-2 gap-y-1">
+          <h3 id={id} dir="auto" className="min-w-0 font-semibold [overflow-wrap:anywhere]">
+            {identity.display_name}
+          </h3>
+          <HealthBadge health={identity.health.status}>{stateWord(identity)}</HealthBadge>
+        </div>
         <p className="text-sm text-muted-foreground [overflow-wrap:anywhere]">
           {identity.provider} · <bdi>{identity.external_username}</bdi>
           {identity.is_default && " · default identity"}
-        </p>
-        <p className="mt-1">
-          <HealthBadge health={identity.health.status}>{stateWord(identity)}</HealthBadge>
         </p>
       </div>
       <Figure name="Last sync">
@@ -86,14 +88,14 @@ export const IdentitySyncStatus = memo(function IdentitySyncStatus({
         {identity.active_job !== null && (
           <ActiveJob job={identity.active_job} waiting={identity.waiting_jobs} name={identity.display_name} />
         )}
-        {open && error}
+        {open && !isQuoted && error}
         <details className="mt-1">
           <summary className="cursor-pointer text-sm text-muted-foreground">
             Details<span className="sr-only"> of {identity.display_name}</span>
           </summary>
           {!open && causes}
           <IdentityFacts identity={identity} />
-          {!open && error}
+          {(!open || isQuoted) && error}
         </details>
       </div>
     </li>

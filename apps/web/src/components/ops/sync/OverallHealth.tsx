@@ -5,7 +5,7 @@ import { Time } from "../shared/Time";
 import { readable } from "./words";
 
 const WORDS: Record<string, string> = {
-  ok: "All identities on track",
+  ok: "On track",
   warning: "Warning",
   critical: "Critical",
   unknown: "Unknown",
@@ -25,6 +25,7 @@ export function OverallHealth({ overview }: { overview: SyncOverview }) {
   return (
     <section aria-label="Overall sync health" className="space-y-2 text-sm">
       <p className="flex flex-wrap items-center gap-x-2 gap-y-1">
+        Sync health:{" "}
         <HealthBadge health={overall.status}>{WORDS[overall.status] ?? readable(overall.status)}</HealthBadge>
         <span className="text-muted-foreground">
           {formatCount(active)} active {active === 1 ? "identity" : "identities"}

@@ -1,6 +1,6 @@
 "use client";
 
-import { useId, useState, type FormEvent } from "react";
+import { useId, useRef, useState, type FormEvent } from "react";
 
 import { Button } from "@/components/ui/button";
 import { Dialog, DialogContent, DialogDescription, DialogHeader, DialogTitle } from "@/components/ui/dialog";
@@ -20,6 +20,7 @@ interface Props {
 /** Sets, switches off or deletes an identity's own sync schedule. */
 export function ScheduleDialog({ identity, open, onOpenChange }: Props) {
   const id = useId();
+  const opener = useRef<Element | null>(null);
   const close = () => onOpenChange(false);
   const set = useSetSchedule(close);
   const clear = useClearSchedule(close);
@@ -40,7 +41,16 @@ export function ScheduleDialog({ identity, open, onOpenChange }: Props) {
 
   return (
     <Dialog open={open} onOpenChange={onOpenChange}>
-      <DialogContent>
+      <DialogContent
+        onOpenAutoFocus={() => {
+          opener.current = document.activeElement;
+        }}
+        onCloseAutoFocus={(event) => {
+          // The dialog has no trigger of its own, so it can't know where the focus came from.
+          event.preventDefault();
+          if (opener.current instanceof HTMLElement) opener.current.focus();
+        }}
+      >
         <DialogHeader>
           <DialogTitle className="[overflow-wrap:anywhere]">
             Sync schedule of <bdi>{identity.display_name}</bdi>

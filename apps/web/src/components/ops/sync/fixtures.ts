@@ -1,4 +1,4 @@
-import type { SyncOverview, SyncStatus } from "../data/schema.generated";
+import type { Meta, SyncOverview, SyncStatus } from "../data/schema.generated";
 import { recorded } from "./examples";
 
 export const overview = () => recorded<SyncOverview>("sync-status");
@@ -26,3 +26,27 @@ export const late: SyncStatus["health"] = {
   status: "warning",
   reasons: [{ code: "late", message: "No sync has succeeded for 25 minutes. Sync now." }],
 };
+
+const own = {
+  identity_id: 7,
+  id: 7,
+  display_name: "Moss & Timber",
+  is_active: true,
+  schedule: "every 15 minutes",
+  scheduled: "on",
+  schedule_id: 8,
+  schedule_is_own: true,
+} as const;
+
+/** One identity with a schedule of its own, changed. */
+export const withIdentity = (change: Partial<SyncStatus> = {}) => withIdentities({ ...own, ...change });
+
+/** What somebody may do who may do everything with identities, changed. */
+export function meta(may: Partial<Meta["may"]> = {}, schedules = true): Meta {
+  const found = recorded<Meta>("meta");
+  return {
+    ...found,
+    may: { ...found.may, sync: true, backfill: true, schedule: true, ...may },
+    supports: { ...found.supports, schedules },
+  };
+}
