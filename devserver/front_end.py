@@ -3,6 +3,7 @@
 python -m devserver.front_end
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -22,12 +23,23 @@ _FILES = ("package-lock.json", "package.json", "tsconfig.json", "next.config.mjs
 def main() -> int:
     """Install and build what isn't; returns the exit code."""
     try:
-        install(FOLDER)
-        build(FOLDER)
+        make(FOLDER)
     except StartError as error:
         print(error, file=sys.stderr, flush=True)
         return 1
     return 0
+
+
+def make(folder: Path) -> None:
+    """Install and build what isn't; whoever does so at the same time waits.
+
+    Raises:
+        StartError: npm or the build failed.
+    """
+    with (folder / "package.json").open(encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        install(folder)
+        build(folder)
 
 
 def install(folder: Path) -> bool:

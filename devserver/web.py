@@ -11,7 +11,7 @@ from devserver.__main__ import main
 from devserver.choices import Choices
 from devserver.errors import StartError
 from devserver.stack import Stack
-from devserver.web_choices import DEMO_USERS, WebChoices
+from devserver.web_choices import CORE_NEEDED, DEMO_USERS, WebChoices
 
 _LOGIN = "login"
 _FRONT_END = "front end"
@@ -53,7 +53,7 @@ class WebStack(Stack):
         elif environment["OPS_DEMO"] == "1":
             self._prepare_login()
         else:
-            raise StartError("The data is a core's: set CORE_API_URL to the address where people log into it.")
+            raise StartError(CORE_NEEDED)
         self._folder.keep_environment(environment)
 
     def _prepare_login(self) -> None:

@@ -10,6 +10,8 @@ from devserver.errors import StartError
 # The core's users of the demonstration, and the groups of the console that they are in.
 DEMO_USERS: Final = {"operator": "Ops operators", "viewer": "Ops viewers"}
 
+CORE_NEEDED: Final = "The data is a core's: set CORE_API_URL to the address where people log into it."
+
 
 @dataclass(frozen=True, slots=True)
 class WebChoices:
@@ -36,4 +38,8 @@ class WebChoices:
         core_url = environment.get("CORE_API_URL") or None
         if core_url is not None and not core_url.startswith(("http://", "https://")):
             raise StartError(f"CORE_API_URL is {core_url!r}; it must begin with http:// or https://.")
+        # Of a database that exists that shows only once its tables were looked at.
+        is_somebodys = choices.demo is False or (choices.demo is None and choices.redis_urls is not None)
+        if core_url is None and is_somebodys:
+            raise StartError(CORE_NEEDED)
         return cls(port=port, core_url=core_url)

@@ -116,6 +116,7 @@ def chosen(**environment: str) -> web_choices.WebChoices:
 def test_choices_have_defaults() -> None:
     assert chosen() == chosen(WEB_PORT="", CORE_API_URL="") == web_choices.WebChoices(port=3000, core_url=None)
     assert chosen(WEB_PORT="4000", CORE_API_URL="http://core:8000").core_url == "http://core:8000"
+    assert chosen(OPS_DEMO="0", CORE_API_URL="https://core.example.org").core_url == "https://core.example.org"
 
 
 @pytest.mark.parametrize(
@@ -126,6 +127,8 @@ def test_choices_have_defaults() -> None:
         ({"WEB_PORT": "8000"}, "WEB_PORT and PORT are both 8000"),
         ({"PORT": "3000"}, "WEB_PORT and PORT are both 3000"),
         ({"CORE_API_URL": "core:8000"}, "must begin with http"),
+        ({"OPS_DEMO": "0"}, "set CORE_API_URL"),
+        ({"CELERY_BROKER_URL": "redis://127.0.0.1:6379/0"}, "set CORE_API_URL"),
     ],
 )
 def test_choices_that_make_no_sense_are_refused(environment: dict[str, str], words: str) -> None:
