@@ -3,6 +3,9 @@ import { redirect } from "next/navigation";
 import type { ReactNode } from "react";
 import { Button } from "@/components/ui/button";
 
+// Plain links: this host keeps nothing in the browser that a whole page would lose.
+/* eslint-disable @next/next/no-html-link-for-pages */
+
 /** Pages that need a login. Whether the session still holds, the core says at each call. */
 export default async function AuthenticatedLayout({ children }: { children: ReactNode }) {
   if (!(await cookies()).get("session")?.value) redirect("/login?next=%2Fops");

@@ -2,9 +2,9 @@
 
 import {
   HydrationBoundary,
-  QueryClient,
   QueryClientProvider,
   type DehydratedState,
+  type QueryClient,
 } from "@tanstack/react-query";
 import { useEffect, useState, type ReactNode } from "react";
 import { followPause } from "./data/polling";

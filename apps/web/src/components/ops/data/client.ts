@@ -24,7 +24,7 @@ type Call<T> = Promise<{ data?: T; error?: unknown; response: Response }>;
  */
 export async function ask<T>(call: Call<T>): Promise<T> {
   const { data, error, response } = await call.catch((reason: unknown) => {
-    if (reason instanceof DOMException && reason.name === "AbortError") throw reason;
+    if (reason instanceof Error && reason.name === "AbortError") throw reason;
     if (reason instanceof SyntaxError) throw notJson(502);
     throw reason instanceof OpsError ? reason : unreachable();
   });

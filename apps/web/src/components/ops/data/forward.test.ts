@@ -1,9 +1,9 @@
 // @vitest-environment node
 import { expect, test } from "vitest";
 import { forward } from "./forward";
-import { browserRequest, json, params, useStandIn } from "../testing/standIn";
+import { browserRequest, json, params, withStandIn } from "../testing/standIn";
 
-const console = useStandIn();
+const console = withStandIn();
 const jobs = forward("/ops/jobs");
 const job = forward("/ops/jobs/[jobId]");
 const retry = forward("/ops/jobs/[jobId]/retry");

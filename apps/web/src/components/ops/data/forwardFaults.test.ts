@@ -1,9 +1,9 @@
 // @vitest-environment node
 import { afterEach, expect, test, vi } from "vitest";
 import { forward } from "./forward";
-import { browserRequest, json, params, useStandIn, type Respond } from "../testing/standIn";
+import { browserRequest, json, params, withStandIn, type Respond } from "../testing/standIn";
 
-const console = useStandIn();
+const console = withStandIn();
 const jobs = forward("/ops/jobs");
 const retry = forward("/ops/jobs/[jobId]/retry");
 

@@ -1,9 +1,9 @@
 // @vitest-environment node
 import { expect, test } from "vitest";
 import { forward } from "./forward";
-import { browserRequest, params, useStandIn } from "../testing/standIn";
+import { browserRequest, params, withStandIn } from "../testing/standIn";
 
-const console = useStandIn();
+const console = withStandIn();
 const retry = forward("/ops/jobs/[jobId]/retry");
 
 // A browser's Request would drop these two headers, so they are set on the object.

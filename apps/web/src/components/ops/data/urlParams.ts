@@ -77,7 +77,12 @@ export function countFilters({ type, identity }: OpsParams): JobScope {
 export function changedSearch(search: string, change: OpsChange): string {
   const params = new URLSearchParams(search);
   for (const [name, value] of Object.entries(change)) {
-    if (value === null || value === undefined || value === "" || (name.endsWith("page") && Number(value) === 1))
+    if (
+      value === null ||
+      value === undefined ||
+      value === "" ||
+      (name.endsWith("page") && Number(value) === 1)
+    )
       params.delete(name);
     else params.set(name, String(value));
   }

@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient, type QueryKey } from "@tanstack/react-query";
 import { useCallback, useRef } from "react";
 import { useAnnounce } from "../shared/Announcer";
-import { isOutcomeUnknown, OpsError } from "./problem";
+import { isOutcomeUnknown, type OpsError } from "./problem";
 
 type Sent<Input> = { input: Input; key: string };
 

@@ -33,10 +33,11 @@ type Props<T> = {
 
 function Age({ updatedAt }: { updatedAt: number }) {
   const now = useNow();
-  if (now === null || !updatedAt) return null;
+  if (!updatedAt) return null;
   // Both by the browser's clock: how wrong that is doesn't matter.
-  const seconds = Math.max(0, (now + clockOffset() - updatedAt) / 1_000);
-  return <p className="text-xs text-muted-foreground">Updated {formatAge(seconds)}</p>;
+  const age = now === null ? null : formatAge(Math.max(0, (now + clockOffset() - updatedAt) / 1_000));
+  // The line is there before its text, or everything below would move.
+  return <p className="min-h-4 text-xs text-muted-foreground">{age === null ? null : `Updated ${age}`}</p>;
 }
 
 function TryAgain({ query }: { query: Query<unknown> }) {
@@ -65,7 +66,8 @@ const LOADING = (
 
 /** A panel of the page: its heading, the age of its data, and what it shows while loading, empty, failed or forbidden. */
 export function PanelFrame<T>(props: Props<T>) {
-  const { title, query, id, isEmpty, empty, skeleton, actions, description, toolbar, className, children } = props;
+  const { title, query, id, isEmpty, empty, skeleton, actions, description, toolbar, className, children } =
+    props;
   const heading = useId();
   const { data, error } = query;
   const forbidden = isForbidden(error);

@@ -1,4 +1,4 @@
-import { formatCount } from "../data/formatting";
+import { formatBytes, formatCount } from "../data/formatting";
 import type { Progress } from "../data/schema.generated";
 
 type Props = {
@@ -20,16 +20,20 @@ export function ProgressBar({ progress, label, active = true }: Props) {
     );
   const { current, total, percent, unit } = progress;
   const known = typeof total === "number" && total > 0;
-  const text = known
-    ? `${formatCount(current)} of ${formatCount(total)} ${unit}${typeof percent === "number" ? ` (${Math.floor(percent)}%)` : ""}`
-    : `${formatCount(current)} ${unit} so far`;
+  const share = typeof percent === "number" ? ` (${Math.floor(percent)}%)` : "";
+  const amount = (count: number) => (unit === "bytes" ? formatBytes(count) : formatCount(count));
+  const counted = known ? `${amount(current)} of ${amount(total)}` : amount(current);
+  const named = unit && unit !== "bytes" ? `${counted} ${unit}` : counted;
+  // What has ended without a total has no bar: an empty one would say that nothing was done.
+  if (!known && !active) return <p className="text-sm text-muted-foreground tabular-nums">{named}</p>;
+  const text = known ? `${named}${share}` : `${named} so far`;
   return (
     <div className="grid gap-1">
       <progress
         aria-label={label}
         aria-valuetext={text}
         className="h-2 w-full overflow-hidden rounded-full accent-primary"
-        {...(known ? { value: Math.min(current, total), max: total } : active ? {} : { value: 0, max: 1 })}
+        {...(known ? { value: Math.min(current, total), max: total } : {})}
       />
       <p className="text-sm text-muted-foreground tabular-nums">{text}</p>
     </div>

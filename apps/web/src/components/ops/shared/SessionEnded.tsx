@@ -1,6 +1,6 @@
 "use client";
 
-import { QueryCache, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient, type QueryCache } from "@tanstack/react-query";
 import { useCallback, useSyncExternalStore } from "react";
 import { isSessionEnded } from "../data/problem";
 

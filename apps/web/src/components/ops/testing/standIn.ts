@@ -15,7 +15,7 @@ export const json =
   };
 
 /** A server on a port of its own for each test. `CORE_API_URL` is its address. */
-export function useStandIn() {
+export function withStandIn() {
   const standIn = {
     received: [] as Received[],
     url: "",
