@@ -140,7 +140,7 @@ export function failureOf(result: Result): string | null {
 /** Why jobs had nothing to do, each cause once. */
 export function skippedBecause(result: Result): string[] {
   const reasons = (result as { skipped_because?: unknown } | null)?.skipped_because;
-  return Array.isArray(reasons) ? [...new Set(reasons.map(String))] : [];
+  return Array.isArray(reasons) ? Array.from(new Set(reasons.map(String))) : [];
 }
 
 function readableKey(key: string): string {

@@ -7,7 +7,7 @@ type Context = { params: Promise<Record<string, string>> };
 export type Handler = (request: Request, context: Context) => Promise<Response>;
 
 const MOST_BYTES = 1024 * 1024;
-const HIGHEST_ID = 2n ** 63n - 1n;
+const HIGHEST_ID = BigInt("9223372036854775807");
 const UNSAFE = /^(POST|PUT|PATCH|DELETE)$/;
 
 const isNumber = (text: string): boolean => /^[1-9]\d{0,18}$/.test(text) && BigInt(text) <= HIGHEST_ID;

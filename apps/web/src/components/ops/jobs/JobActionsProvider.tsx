@@ -61,7 +61,7 @@ export function JobActionsProvider({ children, messageDeleteUrl, inboxUrl }: Pro
         note("refused", error.message);
         return error.message;
       } finally {
-        setPending((all) => new Map([...all].filter(([id]) => id !== job.id)));
+        setPending((all) => new Map(Array.from(all).filter(([id]) => id !== job.id)));
       }
     },
     [mutateAsync],

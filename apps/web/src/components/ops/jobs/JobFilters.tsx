@@ -36,7 +36,7 @@ export function JobFilters({ counts, rows }: Props) {
 function TypeFilter({ type, rows }: { type: string | null; rows: readonly Job[] }) {
   const [, set] = useUrlState();
   const id = useId();
-  const types = [...new Set(rows.map((job) => job.job_type))].sort();
+  const types = Array.from(new Set(rows.map((job) => job.job_type))).sort();
   const apply = (value: string) => set({ type: value.trim() || null, page: null });
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();

@@ -17,7 +17,7 @@ export function useJobList(filters: JobFilters) {
   const next = data && !isPlaceholderData ? hold(held, key, data, filters.offset === 0) : held;
   if (next !== held) setHeld(next);
 
-  const followed = useGoneJobs([...(next?.gone ?? [])]);
+  const followed = useGoneJobs(Array.from(next?.gone ?? []));
   const rows = (next?.ids ?? [])
     .map((id) => followed.get(id) ?? next?.rows.get(id))
     .filter((job): job is Job => !!job);
