@@ -6,11 +6,13 @@ import { PanelFrame } from "./shared/PanelFrame";
 import { ConsoleVerdict } from "./sync/ConsoleVerdict";
 import { IdentityList } from "./sync/IdentityList";
 import { OverallHealth } from "./sync/OverallHealth";
+import { useAsked } from "./sync/useAsked";
 
 /** How the syncs of each identity are doing, and of all together. */
 export function SyncStatusDashboard() {
   const [params, set] = useUrlState();
   const includeInactive = params.inactive;
+  const [checked, setChecked] = useAsked(includeInactive);
   const status = useSyncStatus({ includeInactive });
   return (
     <PanelFrame
@@ -29,8 +31,11 @@ export function SyncStatusDashboard() {
             type="checkbox"
             role="switch"
             className="size-4 accent-primary"
-            checked={includeInactive}
-            onChange={(event) => set({ inactive: event.target.checked ? 1 : null })}
+            checked={checked}
+            onChange={(event) => {
+              setChecked(event.target.checked);
+              set({ inactive: event.target.checked ? 1 : null });
+            }}
           />
           Include inactive identities
         </label>

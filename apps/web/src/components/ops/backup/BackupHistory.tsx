@@ -5,6 +5,7 @@ import { formatCount } from "../data/formatting";
 import type { BackupKind, BackupStatus } from "../data/schema.generated";
 import { useUrlState } from "../data/urlState";
 import { HISTORY_ROWS, useBackupHistory } from "../data/useBackup";
+import { useAsked } from "../sync/useAsked";
 import { HistoryRow } from "./HistoryRow";
 import { kindsOf, kindWord } from "./words";
 
@@ -132,13 +133,17 @@ interface FilterProps {
 }
 
 function Filter({ label, value, choices, onChoose }: FilterProps) {
+  const [shown, setShown] = useAsked(value);
   return (
     <label className="flex items-center gap-2">
       <span className="text-muted-foreground">{label}</span>
       <select
         className="h-8 rounded-md border bg-background px-2"
-        value={value ?? ""}
-        onChange={(event) => onChoose(event.target.value || null)}
+        value={shown ?? ""}
+        onChange={(event) => {
+          setShown(event.target.value || null);
+          onChoose(event.target.value || null);
+        }}
       >
         <option value="">All</option>
         {choices.map(([choice, word]) => (

@@ -32,7 +32,8 @@ export function ProgressBar({ progress, label, active = true }: Props) {
       <progress
         aria-label={label}
         aria-valuetext={text}
-        className="h-2 w-full overflow-hidden rounded-full accent-primary"
+        // A styled bar loses the accent color: without its own, Chromium fills it green, which only what ended well may be.
+        className="h-2 w-full appearance-none overflow-hidden rounded-full border-0 bg-muted [&::-moz-progress-bar]:bg-primary [&::-webkit-progress-bar]:bg-muted [&::-webkit-progress-value]:bg-primary"
         {...(known ? { value: Math.min(current, total), max: total } : {})}
       />
       <p className="text-sm text-muted-foreground tabular-nums">{text}</p>
