@@ -2,9 +2,9 @@ import { act, screen, waitFor, within } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
 
 import { keys } from "./data/keys";
-import { aJob, answerPanel, aRunningJob, NO } from "./jobs/fixtures";
+import { aJob, answerPanel, aPage, aRunningJob, NO } from "./jobs/fixtures";
 import { JobsPanel } from "./JobsTable";
-import { refuse, renderOps, unreachable } from "./testing";
+import { answer, refuse, renderOps, unreachable } from "./testing";
 
 const rows = () => screen.getAllByRole("row").slice(1);
 const row = (id: number) =>

@@ -60,14 +60,13 @@ export function formatAge(seconds: number): string {
   return seconds < 0 ? `in ${text}` : `${text} ago`;
 }
 
-/** The first line that isn't blank; empty where there is none. */
+/** The line of an error that says most: its first one, or what a traceback is about; empty where there is none. */
 export function firstLine(text: string | null | undefined): string {
-  return (
-    text
-      ?.split("\n")
-      .find((line) => line.trim() !== "")
-      ?.trim() ?? ""
-  );
+  const lines = (text ?? "").split("\n").filter((line) => line.trim() !== "");
+  const start = lines.findLastIndex((line) => line.startsWith("Traceback ("));
+  // The frames are indented; the exception is the first line after them that isn't.
+  const said = start < 0 ? undefined : lines.slice(start + 1).find((line) => !line.startsWith(" "));
+  return (said ?? lines[0] ?? "").trim();
 }
 
 /** The UTC time to the second, as the server renders it: `2026-01-31 08:05:09 UTC`. */

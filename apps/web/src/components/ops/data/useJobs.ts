@@ -2,15 +2,17 @@ import { keepPreviousData, useQueries, useQuery, type UseQueryOptions } from "@t
 
 import { ask, client } from "./client";
 import { keys } from "./keys";
-import { pollWhile } from "./polling";
+import { pollEvery, pollWhile, SLOW_MS } from "./polling";
 import type { OpsError } from "./problem";
 import type { Job, JobCounts, JobDetails, JobPage } from "./schema.generated";
 import type { JobFilters, JobScope } from "./urlParams";
 
-/** Whether a job can change by itself. */
-export function isActive(job: Pick<Job, "status"> | undefined): boolean {
-  return job !== undefined && ["queued", "running", "retrying"].includes(job.status);
-}
+type State = Pick<Job, "status" | "stuck">;
+
+/** Whether a job changes by itself within seconds. One that is stuck may stay as it is for days. */
+const isMoving = (job: State) => job.status === "running" && !job.stuck;
+
+const isActive = (job: State) => ["queued", "running", "retrying"].includes(job.status);
 
 const MOST_ROWS = 200;
 
@@ -28,7 +30,7 @@ export function useJobs(filters: JobFilters, extra = 0) {
     queryFn: ({ signal }) =>
       ask(client.GET("/ops/jobs", { params: { query: { ...filters, limit } }, signal })),
     placeholderData: keepPreviousData,
-    refetchInterval: pollWhile((page: JobPage) => page.jobs.some((job) => job.status === "running")),
+    refetchInterval: pollWhile((page: JobPage) => page.jobs.some(isMoving)),
   });
 }
 
@@ -38,7 +40,7 @@ export function useCounts(scope: JobScope) {
     queryKey: keys.counts(scope),
     queryFn: ({ signal }) => ask(client.GET("/ops/jobs/counts", { params: { query: scope }, signal })),
     placeholderData: keepPreviousData,
-    refetchInterval: pollWhile((counts: JobCounts) => counts.running > 0),
+    refetchInterval: pollEvery(SLOW_MS),
   });
 }
 
@@ -47,7 +49,12 @@ const FOLLOWED = 5;
 
 /** Follow rows that no longer match the filter: the list doesn't say what became of them. */
 export function useGoneJobs(ids: readonly number[]): ReadonlyMap<number, Job> {
-  return useQueries({ queries: ids.slice(0, FOLLOWED).map((id) => jobQuery(id)), combine });
+  // Until they have ended, and no faster than the list: several of them are asked for one by one.
+  const refetchInterval = pollWhile<State>(isActive, false, SLOW_MS);
+  return useQueries({
+    queries: ids.slice(0, FOLLOWED).map((id) => ({ ...jobQuery(id), refetchInterval })),
+    combine,
+  });
 }
 
 /** How one job is asked for. */
@@ -59,7 +66,7 @@ export function jobQuery(id: number): UseQueryOptions<JobDetails, OpsError> {
       ask(
         client.GET("/ops/jobs/{id}", { params: { path: { id } }, signal }),
       ) as Promise<unknown> as Promise<JobDetails>,
-    refetchInterval: pollWhile(isActive),
+    refetchInterval: pollWhile(isMoving),
   };
 }
 

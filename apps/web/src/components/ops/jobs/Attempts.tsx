@@ -28,7 +28,7 @@ export function Attempts({ job }: { job: JobDetails }) {
             <Outcome attempt={attempt} />
           </p>
           <Times attempt={attempt} />
-          <p className="text-muted-foreground wrap-anywhere">
+          <p className="text-muted-foreground [overflow-wrap:anywhere]">
             {attempt.worker ? <>Worker {attempt.worker}</> : "Worker not known"} · queue {attempt.queue} ·
             requested by <bdi>{attempt.requested_by}</bdi> ({attempt.via})
           </p>

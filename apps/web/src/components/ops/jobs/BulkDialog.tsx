@@ -5,12 +5,12 @@ import { useId, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 
+import { plural } from "../data/formatting";
 import { OpsError } from "../data/problem";
 import { useBulkPreview, type BulkFilter, type BulkRequest, type Verb } from "../data/useBulkAction";
 import { ConfirmDialogContent } from "../shared/ConfirmDialogContent";
 import { BulkPreview } from "./BulkPreview";
 import { Reason } from "./Reason";
-import { jobsText } from "./words";
 
 /** So many go first, where somebody wants to see whether the cause is gone. */
 const CANARY = 5;
@@ -68,7 +68,7 @@ export function BulkDialog({ verb, filter, words, pending, onAct, onClose }: Pro
     <ConfirmDialogContent
       open
       onOpenChange={(open) => !open && onClose()}
-      action={count ? `${Verb} ${jobsText(count)}` : `${Verb} ${words}`}
+      action={count ? `${Verb} ${plural(count, "job")}` : `${Verb} ${words}`}
       onConfirm={() => void submit()}
       pending={pending}
       destructive={verb === "cancel"}
@@ -92,7 +92,7 @@ export function BulkDialog({ verb, filter, words, pending, onAct, onClose }: Pro
           </Button>
         </div>
       )}
-      {seen && <BulkPreview verb={verb} preview={seen} words={words} />}
+      {seen && <BulkPreview verb={verb} preview={seen} words={`Filter: ${words}`} />}
       {count ? (
         <form
           noValidate

@@ -33,6 +33,7 @@ export function JobActionsProvider({ children, messageDeleteUrl, inboxUrl }: Pro
   const [pending, setPending] = useState<ReadonlyMap<number, ActionKind>>(new Map());
   const [notes, setNotes] = useState<ReadonlyMap<number, Note>>(new Map());
   const [asking, setAsking] = useState<Asking | null>(null);
+  const [runOf, showRunOf] = useState<number | null>(null);
   const [menu, setMenu] = useState<{ job: Job; button: HTMLElement } | null>(null);
 
   /** Act, and return why that was refused, or null. */
@@ -97,10 +98,12 @@ export function JobActionsProvider({ children, messageDeleteUrl, inboxUrl }: Pro
       begin,
       openMenu: (job, button) => setMenu({ job, button }),
       menuOf: menu?.job.id ?? null,
+      runOf,
+      showRunOf,
       hrefOfConversation: (id) => fill(inboxUrl, { conversation_id: id }),
       deleteUrlOf,
     }),
-    [may, messageDeleteUrl, inboxUrl, pending, notes, begin, menu, deleteUrlOf],
+    [may, messageDeleteUrl, inboxUrl, pending, notes, begin, menu, runOf, deleteUrlOf],
   );
 
   return (

@@ -32,13 +32,15 @@ export function JobBody({ job }: { job: JobDetails }) {
             </span>
           )}
         </p>
-        {job.stuck_reason && <p className="wrap-anywhere">{job.stuck_reason}</p>}
+        {job.stuck_reason && <p className="[overflow-wrap:anywhere]">{job.stuck_reason}</p>}
         <NextAttempt job={job} />
         {job.status === "running" && <JobTiming job={job} />}
         <JobButtons job={job} all />
-        {job.can.reason && <p className="text-sm text-muted-foreground wrap-anywhere">{job.can.reason}</p>}
+        {job.can.reason && (
+          <p className="text-sm text-muted-foreground [overflow-wrap:anywhere]">{job.can.reason}</p>
+        )}
         {job.can.warnings?.map((warning) => (
-          <p key={warning} className="text-sm wrap-anywhere">
+          <p key={warning} className="text-sm [overflow-wrap:anywhere]">
             <span className="font-medium">Before you retry:</span> {warning}
           </p>
         ))}
@@ -53,19 +55,17 @@ export function JobBody({ job }: { job: JobDetails }) {
       <Section title="Attempts">
         <Attempts job={job} />
       </Section>
-      <Section title="Payload">
+      <div className="space-y-2">
+        <FoldedText heading open text={asJson(job.payload)} title="Payload" />
         {job.payload_cut && (
           <p className="text-sm text-muted-foreground">
             Too long to show{job.payload_size !== undefined && `: ${formatBytes(job.payload_size)}`}. Only its
             ids are shown.
           </p>
         )}
-        <FoldedText open text={asJson(job.payload)} title="Payload" />
-      </Section>
+      </div>
       {job.result !== null && job.result !== undefined && (
-        <Section title="Result">
-          <FoldedText open text={asJson(job.result)} title="Result" />
-        </Section>
+        <FoldedText heading open text={asJson(job.result)} title="Result" />
       )}
       <Section title="About this type">
         <ul className="list-disc space-y-1 pl-5 text-sm">
@@ -90,7 +90,7 @@ function ErrorSection({ job }: { job: JobDetails }) {
           dir="auto"
           tabIndex={0}
           aria-label="Error"
-          className="max-h-80 overflow-auto text-sm whitespace-pre-wrap wrap-anywhere"
+          className="max-h-80 overflow-auto text-sm whitespace-pre-wrap [overflow-wrap:anywhere]"
         >
           {job.last_error}
         </pre>

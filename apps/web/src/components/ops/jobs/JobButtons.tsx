@@ -13,7 +13,7 @@ export function JobButtons({ job, all = false }: { job: Job; all?: boolean }) {
   const { may, notes, deleteUrlOf } = useJobActions();
   const offers = offersOf(job, may, notes.get(job.id), deleteUrlOf(job) !== null);
   return (
-    <div className={all ? "flex flex-wrap gap-2" : "flex flex-wrap gap-2 md:justify-end"}>
+    <div className={all ? "flex flex-wrap gap-2" : "flex flex-wrap gap-2 xl:justify-end"}>
       {offers
         .filter(({ kind }) => all || IN_ROW.includes(kind))
         .map((offer) =>

@@ -57,7 +57,7 @@ export function JobDialog({ kind, job, sentence, pending, onAct, onClose }: Prop
       error={refusal}
       closeLabel={isHarsh ? "Keep job" : "Close"}
     >
-      <p className="wrap-anywhere">
+      <p className="[overflow-wrap:anywhere]">
         <span className="font-medium text-foreground">{job.job_type}</span> #{job.id}
         {job.identity && (
           <>

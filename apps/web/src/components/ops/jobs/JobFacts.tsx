@@ -21,7 +21,7 @@ export function JobFacts({ job }: { job: JobDetails }) {
     <dl className="grid grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-1 text-sm">
       {job.identity && (
         <Fact name="Identity">
-          <bdi className="wrap-anywhere">{job.identity.display_name}</bdi>
+          <bdi className="[overflow-wrap:anywhere]">{job.identity.display_name}</bdi>
         </Fact>
       )}
       {inbox && (
@@ -58,7 +58,7 @@ export function JobFacts({ job }: { job: JobDetails }) {
       {handedOver && <Fact name="Worker">{handedOver}</Fact>}
       {job.task_id && (
         <Fact name="Task id">
-          <code className="wrap-anywhere">{job.task_id}</code>{" "}
+          <code className="[overflow-wrap:anywhere]">{job.task_id}</code>{" "}
           <CopyButton text={job.task_id} label="Copy task id" />
         </Fact>
       )}
@@ -70,7 +70,7 @@ function Fact({ name, children }: { name: string; children: ReactNode }) {
   return (
     <>
       <dt className="text-muted-foreground">{name}</dt>
-      <dd className="min-w-0 wrap-anywhere">{children}</dd>
+      <dd className="min-w-0 [overflow-wrap:anywhere]">{children}</dd>
     </>
   );
 }

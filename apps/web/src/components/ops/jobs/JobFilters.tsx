@@ -34,7 +34,7 @@ export function JobFilters({ counts, rows }: Props) {
 }
 
 function TypeFilter({ type, rows }: { type: string | null; rows: readonly Job[] }) {
-  const [, set] = useUrlState();
+  const [{ status, identity }, set] = useUrlState();
   const id = useId();
   const types = Array.from(new Set(rows.map((job) => job.job_type))).sort();
   const apply = (value: string) => set({ type: value.trim() || null, page: null });
@@ -45,6 +45,8 @@ function TypeFilter({ type, rows }: { type: string | null; rows: readonly Job[] 
   return (
     // Without scripts, the browser sends the form as the URL says it.
     <form role="search" aria-label="Jobs by type" className="flex items-end gap-2" onSubmit={submit}>
+      {status !== null && <input type="hidden" name="status" value={status} />}
+      {identity !== null && <input type="hidden" name="identity" value={identity} />}
       <div className="grid gap-1">
         <Label htmlFor={id}>Type</Label>
         <Input
@@ -80,7 +82,7 @@ function IdentityFilter({ id, rows }: { id: number; rows: readonly Job[] }) {
   return (
     <p className="flex items-center gap-2 text-sm">
       <span className="text-muted-foreground">Identity</span>
-      <bdi className="max-w-64 wrap-anywhere">{name ?? id}</bdi>
+      <bdi className="max-w-64 [overflow-wrap:anywhere]">{name ?? id}</bdi>
       <Button type="button" variant="ghost" size="sm" onClick={() => set({ identity: null, page: null })}>
         Show all identities
       </Button>

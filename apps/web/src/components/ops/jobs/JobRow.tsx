@@ -9,6 +9,7 @@ import { StatusBadge } from "../shared/StatusBadge";
 import { Time } from "../shared/Time";
 import { isCurrent, useJobActions } from "./actions";
 import { JobButtons } from "./JobButtons";
+import { RunLink } from "./JobRun";
 import { JobTiming, NextAttempt } from "./JobTiming";
 import { conversationOf, statusWord } from "./words";
 
@@ -19,7 +20,8 @@ interface Props {
 }
 
 // A table at wide widths, a card below; the roles keep it a table for screen readers whatever `display` says.
-const CELL = "block px-3 py-1 align-top md:table-cell md:py-3";
+const CELL = "block min-w-0 px-2 py-1 align-top empty:hidden xl:table-cell xl:py-3";
+const WIDE = `${CELL} sm:col-span-3`;
 
 /** One job: plain elements, since there are many. */
 export const JobRow = memo(function JobRow({ job, left }: Props) {
@@ -29,38 +31,40 @@ export const JobRow = memo(function JobRow({ job, left }: Props) {
     <tr
       role="row"
       data-job={job.id}
-      className="block border-b py-2 last:border-b-0 hover:bg-muted/40 md:table-row md:py-0"
+      className="grid border-b py-2 last:border-b-0 hover:bg-muted/40 sm:grid-cols-3 xl:table-row xl:py-0"
     >
-      <td role="cell" className={`${CELL} md:w-32`}>
+      <td role="cell" className={WIDE}>
         <StatusBadge status={job.status} />
         {left !== undefined && <LeftList job={job} status={left} />}
         {job.cancel_requested_at !== null && <StatusBadge status="cancelling" className="mt-1" />}
         {job.stuck && <StatusBadge status="stuck" className="mt-1" />}
       </td>
-      <td role="cell" className={`${CELL} min-w-0 md:max-w-72`}>
+      <td role="cell" className={WIDE}>
         <JobLink id={job.id}>
-          <span className="wrap-anywhere">{job.job_type}</span>
+          <span className="[overflow-wrap:anywhere]">{job.job_type}</span>
           <span className="sr-only"> job {job.id}</span>
         </JobLink>
         <Where job={job} />
-        {job.stuck_reason !== null && <p className="mt-1 text-sm wrap-anywhere">{job.stuck_reason}</p>}
+        {job.stuck_reason !== null && (
+          <p className="mt-1 text-sm [overflow-wrap:anywhere]">{job.stuck_reason}</p>
+        )}
         {job.waits_for !== null && (
           <p className="mt-1 text-sm">
             Waits for <JobLink id={job.waits_for}>job #{job.waits_for}</JobLink>
           </p>
         )}
       </td>
-      <td role="cell" className={`${CELL} whitespace-nowrap tabular-nums`}>
-        <span className="text-muted-foreground md:sr-only">Attempts </span>
+      <td role="cell" className={`${CELL} text-sm tabular-nums`}>
+        <span className="text-muted-foreground xl:sr-only">Attempts </span>
         {job.attempts}/{job.max_attempts}
         <NextAttempt job={job} />
       </td>
-      <td role="cell" className={`${CELL} text-sm whitespace-nowrap`}>
-        <span className="block">
+      <td role="cell" className={`${CELL} text-sm`}>
+        <span className="mr-2 inline-block xl:block">
           <span className="text-muted-foreground">Created </span>
           <Time value={job.created_at} text={job.created_at_text} />
         </span>
-        <span className="block">
+        <span className="inline-block xl:block">
           <span className="text-muted-foreground">Updated </span>
           <Time value={job.updated_at} text={job.updated_at_text} />
         </span>
@@ -68,7 +72,7 @@ export const JobRow = memo(function JobRow({ job, left }: Props) {
       <td role="cell" className={`${CELL} text-sm`}>
         <JobTiming job={job} />
       </td>
-      <td role="cell" className={`${CELL} min-w-0 text-sm md:w-2/5`}>
+      <td role="cell" className={`${WIDE} text-sm`}>
         <ErrorText text={job.last_error} cut={job.last_error_cut} name={`error of job ${job.id}`} />
         <RetryWarnings job={job} />
         {isCurrent(note, job) && (
@@ -77,7 +81,7 @@ export const JobRow = memo(function JobRow({ job, left }: Props) {
           </p>
         )}
       </td>
-      <td role="cell" className={`${CELL} md:text-right`}>
+      <td role="cell" className={WIDE}>
         <JobButtons job={job} />
       </td>
     </tr>
@@ -93,7 +97,7 @@ function Where({ job }: { job: Job }) {
     <p className="flex flex-wrap gap-x-2 text-sm text-muted-foreground">
       <span className="tabular-nums">#{job.id}</span>
       {job.identity && (
-        <bdi className="max-w-full wrap-anywhere" title="Identity">
+        <bdi className="max-w-full [overflow-wrap:anywhere]" title="Identity">
           {job.identity.display_name}
         </bdi>
       )}
@@ -102,6 +106,7 @@ function Where({ job }: { job: Job }) {
           Conversation {conversation}
         </a>
       )}
+      {job.run_id && <RunLink id={job.run_id} jobId={job.id} />}
     </p>
   );
 }
@@ -115,7 +120,7 @@ function RetryWarnings({ job }: { job: Job }) {
     <details className="mt-1">
       <summary className="cursor-pointer">Before you retry</summary>
       {warnings.map((warning) => (
-        <p key={warning} dir="auto" className="wrap-anywhere">
+        <p key={warning} dir="auto" className="[overflow-wrap:anywhere]">
           {warning}
         </p>
       ))}

@@ -8,16 +8,31 @@ import { JobLink } from "../shared/JobLink";
 import { ProgressBar } from "../shared/ProgressBar";
 import { StatusBadge } from "../shared/StatusBadge";
 import { Time } from "../shared/Time";
+import { useJobActions } from "./actions";
 import { statusWord } from "./words";
 
 /** More would bury the job. */
 const LINKS = 20;
 
+/** Leads from a row to its job's sheet with the run unfolded: runs have no page of their own here. */
+export function RunLink({ id, jobId }: { id: string; jobId: number }) {
+  const { showRunOf } = useJobActions();
+  return (
+    <span onClick={() => showRunOf(jobId)}>
+      <JobLink id={jobId}>
+        Run {id.slice(0, 8)}
+        <span className="sr-only"> of #{jobId}</span>
+      </JobLink>
+    </span>
+  );
+}
+
 /** The run that a job belongs to, folded; asked for when it is opened. */
 export function JobRun({ id, jobId }: { id: string; jobId: number }) {
-  const [open, setOpen] = useState(false);
+  const { runOf } = useJobActions();
+  const [open, setOpen] = useState(runOf === jobId);
   return (
-    <details onToggle={(event) => setOpen(event.currentTarget.open)}>
+    <details open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary className="cursor-pointer">
         Run <code>{id.slice(0, 8)}</code>
       </summary>
@@ -33,7 +48,7 @@ function RunFacts({ id, jobId }: { id: string; jobId: number }) {
   return (
     <div className="mt-1 grid gap-1 rounded-md border p-2">
       <p className="flex flex-wrap items-center gap-2">
-        <bdi className="wrap-anywhere">{run.title}</bdi>
+        <bdi className="[overflow-wrap:anywhere]">{run.title}</bdi>
         <StatusBadge status={run.status} />
       </p>
       <p className="text-muted-foreground">

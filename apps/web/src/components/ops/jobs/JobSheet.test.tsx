@@ -106,6 +106,15 @@ describe("a job's sheet", () => {
     expect(sheet.getByRole("link", { name: "#20147" })).toHaveAttribute("href", "?job=20147");
   });
 
+  it("opens from a row with its run unfolded", async () => {
+    const job = aJob({ id: 7 });
+    answerPanel([job]);
+    answer("/ops/runs/{id}", recorded<Run>("run"));
+    const { user } = renderOps(<JobsPanel />);
+    await user.click(await screen.findByRole("link", { name: /^Run 712a2e8b/ }));
+    expect(await (await sheet()).findByText("Backfill Quiet Harbor")).toBeVisible();
+  });
+
   it("says why nothing can be done", async () => {
     const can = { ...NO, reason: "Its message was deleted." };
     const { sheet } = await open(someDetails({ id: 7, can }));

@@ -50,10 +50,10 @@ export function JobSheet({ id, rows, onOpen, onClose }: Props) {
         }}
       >
         <SheetHeader className="pr-8">
-          <SheetTitle className="wrap-anywhere">
+          <SheetTitle className="[overflow-wrap:anywhere]">
             {query.data ? `${query.data.type_title} #${id}` : `Job #${id}`}
           </SheetTitle>
-          <SheetDescription className="wrap-anywhere">
+          <SheetDescription className="[overflow-wrap:anywhere]">
             {query.data?.job_type ?? "Details of this job"}
           </SheetDescription>
           <div className="flex flex-wrap gap-2">

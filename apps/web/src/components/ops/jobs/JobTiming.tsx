@@ -17,10 +17,10 @@ export function JobTiming({ job }: { job: Job }) {
       </>
     );
   }
-  if (took === null) return <span className="sr-only">Duration not known</span>;
+  if (took === null) return null;
   return (
     <span className="tabular-nums">
-      <span className="text-muted-foreground md:sr-only">Took </span>
+      <span className="text-muted-foreground xl:sr-only">Took </span>
       {took}
     </span>
   );

@@ -13,7 +13,7 @@ import { PageLink } from "./Pagination";
 export function NewJobs({ waiting, page, onShow }: { waiting: number; page: number; onShow: () => void }) {
   // The live region is always there: one that appears together with its text isn't read.
   return (
-    <div role="status">
+    <div role="status" className="empty:-mt-4">
       {waiting > 0 && (
         <Button type="button" variant="outline" size="sm" onClick={onShow}>
           {page === 1 ? `Show ${plural(waiting, "new job")}` : "Refresh page: newer jobs moved it"}

@@ -24,6 +24,9 @@ export interface JobActions {
   openMenu: (job: Job, button: HTMLElement) => void;
   /** The job whose menu is open. */
   menuOf: number | null;
+  /** The job whose run is to be unfolded in its sheet. */
+  runOf: number | null;
+  showRunOf: (id: number) => void;
   hrefOfConversation: (id: number) => string | null;
   deleteUrlOf: (job: Job) => string | null;
 }

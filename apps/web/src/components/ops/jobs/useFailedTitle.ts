@@ -12,12 +12,17 @@ export function useFailedTitle(): void {
   const failed = useCounts(EVERYTHING).data?.failed;
   useEffect(() => {
     if (!failed) return;
-    const bare = document.title;
-    const titled = `(${formatCount(failed)}) ${bare}`;
-    document.title = titled;
+    const prefix = `(${formatCount(failed)}) `;
+    const apply = () => {
+      if (!document.title.startsWith(prefix)) document.title = prefix + document.title;
+    };
+    apply();
+    // Next writes the title again when the page's metadata arrives, which may be after this.
+    const observer = new MutationObserver(apply);
+    observer.observe(document.head, { childList: true, subtree: true, characterData: true });
     return () => {
-      // Unless another page has set its own by now.
-      if (document.title === titled) document.title = bare;
+      observer.disconnect();
+      if (document.title.startsWith(prefix)) document.title = document.title.slice(prefix.length);
     };
   }, [failed]);
 }

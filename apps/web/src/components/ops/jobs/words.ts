@@ -31,11 +31,6 @@ export function totalText({ total, total_is }: Pick<JobPage, "total" | "total_is
   return total_is === "capped" ? `${text} or more` : text;
 }
 
-/** "1 job", "22 jobs". */
-export function jobsText(n: number): string {
-  return `${numbers.format(n)} ${n === 1 ? "job" : "jobs"}`;
-}
-
 /** What comes at `next_run_at`, or null when nothing is expected then. */
 export function nextAttempt(
   job: Pick<Job, "status" | "attempts" | "max_attempts" | "handed_over">,
