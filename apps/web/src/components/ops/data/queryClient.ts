@@ -9,7 +9,6 @@ export function makeQueryClient(): QueryClient {
       queries: {
         // Above 0, or hydration would ask for everything again.
         staleTime: 5_000,
-        gcTime: 5 * 60_000,
         networkMode: "always",
         refetchOnWindowFocus: () => !isPaused(),
         refetchOnReconnect: () => !isPaused(),

@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import path from "node:path";
 import type { QueryClient } from "@tanstack/react-query";
 import { render } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
@@ -13,13 +11,8 @@ import { forgetSearch } from "./navigation";
 import { server } from "./server";
 
 export { mustBeDescribed } from "./description";
+export { recorded } from "./recordings";
 export { server } from "./server";
-
-/** A response of the real console, as it was recorded: `recorded<JobPage>("jobs")`. Each call returns a copy of its own. */
-export function recorded<T = unknown>(name: string): T {
-  const file = path.resolve("tests/recorded", `${name}.json`);
-  return (JSON.parse(readFileSync(file, "utf8")) as { body: T }).body;
-}
 
 type Method = "get" | "post" | "put" | "delete";
 
