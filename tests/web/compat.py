@@ -1,7 +1,7 @@
 """The Ops page in an application on Next.js 14 and React 18 (`script/web-compat`): copied, type-checked, built.
 
-It is put together in a folder of its own outside `apps/web`, because Node.js looks for packages in the folders above too:
-with those of the other version a green build would prove nothing.
+It is put together in a folder of its own outside `apps/web`, because Node.js looks for packages in the folders above
+too: with those of the other version a green build would prove nothing.
 """
 
 import fcntl
@@ -51,6 +51,7 @@ def make() -> None:
     Raises:
         StartError: a step failed; it has printed why.
     """
+    print(command(), flush=True)  # noqa: T201 -- it is a program
     assemble()
     install()
     _run([str(node.node()), "node_modules/typescript/bin/tsc", "--noEmit"])
@@ -66,12 +67,9 @@ def assemble() -> None:
         shutil.rmtree(old) if old.is_dir() else old.unlink()
     ignored = shutil.ignore_patterns(_KEPT, ".next*", "next-env.d.ts", "*.tsbuildinfo")
     shutil.copytree(APPLICATION, FOLDER, ignore=ignored, dirs_exist_ok=True)
-    command = copy_command(README.read_text(encoding="utf-8"))
-    print(command, flush=True)  # noqa: T201 -- it is a program
     # -e and pipefail: the README's reader would see it fail.
-    copied = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", command], cwd=PROJECT, env={**os.environ, "TARGET": str(FOLDER)}, check=False
-    )
+    shell = ["bash", "-euo", "pipefail", "-c", command()]
+    copied = subprocess.run(shell, cwd=PROJECT, env={**os.environ, "TARGET": str(FOLDER)}, check=False)
     if copied.returncode:
         raise StartError("The README's command to copy the files failed.")
 
@@ -85,24 +83,22 @@ def install() -> None:
     front_end.install(FOLDER)
 
 
-def copy_command(readme: str) -> str:
+def command() -> str:
     """Return the command by which people copy the files: the first block of shell under its heading.
 
     Raises:
         StartError: there is none.
     """
+    readme = README.read_text(encoding="utf-8")
     found = re.search(r"^## Copy the files\n(?:(?!## ).*\n)*?```sh\n((?:.*\n)+?)```", readme, re.MULTILINE)
     if found is None:
         raise StartError(f"{README} has no block of shell under “Copy the files”.")
     return found[1].strip()
 
 
-def _run(command: list[str]) -> None:
-    # Next.js would ask the registry about its own packages that the lock file lists for other machines.
-    environment = {**node.environment(os.environ), "NEXT_IGNORE_INCORRECT_LOCKFILE": "1"}
-    environment.pop("NEXT_DIST_DIR", None)
-    if subprocess.run(command, cwd=FOLDER, env=environment, check=False).returncode:
-        raise StartError(f"{' '.join(command[1:])} failed in {FOLDER}.")
+def _run(arguments: list[str]) -> None:
+    if subprocess.run(arguments, cwd=FOLDER, env=node.environment(os.environ), check=False).returncode:
+        raise StartError(f"{' '.join(arguments[1:])} failed in {FOLDER}.")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,10 @@ export default function LoginPage() {
     const body = JSON.stringify(Object.fromEntries(new FormData(form.current ?? undefined)));
     const answer = await fetch("/api/auth/login", { method: "POST", body });
     if (answer.ok) window.location.assign("/ops");
-    else setError(answer.status === 401 ? "Wrong username or password." : "The core is unreachable. Try again shortly.");
+    else
+      setError(
+        answer.status === 401 ? "Wrong username or password." : "The core is unreachable. Try again shortly.",
+      );
   }
 
   return (
