@@ -1,10 +1,8 @@
 import { screen, within } from "@testing-library/react";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { answerFirst, aPendingRun, VIEWER } from "./testing/runs";
 import { BackfillPanel } from "./BackfillControls";
 import { refuse, renderOps, unreachable } from "./testing";
-
-afterEach(() => vi.useRealTimers());
 
 const panel = () => screen.getByRole("region", { name: "Backfill" });
 const button = (name: string | RegExp) => screen.findByRole("button", { name });

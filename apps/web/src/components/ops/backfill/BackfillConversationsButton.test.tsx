@@ -1,10 +1,8 @@
 import { screen, waitFor, within } from "@testing-library/react";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { accepted, aJob, anIdentity, answerFirst, aPendingRun } from "../testing/runs";
 import { BackfillPanel } from "../BackfillControls";
 import { answer, refuse, renderOps } from "../testing";
-
-afterEach(() => vi.useRealTimers());
 
 const panel = () => screen.getByRole("region", { name: "Backfill" });
 const button = (name: string | RegExp) => screen.findByRole("button", { name });

@@ -32,7 +32,7 @@ describe("Backfilling messages", () => {
     const asked = answer("/ops/backfill/messages", accepted(), { method: "post", status: 202 });
     const { user } = show(null, "/ops?conversation=5218");
     expect(screen.getByText("Conversation 5218")).toBeInTheDocument();
-    await user.click(screen.getByRole("button", { name: "Backfill messages of 1 conversation" }));
+    await user.click(screen.getByRole("button", { name: "Backfill 1 conversation" }));
     await waitFor(() => expect(onStarted).toHaveBeenCalledOnce());
     expect(asked[0]?.body).toEqual({ conversation_ids: [5218] });
     expect(window.location.search).toBe("");
@@ -45,7 +45,7 @@ describe("Backfilling messages", () => {
     await user.click(field());
     await user.click(await screen.findByRole("option", { name: /ann/ }));
     await user.click(screen.getByRole("option", { name: /bob/ }));
-    await user.click(screen.getByRole("button", { name: "Backfill messages of 2 conversations" }));
+    await user.click(screen.getByRole("button", { name: "Backfill 2 conversations" }));
     await waitFor(() => expect(onStarted).toHaveBeenCalledOnce());
     expect(asked[0]?.body).toEqual({ conversation_ids: [1, 2] });
     expect([...onStarted.mock.calls[0]![1]]).toEqual([
@@ -60,7 +60,7 @@ describe("Backfilling messages", () => {
       method: "post",
     });
     const { user } = show(null, "/ops?conversation=5218");
-    await user.click(screen.getByRole("button", { name: "Backfill messages of 1 conversation" }));
+    await user.click(screen.getByRole("button", { name: "Backfill 1 conversation" }));
     expect(await screen.findByRole("alert")).toHaveTextContent("Conversation 5218 does not exist.");
     expect(screen.getByText("Conversation 5218")).toBeInTheDocument();
   });

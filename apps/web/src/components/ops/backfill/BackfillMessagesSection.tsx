@@ -45,9 +45,9 @@ export function BackfillMessagesSection({ identity, onStarted }: Props) {
         allowed={count > 0}
         reason="Choose a conversation first."
         pending={backfill.isPending}
-        onClick={() => backfill.mutate([...ids])}
+        onClick={() => backfill.mutate(Array.from(ids))}
       >
-        {count === 0 ? "Backfill messages" : `Backfill messages of ${plural(count, "conversation")}`}
+        {count === 0 ? "Backfill messages" : `Backfill ${plural(count, "conversation")}`}
       </ActionButton>
       <Refusal error={backfill.error} />
     </section>

@@ -18,6 +18,9 @@ interface Props {
   limit: number;
   list: ReturnType<typeof useListbox>;
   onChoose: (key: string) => void;
+  onClose: () => void;
+  /** Puts the focus back into the field, before the button that has it may go. */
+  onFocus: () => void;
   showIdentity: boolean;
 }
 
@@ -31,10 +34,16 @@ export function ConversationList({
   limit,
   list,
   onChoose,
+  onClose,
+  onFocus,
   showIdentity,
 }: Props) {
   return (
-    <div className="rounded-md border bg-background">
+    <div
+      // Focus stays in the field, where the keys are read. Without focus in it, the list closes.
+      onMouseDown={(event) => event.preventDefault()}
+      className="absolute inset-x-0 top-full z-20 mt-1 rounded-md border bg-background text-foreground shadow-lg"
+    >
       <ul
         id={list.listId}
         role="listbox"
@@ -53,8 +62,6 @@ export function ConversationList({
               role="option"
               aria-selected={isChosen}
               aria-disabled={full && !isChosen}
-              // Focus stays in the field, where the keys are read.
-              onMouseDown={(event) => event.preventDefault()}
               onMouseMove={() => list.point(key)}
               onClick={() => onChoose(key)}
               className={cn(
@@ -72,24 +79,30 @@ export function ConversationList({
       </ul>
       <div className="flex flex-wrap items-center justify-between gap-2 px-3 py-2 text-xs text-muted-foreground">
         <p role="status">{says({ search, found, typed, full, limit })}</p>
-        {search.isError && (
-          <Button type="button" variant="outline" size="sm" onClick={() => void search.refetch()}>
-            Try again
+        <div className="flex flex-wrap gap-2">
+          {search.isError && (
+            <Button type="button" variant="outline" size="sm" onClick={() => void search.refetch()}>
+              Try again
+            </Button>
+          )}
+          {!search.isError && search.hasNextPage && (
+            <Button
+              type="button"
+              variant="outline"
+              size="sm"
+              aria-disabled={search.isFetchingNextPage}
+              onClick={() => {
+                onFocus();
+                if (!search.isFetchingNextPage) void search.fetchNextPage();
+              }}
+            >
+              Load more
+            </Button>
+          )}
+          <Button type="button" variant="ghost" size="sm" onClick={onClose}>
+            Close list
           </Button>
-        )}
-        {!search.isError && search.hasNextPage && (
-          <Button
-            type="button"
-            variant="outline"
-            size="sm"
-            aria-disabled={search.isFetchingNextPage}
-            onClick={() => {
-              if (!search.isFetchingNextPage) void search.fetchNextPage();
-            }}
-          >
-            Load more
-          </Button>
-        )}
+        </div>
       </div>
     </div>
   );

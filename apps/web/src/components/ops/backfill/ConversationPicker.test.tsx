@@ -96,6 +96,7 @@ describe("Searching conversations", () => {
     expect(options()).toHaveLength(2);
     expect(asked).toHaveLength(2);
     expect(screen.queryByRole("button", { name: "Load more" })).toBeNull();
+    expect(field()).toHaveFocus();
   });
 
   test("shows names as text: in right-to-left script, with HTML, and of 128 characters", async () => {
@@ -128,8 +129,17 @@ describe("Choosing by keyboard", () => {
     await user.keyboard("{Enter}");
     expect(bob).toHaveAttribute("aria-selected", "true");
     await user.keyboard("{ArrowDown}{Enter}{ArrowUp}{ArrowUp}{ArrowUp}{Enter}");
-    expect(screen.getByRole("button", { name: "Backfill messages of 3 conversations" })).toBeInTheDocument();
+    expect(screen.getByRole("button", { name: "Backfill 3 conversations" })).toBeInTheDocument();
     await user.keyboard("{Escape}");
+    expect(screen.queryByRole("listbox")).toBeNull();
+    expect(field()).toHaveFocus();
+  });
+
+  test("closes with a button too, and gives the focus back to the field", async () => {
+    found([aConversation(1, "ann")]);
+    const { user } = show();
+    await user.click(field());
+    await user.click(await screen.findByRole("button", { name: "Close list" }));
     expect(screen.queryByRole("listbox")).toBeNull();
     expect(field()).toHaveFocus();
   });

@@ -55,6 +55,10 @@ export function ConversationPicker({ label, identity, chosen, limit, onToggle }:
     if (single) list.close();
   }
 
+  function focus(): void {
+    document.getElementById(inputId)?.focus();
+  }
+
   function onBlur(event: FocusEvent): void {
     if (!event.currentTarget.contains(event.relatedTarget)) list.close();
   }
@@ -62,46 +66,54 @@ export function ConversationPicker({ label, identity, chosen, limit, onToggle }:
   return (
     <div onBlur={onBlur} className="space-y-1.5">
       <Label htmlFor={inputId}>{label}</Label>
-      <Input
-        id={inputId}
-        type="text"
-        role="combobox"
-        aria-expanded={open}
-        aria-controls={list.listId}
-        aria-autocomplete="list"
-        aria-activedescendant={list.active === null ? undefined : list.optionId(list.active)}
-        aria-describedby={hintId}
-        autoComplete="off"
-        spellCheck={false}
-        dir="auto"
-        maxLength={128}
-        placeholder="Counterpart's name"
-        value={text.typed}
-        onChange={(event) => {
-          text.type(event.target.value);
-          setOpen(true);
-        }}
-        onClick={() => setOpen(true)}
-        onKeyDown={list.onKeyDown}
-      />
+      {/* The list lies over what follows: when it closes, nothing moves away from under a click. */}
+      <div className="relative">
+        <Input
+          id={inputId}
+          type="text"
+          role="combobox"
+          aria-expanded={open}
+          aria-controls={list.listId}
+          aria-autocomplete="list"
+          aria-activedescendant={list.active === null ? undefined : list.optionId(list.active)}
+          aria-describedby={hintId}
+          autoComplete="off"
+          spellCheck={false}
+          dir="auto"
+          maxLength={128}
+          placeholder="Counterpart's name"
+          value={text.typed}
+          onChange={(event) => {
+            text.type(event.target.value);
+            setOpen(true);
+          }}
+          onClick={() => setOpen(true)}
+          onKeyDown={list.onKeyDown}
+        />
+        {open && (
+          <ConversationList
+            search={search}
+            found={found}
+            typed={text.settled}
+            chosen={chosen}
+            full={full}
+            limit={limit}
+            list={list}
+            onChoose={choose}
+            onFocus={focus}
+            onClose={() => {
+              focus();
+              list.close();
+            }}
+            showIdentity={identity === null}
+          />
+        )}
+      </div>
       <p id={hintId} className="text-xs text-muted-foreground">
         {single
           ? "Choose one with the arrow keys and Enter."
           : `Choose up to ${limit} with the arrow keys and Enter.`}
       </p>
-      {open && (
-        <ConversationList
-          search={search}
-          found={found}
-          typed={text.settled}
-          chosen={chosen}
-          full={full}
-          limit={limit}
-          list={list}
-          onChoose={choose}
-          showIdentity={identity === null}
-        />
-      )}
     </div>
   );
 }

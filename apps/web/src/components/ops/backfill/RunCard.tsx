@@ -43,6 +43,8 @@ export function RunCard({ id, summary, listedAt = 0, message, startsOpen = false
   if (run === undefined)
     return <Unread message={message} error={details.error} onRetry={() => void details.refetch()} />;
   const toggle = toggleWords(run, open, details.data !== undefined);
+  // The bar of a run's only job is the run's own.
+  const isSaidBelow = open && details.data?.jobs.length === 1 && details.data.jobs[0]?.status !== "queued";
   const uncovered = details.data?.conversations.filter((one) => one.covered_by === null).length ?? 0;
   return (
     <li className="space-y-2 rounded-md border p-3">
@@ -57,7 +59,9 @@ export function RunCard({ id, summary, listedAt = 0, message, startsOpen = false
         {run.job_count > 1 && ` · ${formatCount(endedJobs(run))} of ${plural(run.job_count, "job")} ended`}
       </p>
       {message !== undefined && <p className="break-words text-sm">{message}</p>}
-      {isPending(run) && <ProgressBar progress={run.progress} label={`Progress: ${run.title}`} />}
+      {isPending(run) && !isSaidBelow && (
+        <ProgressBar progress={run.progress} label={`Progress: ${run.title}`} />
+      )}
       {details.data !== undefined && <RunResult result={details.data.result} />}
       {details.data !== undefined && <LeftOutList leftOut={details.data.left_out} />}
       {uncovered > 0 && (

@@ -1,5 +1,6 @@
 import { formatCount } from "../data/formatting";
 import type { SyncOverview, SyncStatus } from "../data/schema.generated";
+import { Countdown } from "../shared/Countdown";
 import { HealthBadge } from "../shared/HealthBadge";
 import { Time } from "../shared/Time";
 import { Fact, Facts } from "./Facts";
@@ -25,7 +26,7 @@ export function AllIdentitiesInfo({ overview }: { overview: SyncOverview }) {
       </div>
       <Facts>
         <Fact name="Last sync">{last === null ? "Unknown" : <Named at={last} />}</Fact>
-        <Fact name="Next sync">{next === null ? "None expected" : <Named at={next} />}</Fact>
+        <Fact name="Next sync">{next === null ? "None expected" : <Named at={next} isAhead />}</Fact>
         <Fact name="Active jobs">
           {running === 0 && waiting === 0
             ? "None"
@@ -53,10 +54,10 @@ interface At {
   time: string;
 }
 
-function Named({ at }: { at: At }) {
+function Named({ at, isAhead = false }: { at: At; isAhead?: boolean }) {
   return (
     <>
-      <Time value={at.time} />
+      {isAhead ? <Countdown to={at.time} /> : <Time value={at.time} />}
       <span className="text-muted-foreground">
         {" · "}
         <bdi>{at.name}</bdi>

@@ -2,6 +2,7 @@
 
 import { formatCount } from "../data/formatting";
 import type { SyncStatus } from "../data/schema.generated";
+import { Countdown } from "../shared/Countdown";
 import { ErrorText } from "../shared/ErrorText";
 import { HealthBadge } from "../shared/HealthBadge";
 import { Time } from "../shared/Time";
@@ -52,7 +53,7 @@ export function LastSyncInfo({ identity }: { identity: SyncStatus }) {
           )}
         </Fact>
         <Fact name="Next sync">
-          {identity.next_sync_at === null ? noNextSync(identity) : <Time value={identity.next_sync_at} />}
+          {identity.next_sync_at === null ? noNextSync(identity) : <Countdown to={identity.next_sync_at} />}
         </Fact>
         <Fact name="Messages">
           {isCounted ? formatCount(identity.messages_count) : "First count in progress"}
