@@ -69,7 +69,7 @@ def assemble() -> None:
     shutil.copytree(APPLICATION, FOLDER, ignore=ignored, dirs_exist_ok=True)
     # -e and pipefail: the README's reader would see it fail.
     shell = ["bash", "-euo", "pipefail", "-c", command()]
-    copied = subprocess.run(shell, cwd=PROJECT, env={**os.environ, "TARGET": str(FOLDER)}, check=False)
+    copied = subprocess.run(shell, cwd=front_end.FOLDER, env={**os.environ, "APP": str(FOLDER)}, check=False)
     if copied.returncode:
         raise StartError("The README's command to copy the files failed.")
 
@@ -90,7 +90,7 @@ def command() -> str:
         StartError: there is none.
     """
     readme = README.read_text(encoding="utf-8")
-    found = re.search(r"^## Copy the files\n(?:(?!## ).*\n)*?```sh\n((?:.*\n)+?)```", readme, re.MULTILINE)
+    found = re.search(r"^#+ [\d. ]*Copy the files\n(?:(?!#+ ).*\n)*?```sh\n((?:.*\n)+?)```", readme, re.MULTILINE)
     if found is None:
         raise StartError(f"{README} has no block of shell under “Copy the files”.")
     return found[1].strip()

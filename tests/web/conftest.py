@@ -13,16 +13,18 @@ from playwright.sync_api import Browser, Page, expect
 from demo.core_login import CoreLogin
 from demo.core_rows import connect
 from demo.core_users import ensure_user
+from devserver import front_end as front_end_build
 from devserver import loopback
 from devserver.demo_users import ensure_role
 from devserver.postgres import Postgres
 from devserver.readiness import answers
+from opsconsole.core_sessions import CoreUserLink
 from opsconsole.permissions import OPERATORS, VIEWERS
 from tests.api.test_core_session import make_core_session, make_core_user
 from tests.processes import Child
 from tests.waiting import wait_until
 from tests.web.relay import Relay
-from tests.web.serving import build, serving
+from tests.web.serving import serving
 from tests.web.windows import PATIENCE_MS, Windows
 
 # Django refuses its ORM to a thread in which an event loop runs. Playwright's runs in this one, between its calls only.
@@ -76,8 +78,8 @@ def relay() -> Iterator[Relay]:
 
 @pytest.fixture(scope="session")
 def served(relay: Relay, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the front end: its production build, one server for all tests."""
-    build()
+    """The address of the front end: its production build, made once per checkout, and one server for all tests."""
+    front_end_build.make(front_end_build.FOLDER)
     with serving(relay.address, tmp_path_factory.mktemp("front-end") / "next.log") as address:
         yield address
 
@@ -135,6 +137,14 @@ def victor(front_end: str, postgres: Postgres) -> str:
     return _somebody("victor", VIEWERS, postgres)
 
 
+@pytest.fixture
+def nobody(front_end: str, postgres: Postgres) -> str:
+    """The session of a user of the core's whose role was taken away."""
+    name = _somebody("norma", VIEWERS, postgres)
+    CoreUserLink.objects.get(core_user__username=name).user.groups.clear()
+    return session_of(name)
+
+
 def _somebody(name: str, group: str, postgres: Postgres) -> str:
     with connect(postgres.url(connection.settings_dict["NAME"])) as core:
         ensure_user(core, name, PASSWORD, HASHER)
@@ -143,6 +153,7 @@ def _somebody(name: str, group: str, postgres: Postgres) -> str:
 
 
 # --- windows ------------------------------------------------------------------------------------------------------
+
 
 @pytest.fixture
 def windows(browser: Browser, front_end: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Windows]:

@@ -1,6 +1,5 @@
-"""The front end's production build, made once per checkout, and the server of it."""
+"""The server of the front end's production build."""
 
-import fcntl
 import os
 import subprocess
 from collections.abc import Iterator
@@ -14,31 +13,24 @@ from devserver.readiness import answers
 from tests.waiting import PATIENCE, wait_until
 
 
-def build() -> None:
-    """Install its packages and build it, unless that is done; of several processes one does."""
-    with (front_end.FOLDER / "package.json").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        front_end.install(front_end.FOLDER)
-        front_end.build(front_end.FOLDER)
-
-
 @contextmanager
-def serving(core: str, log: Path) -> Iterator[str]:
+def serving(core: str, log: Path, folder: Path = front_end.FOLDER) -> Iterator[str]:
     """Serve the build, and give its address.
 
     Args:
         core: the address of the core and the console.
         log: where the server's lines go.
+        folder: the application.
     """
     port = loopback.free_port()
-    command = [str(node.node()), str(front_end.next_program(front_end.FOLDER))]
+    command = [str(node.node()), str(front_end.next_program(folder))]
     command += ["start", "--hostname", loopback.HOST, "--port", str(port)]
     environment = {**node.environment(os.environ), "CORE_API_URL": core, "NODE_ENV": "production"}
     environment.pop("OPS_API_URL", None)
     with log.open("wb") as file:
         process = subprocess.Popen(
             command,
-            cwd=front_end.FOLDER,
+            cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=file,

@@ -1,4 +1,4 @@
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, type QueryClient } from "@tanstack/react-query";
 import { ask, client } from "./client";
 import { keys } from "./keys";
 import { pollWhile } from "./polling";
@@ -18,16 +18,30 @@ type Following = {
 
 const poll = pollWhile<Run>(isPending, false);
 
-/** The client's types lose each property that may hold any JSON, such as a job's `result`; the answer has it. */
-function readRun(id: string, signal: AbortSignal): Promise<Run> {
-  return ask(client.GET("/ops/runs/{id}", { params: { path: { id } }, signal })) as Promise<Run>;
+/** How far a run's jobs are, as a text that changes whenever one of them begins or ends. */
+const movesOf = (run: Run): string => JSON.stringify([run.status, run.by_status]);
+
+/**
+ * Reads a run. When its jobs have moved on since it was read last, what they change is asked for again: a list that polls
+ * calmly would show the old state up to a minute after the run says that it is done.
+ *
+ * The client's types lose each property that may hold any JSON, such as a job's `result`; the answer has it.
+ */
+export async function readRun(id: string, signal: AbortSignal, cache: QueryClient): Promise<Run> {
+  const before = cache.getQueryData<Run>(keys.run(id));
+  const run = (await ask(client.GET("/ops/runs/{id}", { params: { path: { id } }, signal }))) as Run;
+  if (before && movesOf(before) !== movesOf(run)) {
+    for (const queryKey of [keys.allJobs(), keys.sync(), keys.allBackup()])
+      void cache.invalidateQueries({ queryKey });
+  }
+  return run;
 }
 
 /** One run with its jobs. Polled until it ends; never where the console doesn't know the id. */
 export function useRun(id: string | null, { pendingAt = 0 }: Following = {}) {
   return useQuery({
     queryKey: keys.run(id ?? ""),
-    queryFn: ({ signal }) => readRun(id ?? "", signal),
+    queryFn: ({ signal, client: cache }) => readRun(id ?? "", signal, cache),
     enabled: id !== null,
     refetchInterval: (query) => {
       const { data, error, dataUpdatedAt } = query.state;
