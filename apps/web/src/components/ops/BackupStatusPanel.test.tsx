@@ -4,14 +4,13 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { status } from "./backup/fixtures";
 import { BackupPanel } from "./BackupStatusPanel";
 import type { BackupHistory, Meta } from "./data/schema.generated";
-import { answer, refuse, renderOps, unreachable } from "./testing";
-import { recorded } from "./sync/examples";
+import { answer, recorded, refuse, renderOps, unreachable } from "./testing";
 
 const NOT_SET = "No backups folder is set, so nothing can be backed up; set OPS_BACKUP_DIR.";
 
 beforeEach(() => {
   answer("/ops/meta", recorded<Meta>("meta"));
-  answer("/ops/backup/history", recorded<BackupHistory>("backup-history"));
+  answer("/ops/backup/history", recorded<BackupHistory>("backup_history"));
 });
 
 describe("the backups", () => {

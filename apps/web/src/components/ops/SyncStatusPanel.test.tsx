@@ -5,8 +5,7 @@ import type { Health, Meta } from "./data/schema.generated";
 import { keys } from "./data/keys";
 import { late, onTrack, overview, withIdentities } from "./sync/fixtures";
 import { SyncStatusDashboard } from "./SyncStatusPanel";
-import { answer, refuse, renderOps, unreachable } from "./testing";
-import { recorded } from "./sync/examples";
+import { answer, recorded, refuse, renderOps, unreachable } from "./testing";
 
 // By role would take seconds for 200.
 const names = () => Array.from(document.querySelectorAll("h3"), (heading) => heading.textContent);
@@ -25,15 +24,18 @@ describe("the sync status", () => {
     expect(await screen.findByText("Loading sync status")).toBeInTheDocument();
   });
 
-  it("shows each identity of the console with its health in words", async () => {
-    answer("/ops/sync/status", overview());
-    renderOps(<SyncStatusDashboard />);
-    await screen.findByRole("list", { name: "Identities" });
-    const { identities, overall } = overview();
-    expect(names().sort()).toEqual(identities.map((identity) => identity.display_name).sort());
-    const health = within(screen.getByRole("region", { name: "Overall sync health" }));
-    overall.reasons.forEach((reason) => expect(health.getByText(reason.message)).toBeInTheDocument());
-  });
+  it.each(["sync_status", "sync_status_active", "sync_status_all"])(
+    "shows each identity of %s with the health of all in words",
+    async (name) => {
+      const { identities, overall } = overview(name);
+      answer("/ops/sync/status", overview(name));
+      renderOps(<SyncStatusDashboard />);
+      await screen.findByRole("list", { name: "Identities" });
+      expect(names().sort()).toEqual(identities.map((identity) => identity.display_name).sort());
+      const health = within(screen.getByRole("region", { name: "Overall sync health" }));
+      overall.reasons.forEach((reason) => expect(health.getByText(reason.message)).toBeInTheDocument());
+    },
+  );
 
   it("says what would make identities appear where there are none", async () => {
     answer("/ops/sync/status", { ...overview(), identities: [] });

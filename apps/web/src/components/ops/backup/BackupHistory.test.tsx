@@ -4,9 +4,8 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { BackupPanel } from "../BackupStatusPanel";
 import { keys } from "../data/keys";
 import type { Backup, BackupHistory, Meta, RestoreTest } from "../data/schema.generated";
-import { answer, renderOps, unreachable } from "../testing";
+import { answer, recorded, renderOps, unreachable } from "../testing";
 import { backup, status, test } from "./fixtures";
-import { recorded } from "../sync/examples";
 
 const page = (...history: (Backup | RestoreTest)[]): BackupHistory => ({
   history,
@@ -24,7 +23,7 @@ beforeEach(() => {
 
 describe("the history of backups", () => {
   it("lists backups and restore tests of the console in one table", async () => {
-    const found = recorded<BackupHistory>("backup-history");
+    const found = recorded<BackupHistory>("backup_history");
     answer("/ops/backup/history", found);
     renderOps(<BackupPanel />);
     await screen.findByRole("table", { name: "Backups and restore tests, newest first" });

@@ -76,18 +76,19 @@ export function BackupHistory({ status }: { status: BackupStatus }) {
         </p>
       )}
       {rows.length > 0 && (
-        <table className="w-full max-md:block">
+        // As blocks on narrow screens these would lose their meaning: the roles give it back.
+        <table role="table" className="w-full max-md:block">
           <caption className="sr-only">Backups and restore tests, newest first</caption>
-          <thead className="text-left text-xs text-muted-foreground max-md:sr-only">
-            <tr>
+          <thead role="rowgroup" className="text-left text-xs text-muted-foreground max-md:sr-only">
+            <tr role="row">
               {["What", "Status", "Started", "Result", "Started by"].map((name) => (
-                <th key={name} scope="col" className="px-2 py-1 font-normal">
+                <th key={name} role="columnheader" scope="col" className="px-2 py-1 font-normal">
                   {name}
                 </th>
               ))}
             </tr>
           </thead>
-          <tbody className="max-md:block">
+          <tbody role="rowgroup" className="max-md:block">
             {rows.map((row) => (
               <HistoryRow
                 key={`${row.type}-${row.id}`}

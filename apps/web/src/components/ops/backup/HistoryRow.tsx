@@ -23,14 +23,14 @@ export function HistoryRow({ row, inCore }: Props) {
       : `${triggerWord(row.trigger)} · ${row.requested_by}`;
   const what = `${row.type === "backup" ? `${kindWord(row.kind)} backup` : "Restore test"} #${row.id}`;
   return (
-    <tr className="border-t max-md:block max-md:py-2">
-      <th scope="row" className={`${CELL} text-left font-medium`}>
+    <tr role="row" className="border-t max-md:block max-md:py-2">
+      <th role="rowheader" scope="row" className={`${CELL} text-left font-medium`}>
         {what}
       </th>
-      <td className={CELL}>
+      <td role="cell" className={CELL}>
         <StatusBadge status={row.status} />
       </td>
-      <td className={CELL}>
+      <td role="cell" className={CELL}>
         <Label>Started</Label>
         <span>
           <Time
@@ -47,14 +47,14 @@ export function HistoryRow({ row, inCore }: Props) {
           )}
         </span>
       </td>
-      <td className={CELL}>
+      <td role="cell" className={CELL}>
         <Label>Result</Label>
         <div className="min-w-0">
           {row.type === "backup" ? <BackupResult backup={row} inCore={inCore} /> : <TestResult test={row} />}
           {row.error !== null && <ErrorText text={row.error} cut={row.error_cut} name={`error of ${what}`} />}
         </div>
       </td>
-      <td className={CELL}>
+      <td role="cell" className={CELL}>
         <Label>Started by</Label>
         <span className="min-w-0">
           {who}{" "}

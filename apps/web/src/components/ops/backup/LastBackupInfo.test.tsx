@@ -2,16 +2,15 @@ import { screen, within } from "@testing-library/react";
 import { beforeEach, describe, expect, it } from "vitest";
 
 import { BackupPanel } from "../BackupStatusPanel";
-import type { Backup, BackupHistory, Meta } from "../data/schema.generated";
-import { answer, renderOps } from "../testing";
+import type { Backup, BackupHistory, BackupStatus, Meta } from "../data/schema.generated";
+import { answer, recorded, renderOps } from "../testing";
 import { backup, status, withBackup } from "./fixtures";
-import { recorded } from "../sync/examples";
 
 const kind = (name: string) => within(screen.getByRole("region", { name: `${name} backup` }));
 
 beforeEach(() => {
   answer("/ops/meta", recorded<Meta>("meta"));
-  answer("/ops/backup/history", recorded<BackupHistory>("backup-history"));
+  answer("/ops/backup/history", recorded<BackupHistory>("backup_history"));
 });
 
 describe("the last backup of a kind", () => {
@@ -124,6 +123,15 @@ describe("the last backup of a kind", () => {
     expect(kind("Database").getByRole("progressbar", { name: "Database backup #900" })).toBeInTheDocument();
     await user.click(kind("Database").getByRole("link", { name: "Job #20155" }));
     expect(window.location.search).toBe("?job=20155");
+  });
+
+  it("shows what the console was making when it was asked", async () => {
+    const found = recorded<BackupStatus>("backup_status_running");
+    const running = Object.values(found.running.backups)[0] as Backup;
+    answer("/ops/backup/status", found);
+    renderOps(<BackupPanel />);
+    expect((await screen.findAllByText(new RegExp(`backup #${running.id}$`))).length).toBeGreaterThan(0);
+    expect(screen.getAllByText("Running").length).toBeGreaterThan(0);
   });
 
   it("draws its sizes with the same in words", async () => {

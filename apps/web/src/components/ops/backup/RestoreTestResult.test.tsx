@@ -3,13 +3,12 @@ import { beforeEach, describe, expect, it } from "vitest";
 
 import { BackupPanel } from "../BackupStatusPanel";
 import type { BackupHistory, Meta, RestoreTest } from "../data/schema.generated";
-import { answer, renderOps } from "../testing";
+import { answer, recorded, renderOps } from "../testing";
 import { status, withTest } from "./fixtures";
-import { recorded } from "../sync/examples";
 
 beforeEach(() => {
   answer("/ops/meta", recorded<Meta>("meta"));
-  answer("/ops/backup/history", recorded<BackupHistory>("backup-history"));
+  answer("/ops/backup/history", recorded<BackupHistory>("backup_history"));
 });
 
 describe("the restore tests", () => {

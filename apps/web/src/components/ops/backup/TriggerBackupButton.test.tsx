@@ -3,9 +3,8 @@ import { beforeEach, describe, expect, it } from "vitest";
 
 import { BackupPanel } from "../BackupStatusPanel";
 import type { Accepted, BackupHistory, Meta, Run } from "../data/schema.generated";
-import { answer, refuse, renderOps } from "../testing";
+import { answer, recorded, refuse, renderOps } from "../testing";
 import { backup, status, test } from "./fixtures";
-import { recorded } from "../sync/examples";
 
 function meta(may: Partial<Meta["may"]> = {}): Meta {
   const found = recorded<Meta>("meta");
@@ -20,7 +19,7 @@ function meta(may: Partial<Meta["may"]> = {}): Meta {
 beforeEach(() => {
   answer("/ops/meta", meta());
   answer("/ops/backup/status", { ...status(), running: { backups: {}, restore_tests: {} } });
-  answer("/ops/backup/history", recorded<BackupHistory>("backup-history"));
+  answer("/ops/backup/history", recorded<BackupHistory>("backup_history"));
   answer("/ops/runs/{id}", recorded<Run>("run"));
 });
 
@@ -31,7 +30,7 @@ describe("the buttons of backups", () => {
     ["Back up attachments", "/ops/backup/trigger", { kind: "attachments" }, "Backup"],
     ["Test restore", "/ops/backup/restore-test", {}, "Restore test"],
   ])("%s starts it and shows what it started", async (name, path, body, label) => {
-    const accepted = recorded<Accepted>("accepted");
+    const accepted = recorded<Accepted>("accepted_backup");
     const asked = answer(path, accepted, { method: "post", status: 202 });
     const { user } = renderOps(<BackupPanel />);
     await user.click(await screen.findByRole("button", { name }));
@@ -43,12 +42,12 @@ describe("the buttons of backups", () => {
   });
 
   it("ask for the state and the history again once something was started", async () => {
-    answer("/ops/backup/trigger", recorded<Accepted>("accepted"), { method: "post", status: 202 });
+    answer("/ops/backup/trigger", recorded<Accepted>("accepted_backup"), { method: "post", status: 202 });
     const { user } = renderOps(<BackupPanel />);
     const button = await screen.findByRole("button", { name: "Back up now" });
     const asked = [
       answer("/ops/backup/status", status()),
-      answer("/ops/backup/history", recorded("backup-history")),
+      answer("/ops/backup/history", recorded("backup_history")),
     ];
     await user.click(button);
     await waitFor(() => asked.forEach((calls) => expect(calls.length).toBeGreaterThan(0)));
@@ -102,7 +101,7 @@ describe("the buttons of backups", () => {
   });
 
   it("are not there for those who may only look", async () => {
-    answer("/ops/meta", meta({ backup: false, restore_test: false }));
+    answer("/ops/meta", recorded<Meta>("meta_viewer"));
     renderOps(<BackupPanel />);
     await screen.findByRole("region", { name: "Database backup" });
     expect(screen.queryByRole("button", { name: /Back up|Test restore/ })).not.toBeInTheDocument();

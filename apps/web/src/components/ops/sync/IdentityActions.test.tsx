@@ -1,11 +1,10 @@
 import { screen, within } from "@testing-library/react";
 import { beforeEach, describe, expect, it } from "vitest";
 
-import type { Accepted, Health, Run, SyncStatus } from "../data/schema.generated";
+import type { Accepted, Health, Meta, Run, SyncStatus } from "../data/schema.generated";
 import { SyncStatusDashboard } from "../SyncStatusPanel";
-import { answer, refuse, renderOps } from "../testing";
+import { answer, recorded, refuse, renderOps } from "../testing";
 import { meta, withIdentity } from "./fixtures";
-import { recorded } from "./examples";
 
 beforeEach(() => {
   answer("/ops/meta", meta());
@@ -47,7 +46,7 @@ describe("the buttons of an identity", () => {
   });
 
   it("are not there for those who may only look", async () => {
-    answer("/ops/meta", meta({ sync: false, backfill: false, schedule: false }));
+    answer("/ops/meta", recorded<Meta>("meta_viewer"));
     renderOps(<SyncStatusDashboard />);
     await screen.findByRole("heading", { level: 3, name: "Moss & Timber" });
     expect(screen.queryByRole("button", { name: /Moss/ })).not.toBeInTheDocument();

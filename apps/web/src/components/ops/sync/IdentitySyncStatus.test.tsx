@@ -3,9 +3,8 @@ import { beforeEach, describe, expect, it } from "vitest";
 
 import type { Health, Meta, SyncStatus } from "../data/schema.generated";
 import { SyncStatusDashboard } from "../SyncStatusPanel";
-import { answer, renderOps } from "../testing";
+import { answer, recorded, renderOps } from "../testing";
 import { withIdentities } from "./fixtures";
-import { recorded } from "./examples";
 
 const row = (name: string) =>
   within(screen.getByRole("heading", { level: 3, name }).closest("li") as HTMLElement);

@@ -3,8 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 
 import type { Health, SyncStatus } from "../data/schema.generated";
 import { SyncStatusDashboard } from "../SyncStatusPanel";
-import { answer, refuse, renderOps } from "../testing";
-import { recorded } from "./examples";
+import { answer, recorded, refuse, renderOps } from "../testing";
 import { meta, withIdentity } from "./fixtures";
 
 beforeEach(() => {

@@ -1,7 +1,7 @@
 import type { Meta, SyncOverview, SyncStatus } from "../data/schema.generated";
-import { recorded } from "./examples";
+import { recorded } from "../testing";
 
-export const overview = () => recorded<SyncOverview>("sync-status");
+export const overview = (name = "sync_status") => recorded<SyncOverview>(name);
 
 /** The recorded answer with other identities: each is the first one, changed. */
 export function withIdentities(...changes: Partial<SyncStatus>[]): SyncOverview {

@@ -48,7 +48,10 @@ export function keepPlaces(before: Layout, identities: SyncStatus[]): Layout {
   const added = identities.filter((identity) => !known.has(identity.identity_id));
   if (added.length === 0 && kept.length === before.ids.length) return before;
   const arrived = layoutOf(added);
-  return { ids: [...kept, ...arrived.ids], open: new Set(Array.from(before.open).concat(Array.from(arrived.open))) };
+  return {
+    ids: [...kept, ...arrived.ids],
+    open: new Set(Array.from(before.open).concat(Array.from(arrived.open))),
+  };
 }
 
 /** Return how many identities need somebody now and did not when the list was sorted. */
