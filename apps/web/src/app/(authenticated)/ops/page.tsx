@@ -28,7 +28,7 @@ export default async function OpsPage({ searchParams }: Props) {
           <h1 className="text-2xl font-semibold">Ops</h1>
           <LiveSwitch />
         </div>
-        <div className="grid items-start gap-4 lg:grid-cols-2">
+        <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,2fr)_minmax(0,3fr)]">
           <SyncPanel />
           <BackfillPanel />
         </div>

@@ -10,17 +10,19 @@ export function LiveSwitch() {
   const { paused, setPaused } = useLive();
   const hydrated = useHydrated();
   return (
-    <Button
-      type="button"
-      variant="outline"
-      size="sm"
-      disabled={!hydrated}
-      aria-pressed={paused}
-      aria-label="Pause live updates"
-      onClick={() => setPaused(!paused)}
-    >
-      <Icon name={paused ? "play" : "pause"} />
-      {paused ? "Updates paused" : "Live updates"}
-    </Button>
+    <div className="flex items-center gap-3 text-sm">
+      {paused ? <span className="text-muted-foreground">Updates are paused.</span> : null}
+      <Button
+        type="button"
+        variant="outline"
+        size="sm"
+        // Does nothing until scripts run.
+        disabled={!hydrated}
+        onClick={() => setPaused(!paused)}
+      >
+        <Icon name={paused ? "play" : "pause"} />
+        {paused ? "Resume updates" : "Pause updates"}
+      </Button>
+    </div>
   );
 }

@@ -107,11 +107,12 @@ test("copying says whether it worked", async () => {
 
 test("updates can be paused and resumed", async () => {
   const { user } = renderOps(<LiveSwitch />);
-  const button = screen.getByRole("button", { name: "Pause live updates" });
-  expect(button).toHaveAttribute("aria-pressed", "false");
-  await user.click(button);
-  expect(button).toHaveAttribute("aria-pressed", "true");
-  expect(screen.getByText("Updates paused")).toBeInTheDocument();
+  await user.click(screen.getByRole("button", { name: "Pause updates" }));
+  expect(screen.getByText("Updates are paused.")).toBeInTheDocument();
+  const resume = screen.getByRole("button", { name: "Resume updates" });
+  expect(resume).toHaveFocus();
+  await user.click(resume);
+  expect(screen.queryByText("Updates are paused.")).not.toBeInTheDocument();
 });
 
 test("what an action started has its sentence, links to its jobs, its progress to the end, and what was skipped", async () => {
