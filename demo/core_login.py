@@ -94,8 +94,7 @@ class CoreLogin:
                     (session_id, user_id, now, now + LASTS),
                 )
                 connection.execute("UPDATE local_users SET last_login_at = %s WHERE id = %s", (now, user_id))
-        cookie = f"{COOKIE}={session_id}; Max-Age={int(LASTS.total_seconds())}; {_ATTRIBUTES}"
-        return {"id": user_id, "username": username}, [("Set-Cookie", cookie)]
+        return {"id": user_id, "username": username}, [("Set-Cookie", f"{COOKIE}={session_id}; {_ATTRIBUTES}")]
 
     def _log_out(self, environ: Environ) -> tuple[dict[str, Any], Headers]:
         session_id = session_of(environ.get("HTTP_COOKIE", ""))
