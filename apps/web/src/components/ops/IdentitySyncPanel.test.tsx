@@ -56,16 +56,23 @@ describe("The sync panel", () => {
       anIdentity(index + 1, names[index] ?? `Identity ${index}`),
     );
     answerFirst({ identities });
-    const { user } = renderOps(<SyncPanel />);
+    const { user } = renderOps(<SyncPanel />, { url: "/ops?page=3" });
     const select = await selector();
     expect(within(select).getAllByRole("option")).toHaveLength(201);
     expect(within(select).getByRole("option", { name: "All identities (200)" })).toBeInTheDocument();
     await user.selectOptions(select, "2");
+    // The jobs list shows the same identity, from its first page.
     expect(window.location.search).toBe("?identity=2");
     expect(within(panel()).getByText("<b>bold</b>").tagName).toBe("BDI");
     await user.selectOptions(select, "");
     expect(window.location.search).toBe("");
   });
+});
+
+test("An identity whose id the browser has rounded can’t be chosen", async () => {
+  answerFirst({ identities: [anIdentity(2 ** 53, "Quiet Harbor")] });
+  renderOps(<SyncPanel />);
+  expect(within(await selector()).getByRole("option", { name: /Quiet Harbor/ })).toBeDisabled();
 });
 
 describe("All identities together", () => {

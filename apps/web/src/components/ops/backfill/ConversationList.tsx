@@ -55,20 +55,21 @@ export function ConversationList({
         {found.map((conversation) => {
           const key = String(conversation.id);
           const isChosen = chosen.has(conversation.id);
+          const isOff = !isChoosable(conversation) || (full && !isChosen);
           return (
             <li
               key={key}
               id={list.optionId(key)}
               role="option"
               aria-selected={isChosen}
-              aria-disabled={full && !isChosen}
+              aria-disabled={isOff}
               onMouseMove={() => list.point(key)}
               onClick={() => onChoose(key)}
               className={cn(
                 "grid cursor-pointer grid-cols-[1rem_1fr] gap-x-2 border-b px-3 py-2 text-sm last:border-b-0",
                 list.active === key &&
                   "bg-accent text-accent-foreground outline-2 -outline-offset-2 outline-ring",
-                full && !isChosen && "cursor-not-allowed text-muted-foreground",
+                isOff && "cursor-not-allowed text-muted-foreground",
               )}
             >
               <span aria-hidden>{isChosen ? "✓" : ""}</span>
@@ -106,6 +107,11 @@ export function ConversationList({
       </div>
     </div>
   );
+}
+
+/** The browser has rounded an id beyond 2^53: what is chosen by it would be another conversation. */
+export function isChoosable(conversation: Conversation): boolean {
+  return Number.isSafeInteger(conversation.id);
 }
 
 function Option({ conversation, showIdentity }: { conversation: Conversation; showIdentity: boolean }) {

@@ -164,6 +164,16 @@ describe("Choosing by keyboard", () => {
     expect(within(list).getByRole("button", { name: "Remove bob" })).toHaveFocus();
   });
 
+  test("refuses an id that the browser has rounded: it would be another conversation’s", async () => {
+    found([aConversation(2 ** 53, "ann")]);
+    const { user } = show();
+    await user.click(field());
+    const ann = await screen.findByRole("option", { name: /ann/ });
+    expect(ann).toHaveAttribute("aria-disabled", "true");
+    await user.click(ann);
+    expect(screen.queryByRole("list", { name: "Chosen conversations" })).toBeNull();
+  });
+
   test("stops at the limit, which is a hundred, and says so", async () => {
     found([aConversation(1, "ann"), aConversation(2, "bob")]);
     const onToggle = vi.fn();

@@ -7,7 +7,7 @@ import { Label } from "@/components/ui/label";
 
 import type { Conversation } from "../data/schema.generated";
 import { useConversations } from "../data/useConversations";
-import { ConversationList } from "./ConversationList";
+import { ConversationList, isChoosable } from "./ConversationList";
 import { useListbox } from "./useListbox";
 import { useTypedText } from "./useTypedText";
 
@@ -50,7 +50,8 @@ export function ConversationPicker({ label, identity, chosen, limit, onToggle }:
 
   function choose(key: string): void {
     const conversation = found.find((one) => String(one.id) === key);
-    if (conversation === undefined || (full && !chosen.has(conversation.id))) return;
+    if (conversation === undefined || !isChoosable(conversation)) return;
+    if (full && !chosen.has(conversation.id)) return;
     onToggle(conversation);
     if (single) list.close();
   }

@@ -29,7 +29,13 @@ export function IdentitySelector({ identities, chosen, label = "Identity" }: Pro
         <option value="">All identities ({formatCount(identities.length)})</option>
         {chosen.isGone && <option value={chosen.id ?? ""}>Identity {chosen.id} (not active)</option>}
         {identities.map((identity) => (
-          <option key={String(identity.identity_id)} value={String(identity.identity_id)} dir="auto">
+          <option
+            key={identity.identity_id}
+            value={identity.identity_id}
+            dir="auto"
+            // The browser has rounded such an id: acting on it would act on another identity.
+            disabled={!Number.isSafeInteger(identity.identity_id)}
+          >
             {nameOf(identity)}
           </option>
         ))}

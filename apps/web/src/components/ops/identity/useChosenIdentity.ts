@@ -18,6 +18,7 @@ export function useChosenIdentity(identities: SyncStatus[] | undefined): Chosen 
     id,
     identity,
     isGone: id !== null && identities !== undefined && identity === null,
-    choose: (next) => setUrl({ identity: next }),
+    // The jobs list follows the choice: its page may not be there any more.
+    choose: (next) => setUrl({ identity: next, page: null }),
   };
 }
