@@ -228,6 +228,7 @@ def test_without_a_database_that_is_what_it_says() -> None:
 
 
 ID = "11111111-2222-4333-8444-555555555555"
+OTHER = "66666666-7777-4888-8999-000000000000"
 
 
 @pytest.mark.parametrize(
@@ -239,8 +240,8 @@ ID = "11111111-2222-4333-8444-555555555555"
         f"theme=dark; session={ID}; x=y",
         f"theme=dark;session={ID}",
         f"session=; session={ID}",
-        f"session={uuid4()}; session={ID}",
-        f"mysession={uuid4()}; session={ID}; sessions=1",
+        f"session={OTHER}; session={ID}",
+        f"mysession={OTHER}; session={ID}; sessions=1",
     ],
 )
 def test_a_cookie_is_read_as_the_console_reads_it(cookies: str) -> None:
