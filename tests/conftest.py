@@ -246,6 +246,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out: tuple[str, ...] = () if config.getoption("--every-variant") else ("soak",)
     if config.getoption("--fast"):
         left_out += _NOT_IN_A_FAST_RUN
+    if config.getoption("--no-browser"):
+        left_out += ("browser",)
     for item in items:
         here = config.getoption("--every-variant") or runs_on(item, config.getoption("--variant"))
         (chosen if here and not any(map(item.get_closest_marker, left_out)) else others).append(item)
