@@ -170,9 +170,15 @@ def windows(browser: Browser, front_end: str, request: pytest.FixtureRequest, tm
 
 
 @pytest.fixture
-def as_operator(windows: Windows) -> Page:
+def session(front_end: str) -> str:
+    """The session of an operator who has logged in."""
+    return make_core_session(make_core_user("olga"))
+
+
+@pytest.fixture
+def as_operator(windows: Windows, session: str) -> Page:
     """The window of an operator who has logged in."""
-    return windows.open(make_core_session(make_core_user("olivia")))
+    return windows.open(session)
 
 
 @pytest.fixture

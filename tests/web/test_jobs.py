@@ -15,7 +15,7 @@ from tests.browser.keyboard import tab_to
 from tests.cast import make_conversation, make_job, make_message
 from tests.matching.doing import connected, failed_jobs
 from tests.web.relay import Relay
-from tests.web.windows import panel
+from tests.web.windows import Windows, panel
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.browser]
 
@@ -126,8 +126,11 @@ def test_a_job_that_may_have_taken_effect_is_retried_only_after_a_confirmation(a
     assert status_of(job.pk) == "queued"
 
 
-def test_a_job_that_changes_while_its_dialog_is_open_says_so_and_is_left_alone(as_operator: Page, relay: Relay) -> None:
+def test_a_job_that_changes_while_its_dialog_is_open_says_so_and_is_left_alone(
+    as_operator: Page, windows: Windows, relay: Relay
+) -> None:
     page, identity = as_operator, connected("Alice")
+    windows.watched(page).expect_answers(409)
     job = make_job(payload={"identity_id": identity.pk, "n": 1}, status="queued", updated_at=timezone.now())
     page.goto("/ops")
     # Until the page knows of the change, only the console does.

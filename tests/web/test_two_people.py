@@ -69,5 +69,5 @@ def test_who_may_not_look_is_told_so_in_each_panel(windows: Windows, nobody: str
     windows.watched(page).expect_answers(403)
     page.goto("/ops")
     for name in PANELS:
-        expect(panel(page, name)).to_contain_text("permission")
+        expect(panel(page, name)).to_contain_text("You are not allowed to do this.")
     expect(page.get_by_role("button", name=VERBS)).to_have_count(0)
