@@ -63,11 +63,11 @@ describe("the history of backups", () => {
   it("pages, and keeps the page in the address", async () => {
     const asked = answer("/ops/backup/history", { ...page(backup()), total: 25 });
     const { user } = renderOps(<BackupPanel />);
-    await user.click(await screen.findByRole("button", { name: "Older" }));
+    await user.click(await screen.findByRole("button", { name: "Older entries" }));
     expect(window.location.search).toBe("?backup_page=2");
     await waitFor(() => expect(asked.at(-1)?.url.searchParams.get("offset")).toBe("10"));
     expect(screen.getByText("Page 2 of 3")).toBeInTheDocument();
-    await user.click(screen.getByRole("button", { name: "Newer" }));
+    await user.click(screen.getByRole("button", { name: "Newer entries" }));
     expect(window.location.search).toBe("");
   });
 

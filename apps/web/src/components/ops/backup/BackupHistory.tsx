@@ -5,6 +5,7 @@ import { formatCount } from "../data/formatting";
 import type { BackupKind, BackupStatus } from "../data/schema.generated";
 import { useUrlState } from "../data/urlState";
 import { HISTORY_ROWS, useBackupHistory } from "../data/useBackup";
+import { ActionButton } from "../shared/ActionButton";
 import { useAsked } from "../sync/useAsked";
 import { HistoryRow } from "./HistoryRow";
 import { kindsOf, kindWord } from "./words";
@@ -101,25 +102,23 @@ export function BackupHistory({ status }: { status: BackupStatus }) {
       )}
       {pages > 1 && (
         <nav aria-label="Backup history pages" className="flex flex-wrap items-center gap-2">
-          <Button
-            size="sm"
-            variant="outline"
-            disabled={page <= 1}
+          <ActionButton
+            allowed={page > 1}
+            reason="This is the newest page."
             onClick={() => set({ backup_page: page > 2 ? page - 1 : null })}
           >
-            Newer
-          </Button>
+            Newer entries
+          </ActionButton>
           <span>
             Page {formatCount(page)} of {formatCount(pages)}
           </span>
-          <Button
-            size="sm"
-            variant="outline"
-            disabled={page >= pages}
+          <ActionButton
+            allowed={page < pages}
+            reason="This is the oldest page."
             onClick={() => set({ backup_page: page + 1 })}
           >
-            Older
-          </Button>
+            Older entries
+          </ActionButton>
         </nav>
       )}
     </section>
