@@ -49,7 +49,7 @@ export function JobMenu({ job, button, onClose }: Props) {
         </span>
       </DropdownMenuTrigger>
       <DropdownMenuContent
-        align="end"
+        align="start"
         onCloseAutoFocus={(event) => {
           event.preventDefault();
           button.focus();

@@ -1,6 +1,6 @@
 "use client";
 
-import { memo } from "react";
+import { Fragment, memo } from "react";
 
 import type { Job } from "../data/schema.generated";
 import { ErrorText } from "../shared/ErrorText";
@@ -20,7 +20,7 @@ interface Props {
 }
 
 // A table at wide widths, a card below; the roles keep it a table for screen readers whatever `display` says.
-const CELL = "block min-w-0 px-2 py-1 align-top empty:hidden xl:table-cell xl:py-3";
+const CELL = "block min-w-0 px-2 py-1 align-top max-xl:empty:hidden xl:table-cell xl:py-3";
 const WIDE = `${CELL} sm:col-span-3`;
 
 /** One job: plain elements, since there are many. */
@@ -39,15 +39,13 @@ export const JobRow = memo(function JobRow({ job, left }: Props) {
         {job.cancel_requested_at !== null && <StatusBadge status="cancelling" className="mt-1" />}
         {job.stuck && <StatusBadge status="stuck" className="mt-1" />}
       </td>
-      <td role="cell" className={WIDE}>
+      {/* Links under each other need 24 px for a finger. */}
+      <td role="cell" className={`${WIDE} [&_a]:inline-block [&_a]:py-0.5`}>
         <JobLink id={job.id}>
-          <span className="[overflow-wrap:anywhere]">{job.job_type}</span>
+          <TypeName type={job.job_type} />
           <span className="sr-only"> job {job.id}</span>
         </JobLink>
         <Where job={job} />
-        {job.stuck_reason !== null && (
-          <p className="mt-1 text-sm [overflow-wrap:anywhere]">{job.stuck_reason}</p>
-        )}
         {job.waits_for !== null && (
           <p className="mt-1 text-sm">
             Waits for <JobLink id={job.waits_for}>job #{job.waits_for}</JobLink>
@@ -73,6 +71,7 @@ export const JobRow = memo(function JobRow({ job, left }: Props) {
         <JobTiming job={job} />
       </td>
       <td role="cell" className={`${WIDE} text-sm`}>
+        {job.stuck_reason !== null && <p className="[overflow-wrap:anywhere]">{job.stuck_reason}</p>}
         <ErrorText text={job.last_error} cut={job.last_error_cut} name={`error of job ${job.id}`} />
         <RetryWarnings job={job} />
         {isCurrent(note, job) && (
@@ -108,6 +107,20 @@ function Where({ job }: { job: Job }) {
       )}
       {job.run_id && <RunLink id={job.run_id} jobId={job.id} />}
     </p>
+  );
+}
+
+/** Breaks at its dots and underscores, where it has to. */
+function TypeName({ type }: { type: string }) {
+  return (
+    <span className="[overflow-wrap:anywhere]">
+      {type.split(/(?<=[._])/).map((part, index) => (
+        <Fragment key={index}>
+          {index > 0 && <wbr />}
+          {part}
+        </Fragment>
+      ))}
+    </span>
   );
 }
 
