@@ -46,7 +46,7 @@ describe("The progress of runs", () => {
       },
       { method: "post" },
     );
-    const { user } = renderOps(<BackfillPanel />);
+    const { user, queryClient } = renderOps(<BackfillPanel />);
     await user.click(await button("Cancel run: Backfill Quiet Harbor"));
     const dialog = await screen.findByRole("alertdialog", { name: "Cancel run" });
     answerFirst({ runs: [aPendingRun({ cancelling: 1 })] });
@@ -54,9 +54,17 @@ describe("The progress of runs", () => {
     expect(await screen.findByText("Cancelling")).toBeInTheDocument();
     expect(screen.queryByText("Cancelled")).toBeNull();
     expect(asked).toHaveLength(1);
-    expect(await button("Cancel run: Backfill Quiet Harbor")).toHaveAccessibleDescription(
-      "The run is being cancelled.",
-    );
+    const cancel = await button("Cancel run: Backfill Quiet Harbor");
+    expect(cancel).toHaveAccessibleDescription("The run is being cancelled.");
+    expect(screen.getByText("1 job is cancelling.", { ignore: "[role=status] *" })).toBeInTheDocument();
+    const cancelled = aPendingRun({ status: "failure", by_status: { cancelled: 1 } });
+    answerFirst({ runs: [cancelled] });
+    answer("/ops/runs/{id}", cancelled);
+    await queryClient.invalidateQueries({ queryKey: ["ops", "runs"] });
+    expect(await screen.findByText("Cancelled")).toBeInTheDocument();
+    // Focus isn't lost with what it was on.
+    expect(cancel).toHaveFocus();
+    expect(cancel).toHaveAccessibleDescription("The run has ended.");
   });
 
   test("stops asking for a run when it has ended", async () => {

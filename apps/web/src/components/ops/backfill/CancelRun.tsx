@@ -3,23 +3,27 @@
 import { useState } from "react";
 import type { RunSummary } from "../data/schema.generated";
 import { useMeta } from "../data/useMeta";
-import { useCancelRun } from "../data/useRun";
+import { isPending, useCancelRun } from "../data/useRun";
 import { ActionButton } from "../shared/ActionButton";
 import { ConfirmDialog } from "../shared/ConfirmDialog";
 
 const ACTION = "Cancel run";
 
-/** Cancels a run, after asking once. Absent where the user may not cancel. */
+/** Cancels a run, after asking once. Absent where the user may not cancel, and where nothing is left to cancel. */
 export function CancelRun({ run }: { run: RunSummary }) {
   const [asking, setAsking] = useState(false);
   const meta = useMeta().data;
   const cancel = useCancelRun();
-  if (meta?.may.cancel !== true) return null;
-  const reason = !meta.supports.cancel
-    ? "This installation can’t cancel jobs."
-    : activeJobs(run) <= run.cancelling
-      ? "The run is being cancelled."
-      : null;
+  const isOver = !isPending(run);
+  // The button that was used stays: it has the focus.
+  if (meta?.may.cancel !== true || (isOver && cancel.input === undefined)) return null;
+  const reason = isOver
+    ? "The run has ended."
+    : !meta.supports.cancel
+      ? "This installation can’t cancel jobs."
+      : activeJobs(run) <= run.cancelling
+        ? "The run is being cancelled."
+        : null;
   return (
     <>
       <ActionButton
@@ -44,8 +48,13 @@ export function CancelRun({ run }: { run: RunSummary }) {
         <p>Cancels waiting jobs now and asks running jobs to stop. What they fetched is kept.</p>
         <p>Jobs that were active before this run go on.</p>
       </ConfirmDialog>
+      {cancel.data !== undefined && (
+        <p className="basis-full text-sm break-words">
+          {[cancel.data.message, ...cancel.data.warnings].join(" ")}
+        </p>
+      )}
       {cancel.data !== undefined && cancel.data.refused.length > 0 && (
-        <ul className="basis-full list-disc pl-5 text-sm">
+        <ul aria-label="Not cancelled" className="basis-full list-disc pl-5 text-sm">
           {cancel.data.refused.map((one) => (
             <li key={one.id} className="break-words">
               Job {one.id}: {one.detail}

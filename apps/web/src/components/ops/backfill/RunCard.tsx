@@ -55,7 +55,10 @@ export function RunCard({ id, summary, listedAt = 0, message, startsOpen = false
         </h4>
       </div>
       <p className="break-words text-xs text-muted-foreground">
-        Requested by <bdi>{run.requested_by}</bdi>, <Time value={run.created_at} />
+        Requested by <bdi>{run.requested_by}</bdi>
+      </p>
+      <p className="text-xs text-muted-foreground">
+        <Time value={run.created_at} />
         {run.job_count > 1 && ` · ${formatCount(endedJobs(run))} of ${plural(run.job_count, "job")} ended`}
       </p>
       {message !== undefined && <p className="break-words text-sm">{message}</p>}
@@ -87,7 +90,7 @@ export function RunCard({ id, summary, listedAt = 0, message, startsOpen = false
         >
           {toggle}
         </Button>
-        {isPending(run) && <CancelRun run={run} />}
+        <CancelRun run={run} />
       </div>
       {open && (
         <div id={detailsId}>

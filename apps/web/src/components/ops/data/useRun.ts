@@ -1,4 +1,4 @@
-import { useQuery, type QueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient, type QueryClient } from "@tanstack/react-query";
 import { ask, client } from "./client";
 import { keys } from "./keys";
 import { pollWhile } from "./polling";
@@ -54,6 +54,7 @@ export function useRun(id: string | null, { pendingAt = 0 }: Following = {}) {
 
 /** Cancel those of a run's jobs that have not ended. */
 export function useCancelRun() {
+  const queryClient = useQueryClient();
   return useAction({
     call: (id: string, idempotencyKey: string) =>
       ask(
@@ -63,5 +64,7 @@ export function useCancelRun() {
         }),
       ),
     invalidates: [keys.runs(), keys.allJobs(), keys.sync()],
+    // The answer has the run as it is now: no button waits for the next poll.
+    onDone: ({ run }) => queryClient.setQueryData(keys.run(run.id), run),
   });
 }

@@ -58,8 +58,8 @@ function Named({ at, isAhead = false }: { at: At; isAhead?: boolean }) {
   return (
     <>
       {isAhead ? <Countdown to={at.time} /> : <Time value={at.time} />}
-      <span className="text-muted-foreground">
-        {" · "}
+      {/* On a line of its own: a time becomes shorter once its age is known, and nothing should move then. */}
+      <span className="block truncate text-muted-foreground" title={at.name}>
         <bdi>{at.name}</bdi>
       </span>
     </>
