@@ -1,6 +1,7 @@
 """The Ops page as Next.js serves its production build, in a browser, on the real console."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,7 @@ def console(shared_console: Console, transactional_db: None, request: pytest.Fix
     failed_before = request.session.testsfailed
     yield shared_console.address
     if request.session.testsfailed > failed_before:
-        print(shared_console.child.output[-20_000:])
+        sys.stdout.write(shared_console.child.output[-20_000:])
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ def test_with_the_console_gone_each_panel_says_so_and_has_its_data_when_it_is_ba
     expect(panel(later, "Jobs").get_by_role("row").filter(has_text=f"#{job.pk}")).to_be_visible()
     expect(panel(later, "Sync status")).to_contain_text("Alice")
     # Without a click, too.
-    expect(page.get_by_text("Not up to date.")).to_have_count(0)
+    expect(panel(page, "Jobs").get_by_text("Not up to date.")).to_have_count(0)
 
 
 @pytest.mark.parametrize("fault", [html, cut])

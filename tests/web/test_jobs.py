@@ -21,7 +21,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, py
 
 
 def row_of(page: Page, job: int) -> Locator:
-    return panel(page, "Jobs").get_by_role("row").filter(has_text=f"#{job}")
+    row: Locator = panel(page, "Jobs").get_by_role("row").filter(has_text=f"#{job}")
+    return row
 
 
 def status_of(job: int) -> str:
@@ -51,7 +52,7 @@ def test_a_failed_job_is_read_retried_and_watched_until_it_is_done(
     assert status_of(job.pk) == "done"
 
 
-def test_all_failed_jobs_are_retried_after_a_preview(
+def test_all_failed_jobs_are_retried_after_a_preview_and_all_waiting_ones_cancelled(
     as_operator: Page, console_worker: Callable[..., Any], sweeper: Callable[..., Any]
 ) -> None:
     page, jobs = as_operator, failed_jobs(7)
@@ -69,6 +70,46 @@ def test_all_failed_jobs_are_retried_after_a_preview(
     act.click()
     expect(panel(page, "Jobs")).to_contain_text("7 retried")
     assert set(Job.objects.filter(pk__in=jobs).values_list("status", flat=True)) == {"queued"}
+    # The tab's number comes with the sweeper's next count.
+    panel(page, "Jobs").get_by_role("link", name=re.compile("^Queued 7")).click()
+    panel(page, "Jobs").get_by_role("button", name="Cancel queued jobs…").click()
+    dialog = page.get_by_role("alertdialog", name="Cancel 7 jobs")
+    dialog.get_by_label("Reason").fill("the provider is gone again")
+    dialog.get_by_role("button", name="Cancel 7 jobs").click()
+    expect(panel(page, "Jobs")).to_contain_text("7 cancelled")
+    assert set(Job.objects.filter(pk__in=jobs).values_list("status", flat=True)) == {"cancelled"}
+
+
+def test_the_list_is_filtered_and_paged_and_its_address_says_so(windows: Windows, session: str) -> None:
+    page = windows.open(session, permissions=["clipboard-read", "clipboard-write"])
+    oldest = make_job("message.send_manual", status="done", payload={"n": 0})
+    for n in range(50):
+        make_job(payload={"n": n})
+    counts.refresh(max_age_seconds=0)
+    page.goto("/ops")
+    jobs = panel(page, "Jobs")
+    expect(page).to_have_title(re.compile(r"\(50\)"))
+    expect(jobs.get_by_role("row")).to_have_count(51)
+    expect(row_of(page, oldest.pk)).to_have_count(0)
+    jobs.get_by_role("link", name="Next page").click()
+    expect(jobs).to_contain_text("Job 51 of 51")
+    page.reload()
+    row_of(page, oldest.pk).get_by_role("link").first.click()
+    sheet = page.get_by_role("dialog")
+    sheet.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_text("Copied.", exact=True)).to_have_count(1)
+    link = page.evaluate("navigator.clipboard.readText()")
+    page.go_back()
+    expect(sheet).to_have_count(0)
+    page.goto(link)
+    expect(sheet.get_by_role("heading", name=f"#{oldest.pk}")).to_be_visible()
+    page.keyboard.press("Escape")
+    jobs.get_by_label("Type").fill("message.send_manual")
+    jobs.get_by_role("button", name="Filter").click()
+    page.wait_for_url("**type=message.send_manual**")
+    expect(jobs.get_by_role("row")).to_have_count(2)
+    jobs.get_by_role("link", name="Clear filters").click()
+    expect(jobs.get_by_role("row")).to_have_count(51)
 
 
 def test_a_waiting_job_is_cancelled_and_a_stuck_one_marked_as_failed_with_a_reason(as_operator: Page) -> None:

@@ -36,6 +36,10 @@ def test_a_wrong_password_is_said_and_the_right_one_leads_to_the_page_until_one_
     page.wait_for_url("**/login")
     page.goto("/ops")
     page.wait_for_url("**/login?**")
+    # No page of another site follows the login.
+    page.goto("/login?next=//elsewhere.example/")
+    log_in(page, olivia)
+    page.wait_for_url(re.compile("/ops$"))
 
 
 def test_without_scripts_one_logs_in_and_the_rows_are_there(windows: Windows, olivia: str) -> None:

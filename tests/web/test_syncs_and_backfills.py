@@ -94,6 +94,20 @@ def test_backfills_and_a_download_are_started_and_watched_to_their_end(as_operat
     assert set(Job.objects.values_list("status", flat=True)) == {"done"}
 
 
+def test_a_run_is_cancelled(as_operator: Page) -> None:
+    page, identity = as_operator, connected("Alice")
+    page.goto(f"/ops?identity={identity.pk}")
+    backfill = panel(page, "Backfill")
+    # Nobody works: it waits.
+    backfill.get_by_role("button", name="Backfill identity").click()
+    card = backfill.get_by_role("list", name="Backfill runs").locator("> li")
+    card.get_by_role("button", name=re.compile("^Cancel run")).click()
+    dialog = page.get_by_role("alertdialog", name="Cancel run")
+    dialog.get_by_role("button", name="Cancel run").click()
+    expect(card).to_contain_text("Cancelled")
+    assert Job.objects.get().status == "cancelled"
+
+
 def test_an_identity_gets_a_schedule_of_its_own_and_gives_it_up(as_operator: Page) -> None:
     page, identity = as_operator, connected("Alice")
     page.goto("/ops")

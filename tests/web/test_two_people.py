@@ -17,6 +17,8 @@ from tests.web.windows import Windows, panel
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.browser]
 
 PANELS = ("Sync", "Backfill", "Jobs", "Sync status", "Backups")
+# More than the page waits before it asks again.
+IDLE_MS = 15_000
 VERBS = re.compile("^(Sync|Backfill|Retry|Cancel|Mark|Terminate|Back up|Test|Schedule|Change|Redownload|Delete|Save)")
 
 
@@ -37,6 +39,7 @@ def test_a_viewer_sees_what_an_operator_does_without_a_reload_and_has_no_buttons
     )
     counts.refresh(max_age_seconds=0)
     viewer, operator = as_viewer, as_operator
+    viewer.clock.install()
     viewer.goto(f"/ops?job={failed.pk}")
     sheet = viewer.get_by_role("dialog")
     expect(sheet).to_contain_text("TimeoutError")
@@ -56,8 +59,10 @@ def test_a_viewer_sees_what_an_operator_does_without_a_reload_and_has_no_buttons
     dialog = operator.get_by_role("alertdialog", name="Mark as failed")
     dialog.get_by_label("Reason").fill("The worker was killed.")
     dialog.get_by_role("button", name="Mark as failed").click()
+    viewer.clock.fast_forward(IDLE_MS)
     expect(row).to_contain_text("The worker was killed.")
     make_job(payload={"identity_id": identity.pk, "n": 3})
+    viewer.clock.fast_forward(IDLE_MS)
     # Rows don't move by themselves.
     viewer.get_by_role("button", name="Show 1 new job").click()
     expect(panel(viewer, "Jobs").get_by_role("row")).to_have_count(4)
