@@ -11,7 +11,10 @@ function filesOf(folder: string): string[] {
 }
 
 const COPIED = ["src/app/(authenticated)/ops", "src/app/api/core", "src/components/ops"];
-const copied = COPIED.flatMap(filesOf);
+// What the README's command leaves behind.
+const SUPPORT = /\.test\.tsx?$|\/fixtures\.ts$|\/testPanel\.tsx$|\/testing\//;
+const all = COPIED.flatMap(filesOf);
+const copied = all.filter((file) => !SUPPORT.test(file));
 
 test("only the two trees of the Ops page are among the routes to be copied, so that copying can't overwrite another's", () => {
   const strays = filesOf("src/app/api/core").filter(
@@ -31,7 +34,7 @@ test("what is copied imports only what is copied with it, the primitives and dec
   };
   const allowed = new Set([...Object.keys(dependencies), "server-only"]);
   const strays = copied
-    .filter((file) => /\.tsx?$/.test(file) && !/\.test\.|\/testing\//.test(file))
+    .filter((file) => /\.tsx?$/.test(file))
     .flatMap((file) =>
       [...readFileSync(file, "utf8").matchAll(/(?:from|import)\s*\(?"([^"]+)"/g)].map(
         ([, name = ""]) => [file, name] as const,
@@ -47,6 +50,23 @@ test("what is copied imports only what is copied with it, the primitives and dec
       );
     });
   expect(strays).toEqual([]);
+});
+
+test("no copied file imports one that the README's command leaves behind, and the command names each kind of those", () => {
+  const needy = copied.filter((file) =>
+    /from "[^"]*(\/testing|\/fixtures|\/testPanel)[/"]/.test(readFileSync(file, "utf8")),
+  );
+  expect(needy).toEqual([]);
+  const readme = readFileSync("README.md", "utf8");
+  for (const pattern of [
+    "*.test.ts",
+    "*.test.tsx",
+    "fixtures.ts",
+    "testPanel.tsx",
+    "src/components/ops/testing",
+  ]) {
+    expect(readme).toContain(`--exclude='${pattern}'`);
+  }
 });
 
 test("each route handler is generated per request, on Node.js, by the forwarder, for the path that its folder names", () => {

@@ -11,6 +11,7 @@ import { followPause } from "./data/polling";
 import { makeQueryClient } from "./data/queryClient";
 import { clockOffset, noteServerTime } from "./data/serverClock";
 import { Announcer } from "./shared/Announcer";
+import { ServedAtContext } from "./shared/servedAt";
 import { SessionEnded } from "./shared/SessionEnded";
 
 /** The state's times by the browser's clock, since the browser compares them with its own. */
@@ -46,10 +47,12 @@ export function Providers({ state, servedAt, queryClient: given, loginPath, chil
   return (
     <QueryClientProvider client={queryClient}>
       <HydrationBoundary state={hydrated}>
-        <Announcer>
-          <SessionEnded loginPath={loginPath} />
-          {children}
-        </Announcer>
+        <ServedAtContext.Provider value={servedAt ?? null}>
+          <Announcer>
+            <SessionEnded loginPath={loginPath} />
+            {children}
+          </Announcer>
+        </ServedAtContext.Provider>
       </HydrationBoundary>
     </QueryClientProvider>
   );

@@ -74,3 +74,14 @@ export function formatUtc(iso: string): string {
   const time = new Date(iso);
   return Number.isNaN(time.getTime()) ? iso : `${time.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
+
+/**
+ * A UTC time as short as its age will be, so that nothing moves when the age takes its place: without the day if that is the
+ * server's present one, and without seconds.
+ */
+export function formatUtcBriefly(iso: string, servedAt: string | null): string {
+  const utc = formatUtc(iso);
+  if (!utc.endsWith(" UTC")) return utc;
+  const isToday = servedAt !== null && utc.slice(0, 10) === servedAt.slice(0, 10);
+  return `${utc.slice(isToday ? 11 : 0, 16)} UTC`;
+}

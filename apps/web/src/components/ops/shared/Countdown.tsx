@@ -1,7 +1,8 @@
 "use client";
 
-import { formatDuration, formatUtc } from "../data/formatting";
+import { formatDuration, formatUtc, formatUtcBriefly } from "../data/formatting";
 import { useNow } from "../data/serverClock";
+import { useServedAt } from "./servedAt";
 
 type Props = {
   to: string | null | undefined;
@@ -12,11 +13,12 @@ type Props = {
 /** How long it is until a time: `in 1 min 20 s`, ticking; in UTC from the server. */
 export function Countdown({ to, due = "Due now", fallback = "Unknown" }: Props) {
   const now = useNow();
+  const servedAt = useServedAt();
   if (!to) return <span>{fallback}</span>;
   const left = now === null ? null : Date.parse(to) - now;
   return (
     <time dateTime={to} title={formatUtc(to)} className="tabular-nums">
-      {left === null ? formatUtc(to) : left < 1_000 ? due : `in ${formatDuration(left)}`}
+      {left === null ? formatUtcBriefly(to, servedAt) : left < 1_000 ? due : `in ${formatDuration(left)}`}
     </time>
   );
 }

@@ -4,6 +4,7 @@ import { renderToString } from "react-dom/server";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { noteServerTime } from "../data/serverClock";
 import { Countdown } from "./Countdown";
+import { ServedAtContext } from "./servedAt";
 import { Time } from "./Time";
 
 const NOW = Date.parse("2026-06-30T12:00:00Z");
@@ -40,8 +41,22 @@ function hydrate(element: React.ReactElement) {
 
 test("the server renders UTC, and the age follows after hydration, without a warning", () => {
   const { html, container, complaints } = hydrate(<Time value={THREE_MINUTES_AGO} />);
-  expect(html).toBe(`<time dateTime="${THREE_MINUTES_AGO}">2026-06-30 11:56:50 UTC</time>`);
+  expect(html).toBe(
+    `<time dateTime="${THREE_MINUTES_AGO}" title="2026-06-30 11:56:50 UTC">2026-06-30 11:56 UTC</time>`,
+  );
   expect(container).toHaveTextContent(/^3 min ago$/);
+  expect(complaints).toEqual([]);
+});
+
+test("a time of the day on which the page was served needs no date, so that its age takes no other room", () => {
+  const { html, complaints } = hydrate(
+    <ServedAtContext.Provider value="2026-06-30T12:00:00.000Z">
+      <Time value={THREE_MINUTES_AGO} />
+      <Time value="2026-06-29T23:59:59Z" />
+      <Countdown to="2026-06-30T12:01:05Z" />
+    </ServedAtContext.Provider>,
+  );
+  expect(html).toMatch(/>11:56 UTC<.*>2026-06-29 23:59 UTC<.*>12:01 UTC</);
   expect(complaints).toEqual([]);
 });
 
@@ -95,7 +110,7 @@ test("a time that is unknown says so, and one that no clock can show says what i
 test("a countdown ticks until it is due, and is UTC from the server", () => {
   const element = <Countdown to="2026-06-30T12:01:05Z" />;
   const { html, container, complaints } = hydrate(element);
-  expect(html).toContain("2026-06-30 12:01:05 UTC");
+  expect(html).toContain(">2026-06-30 12:01 UTC<");
   expect(complaints).toEqual([]);
   expect(container).toHaveTextContent("in 1 min 5 s");
   act(() => void vi.advanceTimersByTime(60_000));

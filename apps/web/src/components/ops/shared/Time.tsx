@@ -1,7 +1,8 @@
 "use client";
 
-import { formatAge, formatUtc } from "../data/formatting";
+import { formatAge, formatUtc, formatUtcBriefly } from "../data/formatting";
 import { useNow } from "../data/serverClock";
+import { useServedAt } from "./servedAt";
 
 type Props = {
   /** ISO 8601. Null is a time that is unknown, or that no clock can show. */
@@ -21,13 +22,14 @@ const LOCAL: Intl.DateTimeFormatOptions = { dateStyle: "medium", timeStyle: "lon
  */
 export function Time({ value, text, fallback = "Never", className }: Props) {
   const now = useNow();
+  const servedAt = useServedAt();
   if (!value) return <span className={className}>{text || fallback}</span>;
   const utc = formatUtc(value);
   const time = Date.parse(value);
   if (now === null || Number.isNaN(time)) {
     return (
-      <time dateTime={value} className={className}>
-        {utc}
+      <time dateTime={value} title={utc} className={className}>
+        {formatUtcBriefly(value, servedAt)}
       </time>
     );
   }
