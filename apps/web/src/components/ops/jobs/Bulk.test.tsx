@@ -5,6 +5,7 @@ import type { Accepted, Meta, Run } from "../data/schema.generated";
 import { JobsPanel } from "../JobsTable";
 import { answer, refuse, renderOps } from "../testing";
 import { aJob, answerPanel, aPreview, recorded, someCounts, VIEWER } from "./fixtures";
+import { dialog } from "./testPanel";
 
 const RETRY = "/ops/jobs/retry";
 const CANCEL = "/ops/jobs/cancel";
@@ -25,7 +26,7 @@ async function panel(url = "/ops?status=failed", may: Partial<Meta["may"]> = {})
 /** Opens the dialog by its button. */
 async function look(user: Awaited<ReturnType<typeof panel>>["user"], name = "Retry failed jobs…") {
   await user.click(await screen.findByRole("button", { name }));
-  return within(await screen.findByRole("alertdialog"));
+  return dialog();
 }
 
 describe("retrying all jobs of a filter", () => {

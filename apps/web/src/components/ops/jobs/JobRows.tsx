@@ -9,9 +9,9 @@ const HEADINGS = [
   ["Job", "xl:w-56"],
   ["Attempts", "xl:w-28"],
   ["Time", "xl:w-42"],
-  ["Duration", "xl:w-32"],
+  ["Duration", "xl:w-28"],
   ["Error", ""],
-  ["Actions", "xl:w-40 xl:text-right"],
+  ["Actions", "xl:w-44 xl:text-right"],
 ] as const;
 
 interface Props {

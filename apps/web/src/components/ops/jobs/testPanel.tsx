@@ -1,4 +1,5 @@
-import { screen, within } from "@testing-library/react";
+import { screen, waitFor, within } from "@testing-library/react";
+import { expect } from "vitest";
 
 import type { Job, JobEnded, JobRetried, Meta } from "../data/schema.generated";
 import { JobsPanel } from "../JobsTable";
@@ -11,7 +12,12 @@ export const POST = { method: "post" } as const;
 
 export const row = (id: number) => within(document.querySelector<HTMLElement>(`[data-job="${id}"]`)!);
 
-export const dialog = async () => within(await screen.findByRole("alertdialog"));
+/** The dialog, once it takes clicks: it is drawn a moment before. */
+export async function dialog() {
+  const found = await screen.findByRole("alertdialog");
+  await waitFor(() => expect(found).toHaveStyle({ pointerEvents: "auto" }));
+  return within(found);
+}
 
 /** The panel with these jobs, once they are there. */
 export async function panel(jobs: Job[], may: Partial<Meta["may"]> = {}, props = {}) {
