@@ -17,7 +17,15 @@ if (distDir !== ".next") {
   const file = path.join(here, tsconfigPath);
   if (!fs.existsSync(file)) {
     const include = ["next-env.d.ts", "src", `${distDir}/types/**/*.ts`, `${distDir}/dev/types/**/*.ts`];
-    const exclude = ["node_modules", "compat", "**/*.test.ts", "**/*.test.tsx", "**/testing/**"];
+    const exclude = [
+      "node_modules",
+      "compat",
+      "**/*.test.ts",
+      "**/*.test.tsx",
+      "**/testing/**",
+      "**/fixtures.ts",
+      "**/testPanel.tsx",
+    ];
     fs.writeFileSync(file, JSON.stringify({ extends: "./tsconfig.json", include, exclude }, null, 2));
   }
 }
