@@ -58,8 +58,9 @@ export function RunCard({ id, summary, listedAt = 0, message, startsOpen = false
         Requested by <bdi>{run.requested_by}</bdi>
       </p>
       <p className="text-xs text-muted-foreground">
+        {run.job_count > 1 && `${formatCount(endedJobs(run))} of ${plural(run.job_count, "job")} ended · `}
+        {/* Last, so that nothing moves when its age takes its place. */}
         <Time value={run.created_at} />
-        {run.job_count > 1 && ` · ${formatCount(endedJobs(run))} of ${plural(run.job_count, "job")} ended`}
       </p>
       {message !== undefined && <p className="break-words text-sm">{message}</p>}
       {isPending(run) && !isSaidBelow && (
