@@ -3,20 +3,22 @@
 from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 
+from backups.models import COULD_NOT_VERIFY, FAILED, KINDS, MANUAL, PASSED, RUNNING, SCHEDULED, SUCCEEDED
 from jobs.api_schedule_shapes import BeatState
 from jobs.api_shapes import Progress
 from opsconsole.api.shapes import (
     Links,
     Shape,
-    anything,
     far_text,
     flag,
+    known,
     maybe_float,
     maybe_moment,
     maybe_number,
     maybe_text,
     moment,
     number,
+    scalar,
     text,
     word,
 )
@@ -26,7 +28,7 @@ class Verification(Shape):
     """The last restore test of a backup that ended."""
 
     id = number()
-    status = text()
+    status = known("RestoreTestStatus", RUNNING, PASSED, FAILED, COULD_NOT_VERIFY)
     at = maybe_moment()
 
 
@@ -34,9 +36,8 @@ class Recorded(Shape):
     """What a backup and a restore test have in common."""
 
     id = number()
-    kind = maybe_text("`database` or `attachments`.")
-    status = maybe_text()
-    trigger = maybe_text("`manual` or `scheduled`.")
+    kind = known("BackupKind", *KINDS, allow_null=True)
+    trigger = known("BackupTrigger", MANUAL, SCHEDULED, allow_null=True)
     requested_by = maybe_text()
     started_at = maybe_moment()
     started_at_text = far_text()
@@ -54,6 +55,7 @@ class Backup(Recorded):
     """A backup."""
 
     type = word("backup")
+    status = known("BackupRunStatus", RUNNING, SUCCEEDED, FAILED, allow_null=True)
     size_bytes = maybe_number()
     sha256 = maybe_text()
     removed_at = maybe_moment("When retention deleted its file.")
@@ -68,15 +70,16 @@ class Check(Shape):
     check_name = maybe_text()
     title = maybe_text()
     passed = flag(allow_null=True)
-    expected = anything()
-    actual = anything()
-    error = anything()
+    expected = scalar()
+    actual = scalar()
+    error = scalar()
 
 
 class RestoreTest(Recorded):
     """A restore test."""
 
     type = word("restore_test")
+    status = known("RestoreTestStatus", RUNNING, PASSED, FAILED, COULD_NOT_VERIFY, allow_null=True)
     backup_run_id = maybe_number()
     checks = Check(many=True)
     checks_passed = number()
@@ -85,6 +88,20 @@ class RestoreTest(Recorded):
     attachments_verified = maybe_number()
     restore_seconds = maybe_float()
     backup_age_seconds = maybe_float("How old the backup was when it was tested.")
+
+
+class BackupsByKind(Shape):
+    """A backup of each kind that has one."""
+
+    database = Backup(required=False)
+    attachments = Backup(required=False)
+
+
+class RestoreTestsByKind(Shape):
+    """A restore test of each kind that has one."""
+
+    database = RestoreTest(required=False)
+    attachments = RestoreTest(required=False)
 
 
 class KindState(Shape):
@@ -97,6 +114,13 @@ class KindState(Shape):
     verified_backup_id = maybe_number("The newest one that is kept and passed a restore test.")
 
 
+class KindStates(Shape):
+    """How each kind of backup is set up."""
+
+    database = KindState()
+    attachments = KindState()
+
+
 class BackupSchedule(Shape):
     """When beat makes one kind of backup, or tests one."""
 
@@ -106,11 +130,19 @@ class BackupSchedule(Shape):
     next_at = maybe_moment()
 
 
+class BackupSchedules(Shape):
+    """When beat makes each kind of backup, and tests one; null where its tables can't be read."""
+
+    database = BackupSchedule(allow_null=True)
+    attachments = BackupSchedule(allow_null=True)
+    restore_test = BackupSchedule(allow_null=True)
+
+
 class Running(Shape):
     """What is under way, by kind."""
 
-    backups = serializers.DictField(child=Backup())
-    restore_tests = serializers.DictField(child=RestoreTest())
+    backups = BackupsByKind()
+    restore_tests = RestoreTestsByKind()
 
 
 class DiskState(Shape):
@@ -130,13 +162,20 @@ class TrendPoint(Shape):
     seconds = serializers.FloatField()
 
 
+class Trends(Shape):
+    """The last backups of each kind that succeeded, oldest first."""
+
+    database = TrendPoint(many=True)
+    attachments = TrendPoint(many=True)
+
+
 class BackupHealthReason(Shape):
     """One thing that there is to say of backups."""
 
     code = text()
     message = text()
     status = word("ok", "warning", "critical", "unknown")
-    kind = maybe_text("Null where it is about all.")
+    kind = known("BackupKind", *KINDS, words="Null where it is about all.", allow_null=True)
 
 
 class BackupHealth(Shape):
@@ -151,18 +190,18 @@ class BackupStatus(Shape):
 
     configured = flag()
     problem = maybe_text()
-    kinds = serializers.DictField(child=KindState())
-    last_backup = serializers.DictField(child=Backup(), help_text="The last one that succeeded and is kept.")
-    last_attempt = serializers.DictField(child=Backup())
+    kinds = KindStates()
+    last_backup = BackupsByKind(help_text="The last ones that succeeded and are kept.")
+    last_attempt = BackupsByKind(help_text="The last ones that ended, however they did.")
     last_restore_test = RestoreTest(allow_null=True)
-    last_restore_tests = serializers.DictField(child=RestoreTest())
-    last_passed_restore_tests = serializers.DictField(child=RestoreTest())
+    last_restore_tests = RestoreTestsByKind()
+    last_passed_restore_tests = RestoreTestsByKind()
     running = Running()
     next_backup_at = maybe_moment()
     next_restore_test_at = maybe_moment()
-    schedules = serializers.DictField(child=BackupSchedule(allow_null=True))
+    schedules = BackupSchedules()
     disk = DiskState(allow_null=True)
-    trend = serializers.DictField(child=TrendPoint(many=True))
+    trend = Trends()
     beat = BeatState(allow_null=True)
     health = BackupHealth()
     as_of = moment()

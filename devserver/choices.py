@@ -58,7 +58,7 @@ class Choices:
             raise StartError(str(error)) from None
         return cls(
             data_dir=Path(given.get("OPS_DATA_DIR", ".data")).expanduser(),
-            port=_port(given.get("PORT", "8000")),
+            port=port_of("PORT", given.get("PORT", "8000")),
             variant=variant,
             database_url=database_url,
             redis_urls=redis_urls,
@@ -66,6 +66,17 @@ class Choices:
             admin_password=given.get("OPS_ADMIN_PASSWORD"),
             core_schema=given.get("OPS_CORE_SCHEMA", "public"),
         )
+
+
+def port_of(name: str, text: str) -> int:
+    """Return the port that a variable names.
+
+    Raises:
+        StartError: It is none.
+    """
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
+        raise StartError(f"{name} is {text!r}; it must be a number from 1 to 65535.")
+    return int(text)
 
 
 def child_environment(choices: Choices, **values: str) -> dict[str, str]:
@@ -82,12 +93,6 @@ def child_environment(choices: Choices, **values: str) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         **values,
     }
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
-        raise StartError(f"PORT is {text!r}; it must be a number from 1 to 65535.")
-    return int(text)
 
 
 def _flag(name: str, given: Mapping[str, str]) -> bool | None:

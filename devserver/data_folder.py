@@ -70,13 +70,17 @@ class DataFolder:
         write_private(self.admin_password_file, f"{chosen}\n")
         return chosen, True
 
+    def demo_password(self, username: str) -> str:
+        """Return the password of a user of the demonstration, made at the first start."""
+        return self._keep(f"{username}-password", lambda: secrets.token_urlsafe(9))[0]
+
     def keep_environment(self, environment: Mapping[str, str]) -> None:
         """Write down, for a shell, how to reach what runs here; so that manage.py can be run beside it.
 
         Args:
             environment: That of the console's processes; what isn't the console's own is left out.
         """
-        own = ("OPS_", "DEMO_", "DATABASE_URL", "CELERY_BROKER_URL", "CORE_RESULT_BACKEND", "DJANGO_SETTINGS_MODULE")
+        own = ("OPS_", "DEMO_", "DATABASE_URL", "CELERY_BROKER_URL", "CORE_", "DJANGO_SETTINGS_MODULE")
         lines = [
             f"{name}={shlex.quote(value)}\n" for name, value in sorted(environment.items()) if name.startswith(own)
         ]

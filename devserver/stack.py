@@ -61,16 +61,46 @@ class Stack:
         with ExitStack() as cleanup:
             self._folder.lock()
             cleanup.callback(self._folder.unlock)
-            if not loopback.is_free(self._choices.port):
-                raise StartError(
-                    f"Port {self._choices.port} of {loopback.HOST} is taken by another program: stop it, "
-                    "or choose another port with PORT."
-                )
+            for name, port in self._ports().items():
+                if not loopback.is_free(port):
+                    raise StartError(
+                        f"Port {port} of {loopback.HOST} is taken by another program: stop it, "
+                        f"or choose another port with {name}."
+                    )
             for step in (self._start_servers, self._prepare, self._start_processes):
                 step(cleanup)
                 if self.supervisor.stop_requested:
                     return
             (attend or self._watch)()
+
+    # --- what a stack with more in it adds to --------------------------------------------------------------------
+
+    def _ports(self) -> dict[str, int]:
+        """Return the ports that are listened on, by the variables that choose them."""
+        return {"PORT": self._choices.port}
+
+    def _more_steps(self) -> dict[str, list[str]]:
+        """Return commands that run to their end beside the preparation, by name."""
+        return {}
+
+    def _commands(self) -> dict[str, str | list[str]]:
+        """Return the commands of the processes, by name."""
+        return {
+            name: command
+            for name, command in self._processes.items()
+            if name != _STAND_IN or self.environment["OPS_DEMO"] == "1"
+        }
+
+    def _more_awaited(self) -> list[str]:
+        """Return the names of further processes that don't answer yet."""
+        return []
+
+    def _ready_line(self) -> str:
+        """Return what is said when everything is ready."""
+        return (
+            f"Ready: http://{loopback.HOST}:{self._choices.port}/admin/  "
+            f"(user admin, password in {self._folder.admin_password_file})"
+        )
 
     # --- steps --------------------------------------------------------------------------------------------------
 
@@ -128,7 +158,7 @@ class Stack:
             steps["sample"] = [sys.executable, "-m", "demo.sample_data", "--database-url", url]
         if demo and not _attachments(environment).exists():
             steps["archive"] = [sys.executable, "-m", "demo.archive", "--folder", environment["DEMO_ARCHIVE_DIR"]]
-        if self.supervisor.run_to_end(steps):
+        if self.supervisor.run_to_end(steps | self._more_steps()):
             self._prepared.write_text(current)
             if "sample" in steps:
                 # The providers came beside Django's migrations, or after them.
@@ -160,19 +190,15 @@ class Stack:
         """Start the processes of the Procfile and wait until all are ready."""
         supervisor, readiness = self.supervisor, Readiness(self._choices.port)
         cleanup.callback(supervisor.stop, grace=_STOP_SECONDS)
-        for name, command in self._processes.items():
-            if name != _STAND_IN or self.environment["OPS_DEMO"] == "1":
-                supervisor.start(name, command, readiness.listener(name))
+        for name, command in self._commands().items():
+            supervisor.start(name, command, readiness.listener(name))
         deadline = time.monotonic() + _READY_SECONDS
-        while waiting := readiness.waiting_for():
+        while waiting := readiness.waiting_for() or self._more_awaited():
             if time.monotonic() > deadline:
                 raise StartError(f"Not ready after {_READY_SECONDS:.0f} s: {', '.join(waiting)}.")
             if self._tick():
                 return
-        supervisor.announce(
-            f"Ready: http://{loopback.HOST}:{self._choices.port}/admin/  "
-            f"(user admin, password in {self._folder.admin_password_file})"
-        )
+        supervisor.announce(self._ready_line())
 
     def _watch(self) -> None:
         while not self._tick():

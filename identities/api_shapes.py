@@ -1,7 +1,7 @@
 """What the answers about identities, their syncs and their conversations look like."""
 
 from jobs.api_schedule_shapes import BeatState
-from jobs.api_shapes import Progress
+from jobs.api_shapes import Progress, job_status, maybe_outcome
 from opsconsole.api.shapes import (
     Links,
     Shape,
@@ -54,7 +54,7 @@ class ActiveJob(Shape):
     id = number()
     job_type = text()
     title = text()
-    status = text()
+    status = job_status()
     since = maybe_moment()
     progress = Progress(allow_null=True)
     cancel_requested_at = maybe_moment()
@@ -76,7 +76,7 @@ class SyncStatus(Shape):
     created_at = maybe_moment()
     last_sync_at = maybe_moment("The last sign of a sync that succeeded.")
     last_sync_source = word("job", "result", "message", allow_null=True, words="From what that is known.")
-    last_sync_status = maybe_text("How the last attempt ended.")
+    last_sync_status = maybe_outcome("How the last attempt ended.")
     last_success_at = maybe_moment()
     last_attempt_at = maybe_moment()
     last_error = maybe_text()

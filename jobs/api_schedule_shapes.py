@@ -3,6 +3,7 @@
 from rest_framework import serializers
 
 from opsconsole.api.shapes import Shape, flag, mapping, maybe_moment, maybe_text, number, numbers, text, word
+from opsconsole.api.words import AnyJson
 
 
 class Schedule(Shape):
@@ -22,7 +23,7 @@ class Schedule(Shape):
     arguments = mapping("Without what is private; null where they are no valid JSON.", allow_null=True)
     can_run = flag()
     description = text()
-    positional_arguments = serializers.ListField(child=serializers.JSONField(), required=False)
+    positional_arguments = serializers.ListField(child=AnyJson(), required=False)
     cannot_run_because = text(required=False)
     identity_id = number(required=False)
 

@@ -2,7 +2,12 @@
 
 from typing import Final
 
+from rest_framework import serializers
+
+from jobs.models import STATUSES, Outcome
 from opsconsole.api.shapes import (
+    WAYS_IN,
+    LeftOutOfRun,
     Links,
     Shape,
     Subject,
@@ -10,7 +15,7 @@ from opsconsole.api.shapes import (
     counts,
     far_text,
     flag,
-    mapping,
+    known,
     maybe_moment,
     maybe_number,
     maybe_text,
@@ -21,8 +26,76 @@ from opsconsole.api.shapes import (
     texts,
     word,
 )
+from opsconsole.api.words import KnownWord
 
 RUN_STATES: Final = ("pending", "success", "failure")
+HANDED_OVER: Final = ("waiting", "not_yet", "handed_over", "running", "retrying", "unknown")
+# What a click asks for. Every other job type has an operation of its own, its last word and `.trigger`.
+OPERATIONS: Final = (
+    "backfill.trigger",
+    "sync.trigger",
+    "redownload_attachments.trigger",
+    "backup.trigger",
+    "restore_test.trigger",
+    "job.retry_matching",
+    "job.cancel_matching",
+    "notice.send",
+)
+
+
+def job_status(words: str = "") -> KnownWord:
+    """Return the status of a job."""
+    return known("JobStatus", *STATUSES, words=words)
+
+
+def maybe_outcome(words: str = "") -> KnownWord:
+    """Return how an attempt ended, or null."""
+    return known("AttemptOutcome", *Outcome.values, words=words, allow_null=True)
+
+
+def way_in() -> KnownWord:
+    """Return through which door somebody came."""
+    return known("Via", *WAYS_IN)
+
+
+def handed_over(words: str = "") -> serializers.ChoiceField:
+    """Return how far the handing over of a job has come, or null."""
+    return word(*HANDED_OVER, words=words, allow_null=True)
+
+
+class Payload(Shape):
+    """A job's payload without what is private: whatever the core wrote, which need not be ids where ids are meant."""
+
+    has_more = True
+    conversation_id = anything("A conversation's id.", required=False)
+    message_id = anything("A message's id.", required=False)
+    identity_id = anything("An identity's id.", required=False)
+
+
+class RunResult(Shape):
+    """What tasks returned, summed: their whole numbers under the tasks' own names."""
+
+    has_more = True
+    status = text("`success` or `failure`; of a Celery task that is no run's, what that says.", required=False)
+    error = text("In a failure: which job did not end well, and why.", required=False)
+    errors = texts("What the tasks say went wrong.", required=False)  # type: ignore[assignment]
+    skipped_because = texts("Why jobs had nothing to do.", required=False)
+    new_conversations = number(required=False)
+    new_messages = number(required=False)
+    conversations_synced = number(required=False)
+    messages_synced = number(required=False)
+    downloaded = number("Attachments.", required=False)
+    skipped = number("Attachments that were there already.", required=False)
+    failed = number("Attachments that could not be downloaded.", required=False)
+    retried = number("Jobs.", required=False)
+    cancelled = number("Jobs.", required=False)
+    changed_meanwhile = number("Jobs.", required=False)
+    refused = number("Jobs.", required=False)
+    not_changed = number("Jobs.", required=False)
+    backup_run_id = number("The backup that was made or tested, where it is one.", required=False)
+    backup_run_ids = numbers("The backups, where they are several.", required=False)
+    restore_test_id = number("The restore test, where it is one.", required=False)
+    restore_test_ids = numbers("The restore tests, where they are several.", required=False)
 
 
 class Progress(Shape):
@@ -56,7 +129,7 @@ class Job(Shape):
     id = number()
     queue_name = text()
     job_type = text()
-    status = text("`queued`, `running`, `retrying`, `failed`, `done`, `cancelled`, or another word of the ledger's.")
+    status = job_status("Or another word of the ledger's.")
     attempts = number()
     max_attempts = number()
     last_error = maybe_text("In lists, its first 5,000 characters.")
@@ -67,7 +140,7 @@ class Job(Shape):
     created_at_text = far_text()
     updated_at = maybe_moment()
     updated_at_text = far_text()
-    payload = mapping("Without what is private.")
+    payload = Payload()
     payload_cut = flag(
         "The payload has more than 2 KiB in a list, or 256 KiB in the job itself; its ids are shown.", required=False
     )
@@ -79,7 +152,7 @@ class Job(Shape):
     progress = Progress(allow_null=True)
     cancel_requested_at = maybe_moment("Its task has been asked to end and has not ended yet.")
     waits_for = maybe_number("The id of the job that goes first.")
-    handed_over = word("waiting", "not_yet", "handed_over", "running", "retrying", "unknown", allow_null=True)
+    handed_over = handed_over("How far handing it over to Celery has come; null when nothing is open.")
     stuck = flag()
     stuck_reason = maybe_text("Why, and what can be done about it.")
     requested_by = maybe_text()
@@ -103,7 +176,7 @@ class Attempt(Shape):
     task = text()
     queue = text()
     requested_by = text()
-    via = text()
+    via = way_in()
     dispatched_at = moment()
     published_at = maybe_moment()
     publish_error = maybe_text()
@@ -116,7 +189,7 @@ class Attempt(Shape):
     worker = maybe_text()
     wait_ms = maybe_number()
     run_ms = maybe_number()
-    outcome = maybe_text("`done`, `partial`, `skipped`, `failed`, `retrying`, `unknown`, `cancelled` or `superseded`.")
+    outcome = maybe_outcome("Null while it is open.")
     error = maybe_text()
     traceback = maybe_text()
     error_cut = flag("Too many attempts have long errors, and each is shortened.", required=False)
@@ -154,7 +227,7 @@ class JobRetried(Shape):
     """A job that was queued again."""
 
     id = number()
-    status = text()
+    status = job_status()
     message = text()
     job = Job()
 
@@ -163,18 +236,6 @@ class JobEnded(JobRetried):
     """A job that was cancelled or set failed, or asked to end."""
 
     warning = maybe_text("What it doesn't stop.")
-
-
-class LeftOutOfRun(Shape):
-    """Something that was asked for together with others and was not started."""
-
-    identity_id = maybe_number("The identity that it concerns.")
-    code = text(
-        "`provider_switched_off`, `credential_missing` or `blocked_by_foreign_job`; of a run also `more`, which stands "
-        "for all others."
-    )
-    reason = text("Why, and what to do.")
-    job_id = maybe_number("The job that stands in the way.")
 
 
 class CoveredConversation(Shape):
@@ -202,9 +263,7 @@ class Polling(Shape):
 
     job_id = text()
     status = word(*RUN_STATES, words="`success` when all jobs are done.")
-    result = mapping(
-        "The sums of what the tasks returned, and in a failure `error`; null while it is pending.", allow_null=True
-    )
+    result = RunResult(help_text="Null while it is pending.", allow_null=True)
     progress = Progress(allow_null=True)
     jobs = numbers()
     stuck = numbers("Those of them that are stuck: nothing runs them, or not any more.")
@@ -214,11 +273,11 @@ class RunSummary(Shape):
     """What was asked for at one click."""
 
     id = text()
-    operation = text("Such as `backfill.trigger`.")
+    operation = known("Operation", *OPERATIONS)
     title = text()
     status = word(*RUN_STATES)
     requested_by = text()
-    via = text()
+    via = way_in()
     created_at = moment()
     job_count = number()
     by_status = counts()
@@ -237,19 +296,19 @@ class RunJob(Shape):
 
     id = number()
     job_type = maybe_text()
-    status = text()
+    status = known("RunJobStatus", *STATUSES, "gone", words="`gone` is one that is not in the ledger any more.")
     attempts = maybe_number()
     max_attempts = maybe_number()
     joined = flag("It was active already when the run asked for it.")
     identity = Subject(allow_null=True)
-    handed_over = maybe_text()
+    handed_over = handed_over()
     waits_for = maybe_number()
     cancel_requested_at = maybe_moment()
     stuck = flag()
     stuck_reason = maybe_text()
     progress = Progress(allow_null=True)
     duration_ms = maybe_number()
-    outcome = maybe_text()
+    outcome = maybe_outcome()
     last_error = maybe_text()
     last_error_cut = flag("The run was too large, and its errors are shortened.", required=False)
     result = anything()
@@ -259,7 +318,7 @@ class RunJob(Shape):
 class Run(RunSummary):
     """A run with its jobs and what they returned."""
 
-    result = mapping(allow_null=True)
+    result = RunResult(help_text="Null while it is pending.", allow_null=True)
     jobs = RunJob(many=True)
     left_out = LeftOutOfRun(many=True)
     conversations = CoveredConversation(many=True)

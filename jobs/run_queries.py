@@ -1,7 +1,7 @@
 """Reads of runs: what one click asked for, and how far its jobs have come."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from django.db import connection
@@ -35,6 +35,23 @@ _ATTACHMENT_NAMES: Final = {
     "already_exists": "skipped",
     "download_failed": "failed",
 }
+# The numbers of a result that the API names; there may be others.
+NUMBERS: Final = (
+    "new_conversations",
+    "new_messages",
+    "conversations_synced",
+    "messages_synced",
+    "downloaded",
+    "skipped",
+    "failed",
+    "retried",
+    "cancelled",
+    "changed_meanwhile",
+    "refused",
+    "not_changed",
+    "backup_run_id",
+    "restore_test_id",
+)
 
 _MEMBERS: Final = """
     SELECT m.run_id, m.joined, m.job_id AS id, jobs.queue_name, jobs.job_type,
@@ -253,7 +270,7 @@ def result(rows: Sequence[Row]) -> dict[str, Any] | None:
     for row in rows:
         returned = redact(row["result"]) if isinstance(row["result"], dict) else {}
         for key, value in returned.items():
-            if not isinstance(value, int) or isinstance(value, bool):
+            if not is_whole(value) or (key in _KINDS and key not in NUMBERS):
                 continue
             if key.endswith("_id"):
                 # What a job has made or was about; no number of anything.
@@ -271,6 +288,47 @@ def result(rows: Sequence[Row]) -> dict[str, Any] | None:
     if current == FAILURE:
         answer["error"] = failure_sentence(rows)
     return answer
+
+
+def named_alike(returned: dict[str, Any]) -> dict[str, Any]:
+    """Return what a task returned that is no run's, so that each key that `result` has too is of the same kind there.
+
+    What isn't is left out, as it is left out of a run's sums.
+    """
+    shown = {key: value for key, value in returned.items() if _KINDS.get(key, _is_anything)(value)}
+    if "errors" in returned:
+        shown["errors"] = error_list(returned)
+    return attachments_named(shown)
+
+
+def _is_anything(value: Any) -> bool:
+    return True
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _are_whole(value: Any) -> bool:
+    return isinstance(value, list) and all(map(is_whole, value))
+
+
+def is_whole(value: Any) -> bool:
+    """Say whether a value that a task returned is a whole number."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+# What a key of a run's result holds; other keys hold whole numbers there, and anything in that of a single task.
+_KINDS: Final[dict[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(("status", "error"), _is_text),
+    **dict.fromkeys(("errors", "skipped_because"), _are_texts),
+    **dict.fromkeys(("backup_run_ids", "restore_test_ids"), _are_whole),
+    **dict.fromkeys(NUMBERS, is_whole),
+}
 
 
 def attachments_named(returned: dict[str, Any]) -> dict[str, Any]:

@@ -193,7 +193,7 @@ def _task_as_json(task_id: str) -> dict[str, Any]:
         state = replace(state, result=redact(state.result))
         verdict = judge(state)
         result = state.result if isinstance(state.result, dict) and state.state == "SUCCESS" else {}
-        result = run_queries.attachments_named(result)
+        result = run_queries.named_alike(result)
         if verdict.is_failure:
             result = result | {"error": redact_text(verdict.error or "")}
         answer |= {"status": "failure" if verdict.is_failure else "success", "result": result}

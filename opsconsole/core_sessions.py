@@ -95,8 +95,8 @@ def user_of(cookie: str) -> User | None:
     # A session is refused if Python can't represent its end.
     if found is None or found.expires_at is None or found.expires_at <= timezone.now():
         return None
-    link: CoreUserLink | None = getattr(found.user, "link", None)
-    return link.user if link else _linked(found.user)
+    known: CoreUserLink | None = getattr(found.user, "link", None)
+    return known.user if known else link(found.user)
 
 
 def _session_id(cookie: str) -> str | None:
@@ -107,7 +107,7 @@ def _session_id(cookie: str) -> str | None:
         return None
 
 
-def _linked(core_user: CoreUser) -> User:
+def link(core_user: CoreUser) -> User:
     """Return a Django user made for a core user who comes for the first time."""
     name = _name_for(core_user)
     for free_name in (name, f"{name}-{core_user.pk}", f"{name}-{uuid4().hex[:8]}"):
@@ -115,9 +115,9 @@ def _linked(core_user: CoreUser) -> User:
             return _made(core_user, free_name)
         except IntegrityError:
             # Another request of the same user was faster, or the name is taken.
-            link = CoreUserLink.objects.select_related("user").filter(core_user=core_user).first()
-            if link is not None:
-                return link.user
+            known = CoreUserLink.objects.select_related("user").filter(core_user=core_user).first()
+            if known is not None:
+                return known.user
     raise RuntimeError(f"No name is free for core user {core_user.pk}.")
 
 

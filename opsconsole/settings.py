@@ -398,7 +398,9 @@ LOGGING = logs.configuration(
 # The description that is kept in opsconsole/api/openapi.json: `manage.py describe_api` writes it anew.
 SPECTACULAR_SETTINGS = {
     "TITLE": "opsconsole",
-    "DESCRIPTION": "An operations console for an application that does its work with Celery.",
+    "DESCRIPTION": "An operations console for an application that does its work with Celery.\n\n"
+    "Every answer is JSON, or has no body (304). Only what never reaches the console is not: the web server itself "
+    "answers an address of more than 8,190 bytes with 414, and a header that it can't read with 400 or 431, as text.",
     "VERSION": VERSION,
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,

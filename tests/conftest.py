@@ -74,6 +74,18 @@ def core_database(postgres: Postgres) -> Iterator[str]:
     postgres.drop_database(name)
 
 
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """The browser, the same one for tests of the console's own pages and of the front end's.
+
+    Playwright can run only once in a process. It is imported here, since most tests need none.
+    """
+    from tests.browser.chromium import running
+
+    with running() as started:
+        yield started
+
+
 # --- Django's test database ---------------------------------------------------------------------------------------
 
 
@@ -241,6 +253,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out: tuple[str, ...] = () if config.getoption("--every-variant") else ("soak",)
     if config.getoption("--fast"):
         left_out += _NOT_IN_A_FAST_RUN
+    if config.getoption("--no-browser"):
+        left_out += ("browser",)
     for item in items:
         here = config.getoption("--every-variant") or runs_on(item, config.getoption("--variant"))
         (chosen if here and not any(map(item.get_closest_marker, left_out)) else others).append(item)

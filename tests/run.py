@@ -24,6 +24,8 @@ PROJECT: Final = Path(__file__).resolve().parent.parent
 # and servers, so two cores carry four. Those of --fast don't wait.
 PROCESSES: Final = {"plain": 3, "native": 1}
 FAST_PROCESSES: Final = 2
+# Whoever asks for these tests means those with a browser.
+_WITH_BROWSER: Final = ("tests/browser", "tests/web")
 ALL: Final = ("--every-variant", "--fuzz-seconds=600", "--machine-minutes=10")
 
 
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     skipped = "" if given.fast else _skipped_browser_tests(rest)
     options = ["--dist", "worksteal", f"--randomly-seed={secrets.randbelow(2**32)}"]
     options += ["--fast"] if given.fast else ALL if given.all else []
-    options += [f"--ignore={tools.FOLDER}"] if skipped else []
+    options += ["--no-browser"] if skipped else []
     options += rest
     measured = given.coverage or given.all
     if measured:
@@ -172,7 +174,7 @@ def _coverage(*arguments: str) -> None:
 def _skipped_browser_tests(arguments: Sequence[str]) -> str:
     """Return the notice if the browser tests are skipped, otherwise an empty string."""
     missing = tools.missing()
-    if not missing or os.environ.get("REQUIRE_BROWSER") or any("tests/browser" in word for word in arguments):
+    if not missing or os.environ.get("REQUIRE_BROWSER") or any(word.startswith(_WITH_BROWSER) for word in arguments):
         return ""
     return f"Skipped: the browser tests. Missing: {' and '.join(missing)}. Run script/setup --browser."
 

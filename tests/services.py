@@ -89,6 +89,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--fuzz-seconds", type=int, default=20, help="seconds to fuzz the API (default: 20)")
     parser.addoption("--fast", action="store_true", help="skip tests that start processes or a browser, or are slow")
+    parser.addoption("--no-browser", action="store_true", help="skip tests that need a browser")
     parser.addoption("--every-variant", action="store_true", help="run every test, whatever tests/variants.py says")
 
 

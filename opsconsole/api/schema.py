@@ -7,6 +7,7 @@ and shortened.
 """
 
 import json
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +18,8 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
 from opsconsole.api.core_session import COOKIE
-from opsconsole.api.shapes import Problem
+from opsconsole.api.shapes import Problem, Shape
+from opsconsole.api.words import with_components
 
 EXAMPLES: Final = Path(__file__).with_name("examples.json")
 KEY_HEADER: Final = "Idempotency-Key"
@@ -27,6 +29,7 @@ _ERRORS: Final = {
     403: "The caller may not do this, or calls from another site.",
     404: "There is no such thing.",
     406: "The answer can be JSON only.",
+    429: "Too many calls. The console itself limits none today; what stands before it may, and it may itself one day.",
     503: "Something that the console stands on does not answer; `Retry-After` says when to try again.",
 }
 _ERRORS_OF_CHANGES: Final = {
@@ -44,13 +47,41 @@ _REFUSALS: Final = (
         "errors": {"identity_id": ["This must be a whole number."]},
     },
 )
-# The web server answers by itself, before Django sees the request.
-_TOO_LONG: Final = OpenApiResponse({"type": "string"}, "The address is longer than 8,190 bytes.")
+_NOT_CHANGED: Final = "Nothing has changed since the answer whose `ETag` was sent back; there is no body."
 _KEY: Final = OpenApiParameter(
     KEY_HEADER,
     {"type": "string", "pattern": "^[!-~]{1,200}$"},
     OpenApiParameter.HEADER,
     description="With the same key, the same request gets the same answer for 24 hours, and starts nothing more.",
+)
+
+_ETAG: Final = OpenApiParameter(
+    "ETag",
+    {"type": "string"},
+    OpenApiParameter.HEADER,
+    required=True,
+    description="Changes with what the answer says.",
+    response=[200, 304],
+)
+_IF_NONE_MATCH: Final = OpenApiParameter(
+    "If-None-Match",
+    {"type": "string"},
+    OpenApiParameter.HEADER,
+    description="The `ETag` of the answer that the caller has: where nothing has changed since, it isn't sent again.",
+)
+_RETRY_AFTER: Final = OpenApiParameter(
+    "Retry-After",
+    {"type": "string", "pattern": "^[0-9]+$"},
+    OpenApiParameter.HEADER,
+    description="Seconds after which the same request may well be granted.",
+    response=[409, 429, 503],
+)
+_REPLAYED: Final = OpenApiParameter(
+    "Idempotency-Replayed",
+    {"type": "string", "enum": ["true"]},
+    OpenApiParameter.HEADER,
+    description="This is the answer that the first request with this key got.",
+    response=[200, 202, 400, 403, 404, 409],
 )
 
 
@@ -107,8 +138,8 @@ class OpsAutoSchema(AutoSchema):
         return self.view.serializer_class if self.method in {"POST", "PUT"} else None
 
     def get_override_parameters(self) -> list[Any]:
-        """Return its query parameters, what may stand in its address, and the key."""
-        parameters: list[Any] = []
+        """Return its query parameters, what may stand in its address, and the headers of requests and answers."""
+        parameters: list[Any] = [_RETRY_AFTER]
         if "{id}" in self.path:
             parameters.append(
                 OpenApiParameter("id", self.view.id_schema, OpenApiParameter.PATH, description=self.view.id_words)
@@ -116,7 +147,9 @@ class OpsAutoSchema(AutoSchema):
         if query := self.view.queries.get(self.view.action):
             parameters.append(query)
         if self.method == "POST":
-            parameters.append(_KEY)
+            parameters += [_KEY, _REPLAYED]
+        if self._is_conditional:
+            parameters += [_IF_NONE_MATCH, _ETAG]
         return parameters
 
     def get_examples(self) -> list[OpenApiExample]:
@@ -139,8 +172,12 @@ class OpsAutoSchema(AutoSchema):
         errors = _ERRORS if self.method == "GET" else _ERRORS | _ERRORS_OF_CHANGES
         described = {status: OpenApiResponse(shape, "As asked.") for status, shape in answers.items()}
         problems = {status: OpenApiResponse(Problem, words) for status, words in sorted(errors.items())}
-        too_long = {(414, "text/html"): _TOO_LONG} if self.view.queries.get(self.view.action) else {}
-        return described | problems | too_long
+        unchanged = {304: OpenApiResponse(description=_NOT_CHANGED)} if self._is_conditional else {}
+        return described | unchanged | problems
+
+    @property
+    def _is_conditional(self) -> bool:
+        return self.view.action in self.view.conditional
 
     def _is_list_view(self, serializer: Any = None) -> bool:
         # Lists are objects too: what stands beside the rows belongs to the answer.
@@ -154,7 +191,8 @@ def tidy(result: dict[str, Any], generator: Any, request: Any, public: bool) -> 
     out, and a key that an operation doesn't know is refused.
     """
     result["paths"] = {path.rstrip("/"): operations for path, operations in result["paths"].items()}
-    shapes = result["components"]["schemas"]
+    shapes = with_components(result["components"]["schemas"], open_shapes=frozenset(_open_shapes(Shape)))
+    result["components"]["schemas"] = shapes
     shapes["Problem"]["examples"] = list(_REFUSALS)
     for operations in result["paths"].values():
         for operation in operations.values():
@@ -167,6 +205,14 @@ def tidy(result: dict[str, Any], generator: Any, request: Any, public: bool) -> 
                 operation["requestBody"].pop("required", None)
     _without_marks(result)
     return result
+
+
+def _open_shapes(shape: type[Shape]) -> Iterator[str]:
+    """Return the names of those shapes that have further keys than they name."""
+    if shape.has_more:
+        yield shape.__name__
+    for narrower in shape.__subclasses__():
+        yield from _open_shapes(narrower)
 
 
 @cache

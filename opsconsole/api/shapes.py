@@ -3,13 +3,25 @@
 Nothing is rendered through them. Every key is always there unless it says `required=False`.
 """
 
-from typing import Any
+from typing import Any, ClassVar, Final, get_args
 
 from rest_framework import serializers
 
+from opsconsole.api.words import AnyJson, KnownWord, Scalar
+from opsconsole.audit import Via
+from opsconsole.audit_queries import ACTORS, RESULTS
+
+WAYS_IN: Final = get_args(Via)
+
 
 class Shape(serializers.Serializer[Any]):
-    """The base of all that describes an answer."""
+    """The base of all that describes an answer.
+
+    Attributes:
+        has_more: it has further keys than those that it names, with whatever JSON values.
+    """
+
+    has_more: ClassVar[bool] = False
 
 
 def text(words: str = "", **options: Any) -> serializers.CharField:
@@ -25,6 +37,11 @@ def maybe_text(words: str = "", **options: Any) -> serializers.CharField:
 def word(*allowed: str, words: str = "", **options: Any) -> serializers.ChoiceField:
     """Return one of a few words."""
     return serializers.ChoiceField(choices=list(allowed), help_text=words, **options)
+
+
+def known(name: str, *known_words: str, words: str = "", **options: Any) -> KnownWord:
+    """Return a text that is one of the known words, or another one; clients get the known ones by the name."""
+    return KnownWord(name, known_words, help_text=words, **options)
 
 
 def number(words: str = "", **options: Any) -> serializers.IntegerField:
@@ -63,14 +80,19 @@ def far_text() -> serializers.CharField:
     return serializers.CharField(help_text=words, required=False)
 
 
-def anything(words: str = "", **options: Any) -> serializers.JSONField:
+def anything(words: str = "", **options: Any) -> AnyJson:
     """Return any JSON value, null too."""
-    return serializers.JSONField(help_text=words, **options)
+    return AnyJson(help_text=words, **options)
+
+
+def scalar(words: str = "") -> Scalar:
+    """Return a text, a number, true, false or null."""
+    return Scalar(help_text=words)
 
 
 def mapping(words: str = "", **options: Any) -> serializers.DictField:
-    """Return an object with any keys."""
-    return serializers.DictField(help_text=words, **options)
+    """Return an object with any keys, and any JSON values."""
+    return serializers.DictField(child=AnyJson(), help_text=words, **options)
 
 
 def counts(words: str = "", **options: Any) -> serializers.DictField:
@@ -88,8 +110,24 @@ def texts(words: str = "", **options: Any) -> serializers.ListField:
     return serializers.ListField(child=serializers.CharField(), help_text=words, **options)
 
 
+class LeftOutOfRun(Shape):
+    """Something that was asked for together with others and was not started."""
+
+    identity_id = maybe_number("The identity that it concerns.")
+    code = known(
+        "LeftOutCode",
+        "provider_switched_off",
+        "credential_missing",
+        "blocked_by_foreign_job",
+        "more",
+        words="Why; of a run also `more`, which stands for all others.",
+    )
+    reason = text("Why, and what to do.")
+    job_id = maybe_number("The job that stands in the way.")
+
+
 class Problem(Shape):
-    """Why a request was not granted; what else there is to know stands beside it, such as another job's `job_id`."""
+    """Why a request was not granted, and what else there is to know of it."""
 
     detail = text("What was wrong and what is allowed, in a sentence.")
     code = text("What a program can tell it by, in snake_case.")
@@ -98,6 +136,10 @@ class Problem(Shape):
         required=False,
         help_text="What is wrong with each field of the body or of the query.",
     )
+    job_id = maybe_number("The job that stands in the way, or does it already.", required=False)
+    stuck = flag("That job is stuck.", required=False)
+    matched = number("How many jobs match now.", required=False)
+    left_out = LeftOutOfRun(many=True, required=False)
 
 
 class Subject(Shape):
@@ -120,16 +162,16 @@ class AuditEntry(Shape):
     id = number()
     at = maybe_moment()
     at_text = far_text()
-    actor = text("`user`, `system` or `agent`.")
+    actor = known("AuditActor", *ACTORS)
     action = text("Such as `job.retry`.")
     by = anything("Who did it.")
-    via = anything("Through which door: `admin`, `api`, `command`, `beat`, `task` or `sweeper`.")
+    via = anything(f"Through which door: {', '.join(f'`{via}`' for via in WAYS_IN)}.")
     reason = anything("The reason that was given.")
     provider_id = maybe_text()
     identity_id = maybe_number()
     entity_type = maybe_text()
     entity_id = maybe_number()
-    result = text("`ok` or `error`.")
+    result = known("AuditResult", *RESULTS)
     error = maybe_text()
     request = anything("What was asked for, without what is private.")
     response = anything("What came of it, likewise.")

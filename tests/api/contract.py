@@ -3,7 +3,7 @@
 import copy
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
@@ -12,18 +12,19 @@ import jsonschema_rs
 from opsconsole.api.description import PATH
 
 DESCRIBED: Final[dict[str, Any]] = json.loads(PATH.read_text(encoding="utf-8"))
-# Whatever else there is to know of a refusal stands beside it.
-_OPEN: Final = {"Problem"}
+# Headers that an answer has where, and only where, they are described.
+_HEADERS: Final = ("ETag",)
 
 
-def check(method: str, path: str, status: int, body: bytes) -> None:
+def check(method: str, path: str, status: int, body: bytes, headers: Mapping[str, str]) -> None:
     """Raise AssertionError unless an answer is as described.
 
     Args:
         method: of the request.
         path: of the request, without its query.
         status: of the answer.
-        body: of the answer, JSON.
+        body: of the answer: JSON, or nothing where nothing has changed.
+        headers: of the answer.
     """
     operation = operation_of(method, path)
     if operation is None:
@@ -34,6 +35,12 @@ def check(method: str, path: str, status: int, body: bytes) -> None:
         return
     name = operation["operationId"]
     assert str(status) in operation["responses"], f"{name} was answered with {status}, which is not described."
+    described = operation["responses"][str(status)]
+    for header in _HEADERS:
+        assert (header in headers) == (header in described.get("headers", {})), f"{name} ({status}): {header}"
+    if "content" not in described:
+        assert body == b"", f"{name} ({status}) has a body."
+        return
     faults = _faults(_validator(name, status), json.loads(body))
     assert not faults, f"{name} ({status}): {faults[:5]}"
 
@@ -79,8 +86,8 @@ def _faults(validator: Any, value: Any) -> list[str]:
 @cache
 def _strict_components() -> dict[str, Any]:
     components: dict[str, Any] = copy.deepcopy(DESCRIBED["components"])
-    for name, shape in components["schemas"].items():
-        if "properties" in shape and name not in _OPEN:
+    for shape in components["schemas"].values():
+        if "properties" in shape:
             shape.setdefault("additionalProperties", False)
     return components
 

@@ -212,6 +212,19 @@ def test_a_result_of_any_shape_is_taken(api: APIClient, result: str) -> None:
     assert api.get(f"/ops/jobs/{job.pk}").status_code == 200
 
 
+def test_what_has_a_name_in_a_result_is_always_of_one_kind(api: APIClient) -> None:
+    odd = {"status": 200, "error": 5, "errors": 7, "skipped_because": 3, "new_messages": "many", "backup_run_ids": 9}
+    skipped = {"status": "skipped", "reason": "It is paused.", "new_messages": 1, "pages": 2}
+    body = polled(api, make_run(ended(result=odd).pk, ended(result=skipped).pk).pk)
+    assert body["result"] == {
+        "status": "success",
+        "errors": [],
+        "skipped_because": ["It is paused."],
+        "new_messages": 1,
+        "pages": 2,
+    }
+
+
 # --- ids that are no run's ----------------------------------------------------------------------------------------
 
 
@@ -293,6 +306,24 @@ def test_attachments_of_the_core_are_named_as_the_front_end_does(api: APIClient,
     task_id = core_result("SUCCESS", {"attachments_created": 3, "already_exists": 2, "download_failed": 0})
     result = polled(api, task_id)["result"]
     assert (result["downloaded"], result["skipped"], result["failed"]) == (3, 2, 0)
+
+
+def test_what_has_a_name_in_the_result_of_a_task_is_of_the_same_kind(api: APIClient, core_result: CoreResult) -> None:
+    odd: dict[str, Any] = {
+        "status": None,
+        "error": None,
+        "errors": 7,
+        "new_messages": "many",
+        "downloaded": True,
+        "pages": [[1, None]],
+    }
+    assert polled(api, core_result("SUCCESS", odd))["result"] == {"errors": [], "pages": [[1, None]]}
+    odd = {"errors": [{"code": 7}], "messages_synced": 3, "backup_run_ids": ["x"], "skipped_because": ["It is paused."]}
+    assert polled(api, core_result("SUCCESS", odd))["result"] == {
+        "errors": ["{'code': 7}"],
+        "messages_synced": 3,
+        "skipped_because": ["It is paused."],
+    }
 
 
 def test_a_task_of_the_console_is_answered_from_its_own_results(api: APIClient) -> None:

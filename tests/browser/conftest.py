@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from devserver import loopback
 from devserver.readiness import answers
 from opsconsole.permissions import OPERATORS, VIEWERS
 from tests.api.cast import log_in, make_staff
-from tests.browser import tools
 from tests.browser.observing import Observed
 from tests.processes import PROJECT, Child
 from tests.waiting import PATIENCE, wait_until
@@ -28,22 +27,6 @@ PATIENCE_MS = 1_000 * PATIENCE
 expect.set_options(timeout=PATIENCE_MS)
 
 Start = Callable[..., Child]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium as the system brings it, without a window."""
-    if missing := tools.missing():
-        pytest.fail(f"The browser tests need {' and '.join(missing)}: {tools.HOW}.", pytrace=False)
-    arguments = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-    arguments += ["--disable-component-update", "--disable-sync"]
-    if os.geteuid() == 0:
-        # Its sandbox is for those who aren't root.
-        arguments.append("--no-sandbox")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=tools.chromium(), args=arguments)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from devserver import loopback
+from devserver import loopback, node
 from identities.models import Identity
 from jobs.models import Job
 from tests.api.test_core_session import make_core_session, make_core_user
@@ -32,7 +32,7 @@ def console(start_child: Callable[..., Any]) -> str:
 @pytest.fixture
 def split(console: str) -> Iterator[str]:
     """The address behind which the console and the core stand."""
-    command = ["node", str(SCRIPTS / "path_split.mjs")]
+    command = [str(node.node()), str(SCRIPTS / "path_split.mjs")]
     environment = {**os.environ, "CONSOLE": console}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -63,7 +63,7 @@ def called(base: str, identity: Identity, **environment: str) -> dict[str, Any]:
         "JOB": str(Job.objects.get(status="failed").pk),
     }
     ended = subprocess.run(
-        ["node", str(SCRIPTS / "server.mjs")],
+        [str(node.node()), str(SCRIPTS / "server.mjs")],
         env={**os.environ, **given, **environment},
         capture_output=True,
         text=True,

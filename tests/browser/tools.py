@@ -1,4 +1,4 @@
-"""What the browser tests need of the machine: Chromium, Node.js and curl as the system has them, and axe-core."""
+"""What the browser tests need of the machine: Chromium and curl as the system has them, and axe-core."""
 
 import os
 import shutil
@@ -20,7 +20,6 @@ def missing() -> list[str]:
     """Return what is missing, by name; empty where the browser tests can run."""
     found = {
         "Chromium": chromium(),
-        "Node.js": shutil.which("node"),
         "curl": shutil.which("curl"),
         "axe-core": AXE.exists(),
     }

@@ -234,7 +234,7 @@ def test_a_setup_of_what_is_installed_already_does_nothing(tmp_path: Path) -> No
     for folder in (".venv/bin", "script"):
         (tmp_path / folder).mkdir(parents=True)
     shutil.copy(Path(__file__).parents[2] / "script" / "setup", tmp_path / "script")
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-web.txt", "requirements-dev.txt"):
         (tmp_path / name).write_text("nothing==1\n")
         (tmp_path / ".venv" / name).write_text("nothing==1\n")
     # This Python leaves a file if it runs.
@@ -244,9 +244,18 @@ def test_a_setup_of_what_is_installed_already_does_nothing(tmp_path: Path) -> No
     done = subprocess.run([tmp_path / "script" / "setup"], check=True, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("", "")
     assert not (tmp_path / "was-run").exists()
-    # A changed requirements file starts an installation, which fails with this Python.
-    (tmp_path / "requirements-dev.txt").write_text("nothing==2\n")
+    # A changed requirements file starts an installation, which fails with this Python, for those who need that file.
     environment = {**os.environ, "PYTHON": str(python)}
-    done = subprocess.run([tmp_path / "script" / "setup"], env=environment, check=False, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert (tmp_path / "was-run").exists()
+    for changed, *needs_nothing in (("web", "--runtime"), ("dev", "--runtime", "--web")):
+        (tmp_path / f"requirements-{changed}.txt").write_text("nothing==2\n")
+        for option, code in [*((option, 0) for option in needs_nothing), ("", 1)]:
+            done = subprocess.run(
+                ["/bin/sh", str(tmp_path / "script" / "setup"), *([option] if option else [])],
+                env=environment,
+                check=False,
+                capture_output=True,
+                text=True,
+            )
+            assert (done.returncode, (tmp_path / "was-run").exists()) == (code, bool(code)), (changed, option)
+        (tmp_path / "was-run").unlink()
+        (tmp_path / ".venv" / f"requirements-{changed}.txt").write_text("nothing==2\n")

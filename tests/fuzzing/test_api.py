@@ -1,5 +1,6 @@
 """Whatever is sent to the API, it answers as described: requests made up by Schemathesis, on rows of every odd kind."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from rest_framework.authtoken.models import Token
 
 from devserver import loopback
 from devserver.readiness import answers
+from devserver.stack import PROJECT
 from jobs import counts
 from opsconsole.api.description import PATH
 from tests.api.cast import insert_audit, insert_job, make_attempt, make_run, make_staff
@@ -88,6 +90,7 @@ def test_no_answer_is_a_fault_of_the_servers_or_one_that_is_not_described(
             "--warnings=off",
         ],
         cwd=tmp_path,
+        env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.fuzzing.hooks", "PYTHONPATH": str(PROJECT)},
         capture_output=True,
         text=True,
         check=False,

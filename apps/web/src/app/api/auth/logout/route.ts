@@ -1,0 +1,21 @@
+import { cookies } from "next/headers";
+import { core, goTo, isSameSite } from "../shared";
+
+export const dynamic = "force-dynamic";
+export const runtime = "nodejs";
+
+/** Ends the session at the core. The browser forgets it in any case. */
+export async function POST(request: Request): Promise<Response> {
+  if (!isSameSite(request)) return goTo("/ops");
+  const session = (await cookies()).get("session")?.value;
+  if (session) {
+    await fetch(`${core()}/auth/logout`, {
+      method: "POST",
+      headers: { Accept: "application/json", Cookie: `session=${session}` },
+      cache: "no-store",
+      redirect: "manual",
+      signal: AbortSignal.timeout(15_000),
+    }).catch(() => null);
+  }
+  return goTo("/login", new Headers({ "Set-Cookie": "session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax" }));
+}

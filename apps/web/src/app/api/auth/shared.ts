@@ -1,0 +1,27 @@
+/** The core's address for all its routes. */
+export const core = () => (process.env.CORE_API_URL ?? "").replace(/\/+$/, "");
+
+/** Only a path of this site, or a page of another could follow the login. */
+export function localPath(path: unknown): string {
+  if (typeof path !== "string" || !/^\/(?![/\\])[^\\\s]*$/.test(path)) return "/ops";
+  return path;
+}
+
+/** Goes on by GET. A relative address, since only the browser knows the host that it used. */
+export function goTo(path: string, headers: Headers = new Headers()): Response {
+  headers.set("Location", path);
+  headers.set("Cache-Control", "no-store");
+  return new Response(null, { status: 303, headers });
+}
+
+/** Whether a form of this site was sent. */
+export function isSameSite(request: Request): boolean {
+  const origin = request.headers.get("Origin");
+  if (origin === null || origin === "null") return request.headers.get("Sec-Fetch-Site") === "same-origin";
+  try {
+    const { protocol, host } = new URL(origin);
+    return new URL(`${protocol}//${request.headers.get("Host") ?? ""}`).host === host;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,5 @@
+import { forward } from "@/components/ops/data/forward";
+
+export const dynamic = "force-dynamic";
+export const runtime = "nodejs";
+export const GET = forward("/conversations/sync/[jobId]");

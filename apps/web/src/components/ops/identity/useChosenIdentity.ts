@@ -1,0 +1,24 @@
+import type { SyncStatus } from "../data/schema.generated";
+import { useUrlState } from "../data/urlState";
+
+export type Chosen = {
+  /** Null for all identities. */
+  id: number | null;
+  identity: SyncStatus | null;
+  /** The address names an identity that isn't among the active ones. */
+  isGone: boolean;
+  choose: (id: number | null) => void;
+};
+
+/** The identity that the address names. Both panels that ask for one share it. */
+export function useChosenIdentity(identities: SyncStatus[] | undefined): Chosen {
+  const [{ identity: id }, setUrl] = useUrlState();
+  const identity = identities?.find((one) => one.identity_id === id) ?? null;
+  return {
+    id,
+    identity,
+    isGone: id !== null && identities !== undefined && identity === null,
+    // The jobs list follows the choice: its page may not be there any more.
+    choose: (next) => setUrl({ identity: next, page: null }),
+  };
+}
