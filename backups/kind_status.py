@@ -10,6 +10,7 @@ from django.conf import settings
 from backups import operations, recent
 from backups.backup_schedules import Coverage
 from backups.details import Kept, file_of, made_in_core
+from backups.ends import is_end
 from backups.folder import LEAST_FREE_BYTES, ROOM, BackupFolder
 from backups.health import KindFacts
 from backups.models import FAILED, PASSED, RUNNING, SUCCEEDED, BackupRun, RestoreTest
@@ -93,7 +94,7 @@ def status_of_kind(
     ended = [run for run in runs if run.status != RUNNING]
     good = [run for run in ended if run.status == SUCCEEDED]
     last_good = next((run for run in good if not run.is_removed), None)
-    ended_tests = [test for test in tests if test.status != RUNNING and test.completed_at is not None]
+    ended_tests = [test for test in tests if test.status != RUNNING and is_end(test.completed_at)]
     verified = _verified(tests)
     return KindStatus(
         kind=kind,
@@ -167,7 +168,7 @@ def _verified(tests: Sequence[RestoreTest]) -> BackupRun | None:
         if test.status == PASSED
         and (run := test.backup_run).status == SUCCEEDED
         and not run.is_removed
-        and run.completed_at is not None
+        and is_end(run.completed_at)
     ]
     return max(found)[-1] if found else None
 

@@ -3,8 +3,9 @@
 from django.db.models import QuerySet
 
 from backups import origin
+from backups.ends import has_ended
 from backups.models import KINDS, SUCCEEDED, BackupRun
-from opsconsole.far_times import FarText, is_held
+from opsconsole.far_times import FarText
 
 
 def run_of(pk: int) -> BackupRun | None:
@@ -35,6 +36,6 @@ def last_size(kind: str) -> int | None:
 
 
 def _newest_good(kind: str) -> QuerySet[BackupRun]:
-    """Return the backups of a kind that succeeded, newest first, except those whose time Python can't represent."""
-    good = BackupRun.objects.filter(is_held("completed_at"), kind=kind, status=SUCCEEDED)
+    """Return the backups of a kind that succeeded, newest first, except those whose time is far or ahead."""
+    good = BackupRun.objects.filter(has_ended(), kind=kind, status=SUCCEEDED)
     return good.order_by("-completed_at", "-pk")

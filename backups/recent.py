@@ -12,10 +12,11 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce, Left
 
+from backups.ends import has_ended
 from backups.models import COULD_NOT_VERIFY, FAILED, KINDS, PASSED, RUNNING, SUCCEEDED, BackupRun, RestoreTest
 from jobs import queries as job_queries
 from jobs.queries import Row
-from opsconsole.far_times import FarText, is_held
+from opsconsole.far_times import FarText
 from opsconsole.redaction import CUT_MARGIN, redact_name, redact_start
 
 # So many backups of each kind show how sizes and durations go.
@@ -54,12 +55,12 @@ def last_backups() -> dict[str, list[BackupRun]]:
     """Return of each kind the last attempt, those that run, the last good ones, and those kept; one query.
 
     Newest first. Enough to say for each kind how the last attempts ended, how sizes go, and which backups retention
-    keeps for their number. Backups are left out if Python can't represent the time of their end: their age is unknown.
+    keeps for their number. Backups are left out whose time is far or in the future: their age is unknown.
     """
     parts = []
     for kind in KINDS:
         mine = backups().filter(kind=kind)
-        dated = mine.filter(is_held("completed_at")).order_by("-completed_at", "-pk")
+        dated = mine.filter(has_ended()).order_by("-completed_at", "-pk")
         good = dated.filter(status=SUCCEEDED)
         ended = dated.filter(status=FAILED)
         parts += [
@@ -86,7 +87,7 @@ def last_restore_tests() -> dict[str, list[RestoreTest]]:
         joined = restore_tests().select_related("backup_run").defer("error", *_LEFT_OUT_OF_TESTED)
         joined = joined.annotate(run_removed_at_text=FarText("backup_run__removed_at"))
         mine = joined.filter(backup_run__kind=kind)
-        ended = mine.filter(is_held("completed_at")).order_by("-completed_at", "-pk")
+        ended = mine.filter(has_ended()).order_by("-completed_at", "-pk")
         passed = ended.filter(status=PASSED)
         parts += [
             mine.filter(status=RUNNING).order_by("-pk")[:_RUNNING_SHOWN],
@@ -95,7 +96,7 @@ def last_restore_tests() -> dict[str, list[RestoreTest]]:
             # As retention has it. By an expression, for which there is no index: PostgreSQL would otherwise read all
             # tests again for each backup, in its hope to meet one soon.
             mine.filter(status=PASSED, backup_run__status=SUCCEEDED, backup_run__removed_at=None)
-            .filter(is_held("backup_run__completed_at"))
+            .filter(has_ended("backup_run__completed_at"))
             .order_by(Coalesce("backup_run__completed_at", "backup_run__started_at").desc(), "-pk")[:1],
         ]
     found: dict[str, list[RestoreTest]] = {kind: [] for kind in KINDS}
@@ -115,7 +116,7 @@ def jobs_of(rows: Iterable[BackupRun | RestoreTest]) -> dict[int, Row]:
 
 def tests_of(backup_ids: Collection[int]) -> dict[int, Tested]:
     """Return the last restore test of each of these backups that ended, by the backup's id; one query, or none."""
-    ended = RestoreTest.objects.filter(is_held("completed_at"), backup_run_id__in=backup_ids)
+    ended = RestoreTest.objects.filter(has_ended(), backup_run_id__in=backup_ids)
     newest = ended.order_by("backup_run_id", "-completed_at", "-pk").distinct("backup_run_id")
     return {test.backup_run_id: _tested(test) for test in newest.only("backup_run_id", "status", "completed_at")}
 

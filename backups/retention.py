@@ -9,9 +9,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from backups import origin
+from backups.ends import has_ended
 from backups.folder import BackupFolder, BadStorageKey
 from backups.models import PASSED, RUNNING, SUCCEEDED, BackupRun, RestoreTest
-from opsconsole.far_times import is_held
 
 logger = structlog.get_logger(__name__)
 
@@ -27,8 +27,8 @@ def removable(kind: str, *, now: datetime | None = None) -> list[BackupRun]:
     Kept are the newest OPS_BACKUP_KEEP ones, those younger than OPS_BACKUP_KEEP_DAYS, the last one that passed a
     restore test, the last good one, what is being tested, and whatever the console has not written itself.
     """
-    # A backup may be new if Python can't represent its time, so its file stays.
-    kept = BackupRun.objects.filter(is_held("completed_at"), kind=kind, status=SUCCEEDED, removed_at=None)
+    # A backup may be new if its time is far or in the future, so its file stays.
+    kept = BackupRun.objects.filter(has_ended(), kind=kind, status=SUCCEEDED, removed_at=None)
     kept = origin.written_here(kept)
     newest = list(kept.order_by("-completed_at", "-pk").values_list("pk", flat=True)[: _count()])
     spared = {*newest, *RestoreTest.objects.filter(status=RUNNING).values_list("backup_run_id", flat=True)}
@@ -41,7 +41,7 @@ def removable(kind: str, *, now: datetime | None = None) -> list[BackupRun]:
 def verified(kind: str) -> int | None:
     """Return the newest backup of a kind that passed a restore test and whose file is kept; one query."""
     tests = RestoreTest.objects.filter(
-        is_held("backup_run__completed_at"),
+        has_ended("backup_run__completed_at"),
         status=PASSED,
         backup_run__kind=kind,
         backup_run__status=SUCCEEDED,

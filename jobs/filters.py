@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import orjson
 
+from jobs import payloads
 from jobs.models import ACTIVE_STATUSES, STATUSES
 from jobs.stuck import stuck_condition
 from opsconsole.schema import enums
@@ -83,8 +84,7 @@ class JobFilter:
         if self.queue_name:
             add("jobs.queue_name = %s", self.queue_name)
         if self.identity_id is not None:
-            # By the text, since a `json` document with an escaped NUL can't be searched by key.
-            add("jobs.payload_json::text ~ %s", rf'"identity_id"\s*:\s*"?{self.identity_id}"?\s*[,}}]')
+            add(f"{payloads.text_of('identity_id')} = %s", str(self.identity_id))
         if self.q:
             pattern = "%" + self.q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
             add("(jobs.job_type ILIKE %s OR jobs.last_error ILIKE %s)", pattern, pattern)

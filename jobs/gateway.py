@@ -20,7 +20,7 @@ from kombu.exceptions import ChannelError, EncodeError, LimitExceeded, Operation
 from redis.exceptions import RedisError, ResponseError
 
 from opsconsole.errors import OpsError, Refused, Unavailable
-from opsconsole.fields import parse_json
+from opsconsole.fields import parse_json, parse_outer_levels
 from opsconsole.log_context import message_headers
 from opsconsole.redaction import redact
 
@@ -475,7 +475,11 @@ def _kwargsrepr(kwargs: dict[str, Any]) -> str:
 
 def _decoded(value: bytes | str) -> dict[str, Any]:
     # By the standard library: the core writes with it, and so may leave NaN and lone surrogates.
-    meta = parse_json(value if isinstance(value, str) else value.decode(errors="replace"))
+    text = value if isinstance(value, str) else value.decode(errors="replace")
+    meta = parse_json(text)
+    if isinstance(meta, str):
+        # A deep result still says in its outer levels how the task ended.
+        meta = parse_outer_levels(text)
     if isinstance(meta, dict):
         return meta
     return {"status": "FAILURE", "result": "What the core's result back end holds for this task is no JSON object."}

@@ -160,7 +160,9 @@ def exception_text(state: TaskState) -> str:
     if isinstance(result, dict) and "exc_type" in result:
         message = result.get("exc_message")
         parts = message if isinstance(message, list | tuple) else [message]
-        return f"{result['exc_type']}: {', '.join(str(part) for part in parts if part is not None)}".rstrip(": ")
-    if result:
+        said = f"{result['exc_type'] or ''}: {', '.join(str(part) for part in parts if part is not None)}".strip(": ")
+        if said:
+            return said
+    elif result:
         return str(result)
     return f"The task ended as {state.state} without a reason."

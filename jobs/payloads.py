@@ -16,6 +16,11 @@ def cut(*, limit: int = IN_LISTS) -> str:
     return cut_json.cut(_COLUMN, keys=KEPT, limit=limit)
 
 
+def text_of(key: str) -> str:
+    """Return the SQL expression for the text of a key of a job's payload; see `cut_json.text_of`."""
+    return cut_json.text_of(_COLUMN, key)
+
+
 def expression() -> RawSQL:
     """Return the same expression for annotating a queryset of jobs."""
     return cut_json.expression(_COLUMN, keys=KEPT)

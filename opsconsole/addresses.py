@@ -41,6 +41,19 @@ _OWN_SETTINGS: Final = re.compile(
     r"(?:-c\s*|--)(search[_-]path|timezone|datestyle|standard[_-]conforming[_-]strings)\s*=", re.IGNORECASE
 )
 
+# The parameters of libpq with a fixed set of values. libpq itself would refuse others only on connecting.
+_TLS_VERSIONS: Final = ("ssl_min_protocol_version", "ssl_max_protocol_version")
+_CHOICES: Final[dict[str, tuple[str, ...]]] = {
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    "sslnegotiation": ("postgres", "direct"),
+    "sslcertmode": ("disable", "allow", "require"),
+    "gssencmode": ("disable", "prefer", "require"),
+    "channel_binding": ("disable", "prefer", "require"),
+    "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
+    "load_balance_hosts": ("disable", "random"),
+    **dict.fromkeys(_TLS_VERSIONS, ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")),
+}
+
 
 class _Unusable(Exception):
     """Says what is wrong with an address and how to fix it."""
@@ -142,7 +155,9 @@ def _check_redis(url: str, reader: Reader) -> None:
     given = dict(parameters)
     if scheme != "rediss" and not _TLS.isdisjoint(given):
         raise _Unusable("parameters that begin with ssl_ need rediss:// instead.")
-    _refuse_unknown(given, known, allowed=", ".join(sorted(known)), authority=authority)
+    names = ", ".join(sorted(known))
+    allowed = f"Allowed are {names}." if len(known) > 1 else f"Only {names} is allowed."
+    _refuse_unknown(given, known, allowed=allowed, authority=authority)
     if len(given) < len(parameters):
         raise _Unusable("a parameter is given twice.")
     if scheme == "rediss":
@@ -215,6 +230,7 @@ def _database(address: str, *, session: bool) -> dict[str, str]:
         raise _Unusable("connect_timeout must be 1 to 30 seconds.")
     if found.get("client_encoding", "utf8").lower().replace("-", "") not in {"utf8", "unicode", "auto"}:
         raise _Unusable("client_encoding must be UTF8.")
+    _check_choices(found)
     if session and (own := _OWN_SETTINGS.search(found.get("options", ""))):
         raise _Unusable(
             f"its options set {own[1].lower().replace('-', '_')}, which the console sets itself. Remove that setting. "
@@ -235,7 +251,16 @@ def _check_database_url(url: str) -> None:
         raise _Unusable(f"the user or password contains an unescaped character. {_ENCODE}.")
     known = {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()} | {"ssl"}
     names = [name for name, _ in parse_qsl(query, keep_blank_values=True)]
-    _refuse_unknown(names, known, allowed="libpq's connection parameters", authority=authority)
+    _refuse_unknown(names, known, allowed="Allowed are libpq's connection parameters.", authority=authority)
+
+
+def _check_choices(found: dict[str, str]) -> None:
+    for name, choices in _CHOICES.items():
+        given = found.get(name, "")
+        # libpq compares versions of TLS in any case.
+        known = {choice.lower() for choice in choices} if name in _TLS_VERSIONS else choices
+        if given and (given.lower() if name in _TLS_VERSIONS else given) not in known:
+            raise _Unusable(f"{name} must be {', '.join(choices[:-1])} or {choices[-1]}.")
 
 
 def _check_servers(found: dict[str, str]) -> None:
@@ -272,4 +297,4 @@ def _refuse_unknown(given: Iterable[str], known: Collection[str], *, allowed: st
         if name not in known:
             # Without an @ before the name, the name may be the end of a password.
             shown = f"the parameter {name}" if "@" in authority else "one of its parameters"
-            raise _Unusable(f"{shown} is unknown. Allowed are {allowed}.")
+            raise _Unusable(f"{shown} is unknown. {allowed}")

@@ -35,11 +35,12 @@ class RedactedEvents(Events):
     dispatcher_cls = "opsconsole.celery:RedactedDispatcher"
 
 
-app = Celery("opsconsole", events=RedactedEvents)
+app = Celery("opsconsole", events=RedactedEvents, amqp="opsconsole.bad_messages:CheckedAMQP")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 # Celery closes its workers' connections to the database before and after each task, unless it is told after how many
 # to; those that are broken or too old are closed below.
 app.conf.update(CELERY_DB_REUSE_MAX=1_000_000)
+app.conf.worker_consumer = "opsconsole.bad_messages:CheckedConsumer"
 app.autodiscover_tasks()
 
 

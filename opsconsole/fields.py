@@ -5,6 +5,7 @@ all of them, unchanged and without a setting.
 """
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
@@ -19,6 +20,8 @@ Get = TypeVar("Get")
 
 # A document with more levels is returned as text: how deeply Python can nest depends on its free stack.
 MAX_LEVELS: Final = 500
+TOO_DEEP: Final = "[nested too deeply]"
+_TOKENS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 
 
 def parse_json(text: str | None) -> Any:
@@ -35,6 +38,27 @@ def parse_json(text: str | None) -> Any:
     except (ValueError, RecursionError):
         return text
     return text if text.count("[") + text.count("{") > MAX_LEVELS and _is_deeper(value, MAX_LEVELS) else value
+
+
+def parse_outer_levels(text: str) -> Any:
+    """Return the value of a JSON document like `parse_json`, but of a deep one its outer levels instead of the text.
+
+    What is nested in more than MAX_LEVELS is replaced by a text that says so.
+    """
+    kept, start, level = [], 0, 0
+    for token in _TOKENS.finditer(text):
+        if token[0] in "[{":
+            level += 1
+            if level == MAX_LEVELS + 1:
+                kept += [text[start : token.start()], json.dumps(TOO_DEEP)]
+        elif token[0] in "]}":
+            level -= 1
+            if level == MAX_LEVELS:
+                start = token.end()
+    if level:
+        # This is no JSON.
+        return text
+    return parse_json("".join([*kept, text[start:]]))
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

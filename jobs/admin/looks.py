@@ -95,8 +95,14 @@ def of_run(status: str, by_status: dict[str, int], cancelling: int = 0) -> Look:
 
 
 def title_of(job_type: str | None) -> str:
-    """Return what people call a job type; an unknown one by its own name."""
-    return catalog.titles().get(job_type, job_type) if job_type else "A job that is not in the ledger any more"
+    """Return what people call a job type; an unknown one by its own name.
+
+    Args:
+        job_type: the type, or None for a job that the ledger has lost.
+    """
+    if job_type is None:
+        return "A job that is not in the ledger any more"
+    return catalog.titles().get(job_type, job_type) or "Job without a type"
 
 
 def handing_over(job: dict[str, Any], publish_error: str | None) -> str:

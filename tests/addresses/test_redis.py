@@ -77,7 +77,11 @@ REFUSED_BY_ONE = [
     ("broker", "redis://:hunter2@host;redis://:hunter2@other", "several servers"),
     ("broker", "redis://:hunter2;x@host/0", "%3B"),
     ("broker", "redis://:hunter2@host/0/", "number of a database"),
-    ("broker", "redis://:hunter2@host/0?socket_timeout=3", "socket_timeout is unknown"),
+    (
+        "broker",
+        "redis://:hunter2@host/0?socket_timeout=3",
+        "socket_timeout is unknown. Only credential_provider is allowed.",
+    ),
     ("broker", "redis://:hunter2@host/0?virtual_host=1", "virtual_host is unknown"),
     ("results", "redis://:hunter2@host/0?socket_timeout=soon", "socket_timeout can't be read"),
     ("cache", "redis://:hunter2@host/0?db=zero", "db must be the number"),

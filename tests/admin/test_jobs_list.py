@@ -30,6 +30,13 @@ def test_it_shows_the_newest_first_with_status_type_identity_and_error(page: Cli
     assert "2/3" in words
 
 
+def test_a_job_whose_type_is_empty_is_not_taken_for_one_that_is_gone(page: Client) -> None:
+    make_job("")
+    words = text(page.get(URL))
+    assert "Job without a type #" in words
+    assert "not in the ledger" not in words
+
+
 def test_tabs_have_the_counts_of_the_snapshot(page: Client) -> None:
     for status in ("failed", "failed", "done", "running"):
         make_job(status=status)

@@ -191,6 +191,50 @@ def test_identity_id_filters_by_the_payload(api: APIClient) -> None:
     assert listed(api, identity_id=2**63 - 1) == []
 
 
+@pytest.mark.parametrize(
+    ("payload", "matches"),
+    [
+        ('{"n": {"identity_id": 1}}', False),
+        ('{"n": [{"identity_id": 1}], "identity_id": 2}', False),
+        ('{"identity_id": {"identity_id": 1}}', False),
+        ('{"n": "\\"identity_id\\": 1,"}', False),
+        ('[{"identity_id": 1}]', False),
+        ('"identity_id"', False),
+        ("null", False),
+        ('{"n": {"identity_id": 2}, "identity_id": 1}', True),
+        ('{"identity_id": 2, "identity_id": 1}', True),
+        ('{"identity_id": 1, "identity_id": 2}', False),
+        ('{"identity_id": 1.0}', False),
+        ('{"identity_id": "01"}', False),
+        ('{"identity_id": true}', False),
+        ('{"identity_id": [1]}', False),
+        (f'{{"identity_id": 1{"0" * 400}}}', False),
+        (' \n {\t"identity_id" \n : "1" }', True),
+        ('{"n": "caf\\u00e9 \\ud83d\\ude00", "identity_id": 1}', True),
+    ],
+)
+def test_identity_id_is_the_payloads_own_key(api: APIClient, payload: str, matches: bool) -> None:
+    pk = insert_job(payload)
+    assert listed(api, identity_id=1) == ([pk] if matches else [])
+
+
+@pytest.mark.parametrize("note", [r"\u0000", r"\ud800", r"\\\u0000\"", r"\\u0000"])
+def test_escapes_that_only_json_columns_hold_hide_no_identity(api: APIClient, variant: str, note: str) -> None:
+    if variant == "plain":
+        note = note.replace("\\", "/").replace('"', "/")
+    pk = insert_job(f'{{"note": "{note}", "identity_id": 1}}')
+    assert listed(api, identity_id=1) == [pk]
+
+
+def test_identity_id_is_found_in_huge_payloads(api: APIClient, settings: Any) -> None:
+    settings.SLOW_FILTER_TIMEOUT_SECONDS = 600
+    huge = r"\u00e9" * 2_000_000
+    jobs = [insert_job(f'{{"text": "{huge}", "identity_id": {number}}}') for number in (1, 2, 1)]
+    insert_job(f'{{"text": "{huge}", "n": {{"identity_id": 1}}}}')
+
+    assert listed(api, identity_id=1) == [jobs[2], jobs[0]]
+
+
 def test_q_looks_in_type_and_error_in_any_case(api: APIClient) -> None:
     by_error = make_job(last_error="ConnectionError: RESET by peer").pk
     by_type = make_job("custom.reset", last_error=None).pk

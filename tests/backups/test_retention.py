@@ -78,6 +78,17 @@ def test_the_last_good_one_stays_whatever_the_settings_say(folder: BackupFolder,
     assert left(folder) == names(runs[1])
 
 
+def test_what_is_dated_in_the_future_neither_counts_nor_goes(folder: BackupFolder, settings: Any) -> None:
+    settings.BACKUP_KEEP = 1
+    good = keep(folder, 30)
+    tested = keep(folder, 40)
+    make_restore_test(tested)
+    wrong = keep(folder, -365)
+    make_restore_test(wrong)
+    assert retention.apply(folder, DATABASE) == 0
+    assert left(folder) == names(good, tested, wrong)
+
+
 def test_days_without_end_keep_everything(folder: BackupFolder, settings: Any) -> None:
     settings.BACKUP_KEEP_DAYS = 1e12
     for days in (4_000, 40, 30, 20):

@@ -33,6 +33,18 @@ def test_a_failed_job_is_found_read_and_retried(as_operator: Page) -> None:
     assert Job.objects.get(pk=job.pk).status == "queued"
 
 
+def test_a_long_job_type_stays_in_its_card_on_a_phone(as_operator: Page) -> None:
+    page, job = as_operator, make_job("x" * 64, last_error="TimeoutError: no answer")
+    counts.refresh(max_age_seconds=0)
+    page.set_viewport_size({"width": 390, "height": 844})
+    for url in ("/admin/jobs/job/", f"/admin/jobs/job/{job.pk}/change/"):
+        page.goto(url)
+        for named in page.get_by_text("x" * 64).locator("visible=true").all():
+            box = named.bounding_box()
+            assert box is not None
+            assert box["x"] + box["width"] <= 390, (url, named.evaluate("each => each.outerHTML"))
+
+
 def test_a_page_follows_its_job_by_itself(as_operator: Page) -> None:
     page, job = as_operator, make_sync(status="queued", attempts=0)
     page.goto(f"/admin/jobs/job/{job.pk}/change/")

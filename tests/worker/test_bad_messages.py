@@ -131,3 +131,80 @@ def test_arguments_that_do_not_fit_the_task_fail_the_attempt_and_the_next_one_ge
     wait_until(lambda: Job.objects.get().status == DONE)
     assert not messages(own_tasks.QUEUE)
     assert Dispatch.objects.filter(outcome="done").count() == 1
+
+
+def test_malformed_messages_are_discarded_and_the_worker_goes_on(
+    submit: Submit, own_worker: Callable[..., Any], wait_until: Callable[..., Any]
+) -> None:
+    job_id = submit("tests.count", name="a")
+    real = taken(job_id)
+    bodies: list[Any] = [
+        [],
+        {},
+        {"task": "x"},
+        None,
+        5,
+        "text",
+        "abc",
+        own_tasks.SECRET,
+        [1],
+        [[], {}, {}, {}],
+        [5, {}, {}],
+        [[], [], {}],
+        [[], {}, 5],
+        {"a": 1, "b": 2, "c": 3},
+        {"args": 5},
+        {"args": [], "kwargs": 5},
+    ]
+    for body in bodies:
+        put(real, body=body)
+        # Of the first protocol: the body names the task.
+        put({**real, "headers": {}}, body=body)
+    headers: list[dict[str, Any]] = [
+        {"task": None},
+        {"task": ["tests.count"]},
+        {"task": "unknown", "id": MISSING},
+        {"id": MISSING},
+        {"id": [1]},
+        {"timelimit": 5},
+        {"timelimit": ["a", "b"]},
+        {"timelimit": [1]},
+        {"eta": "soon"},
+        {"eta": 5},
+        {"expires": [1]},
+    ]
+    for changed in headers:
+        put(real, **changed)
+    tag = real["properties"]
+    envelopes: list[Any] = [
+        {**real, "body": "no base64"},
+        {**real, "body": base64.b64encode(b"\xff").decode()},
+        {**real, "body": 5},
+        {**real, "body": None},
+        {**real, "headers": None},
+        {**real, "headers": []},
+        {**real, "headers": "x"},
+        {**real, "content-type": "application/x-python-serialize"},
+        {**real, "content-type": 5},
+        {**real, "properties": None},
+        {**real, "properties": {}},
+        {**real, "properties": {**tag, "delivery_info": None}},
+        {**real, "properties": {**tag, "delivery_info": {}}},
+        [],
+        {},
+        None,
+        5,
+        "text",
+    ]
+    raws = [b"", b"no json", b"{", b"\xff\xfe", b"[" * 100_000, *(json.dumps(each).encode() for each in envelopes)]
+    with closing(redis.Redis.from_url(settings.CELERY_BROKER_URL)) as client:
+        client.lpush(own_tasks.QUEUE, *raws)
+        put(real)
+        worker = own_worker()
+        wait_until(lambda: Job.objects.get(pk=job_id).status == DONE)
+        wait_until(lambda: not client.exists("unacked"))
+    assert worker.process.poll() is None
+    assert own_tasks.effects("a") == [str(job_id)]
+    assert "Unrecoverable error" not in worker.output
+    assert own_tasks.SECRET not in worker.output
+    assert worker.output.count("message.discarded") > len(bodies)

@@ -108,6 +108,29 @@ def test_what_is_no_result_at_all_is_a_failure_that_says_so(
     assert job_of(pair[1]).status == DONE
 
 
+@pytest.mark.parametrize("levels", [600, 900, 50_000])
+def test_a_result_nested_too_deeply_counts_as_what_it_says(
+    pair: tuple[Dispatch, Dispatch], results: Any, levels: int
+) -> None:
+    deep = '{"a": ["]", ' * levels + "5" + "]}" * levels
+    results.set(key(pair[0]), f'{{"status": "SUCCESS", "result": {{"status": "success", "tree": {deep}}}}}')
+    sweeper.settle_ended()
+
+    assert job_of(pair[0]).status == DONE
+    result = fresh(pair[0]).result
+    assert isinstance(result, dict)
+    assert result["status"] == "success"
+
+
+@pytest.mark.parametrize("result", [{"exc_type": None, "exc_message": None}, {"exc_type": "", "exc_message": []}])
+def test_a_failure_without_a_type_and_a_message_says_so(
+    pair: tuple[Dispatch, Dispatch], leave_result: Leave, result: Any
+) -> None:
+    leave_result(pair[0], result, state="FAILURE")
+    sweeper.settle_ended()
+    assert job_of(pair[0]).last_error == "The task ended as FAILURE without a reason."
+
+
 @pytest.mark.parametrize("state", [None, 5, {}, "", "success", "TRANSCENDED"], ids=str)
 def test_a_state_that_celery_lacks_settles_nothing(
     pair: tuple[Dispatch, Dispatch], leave_result: Leave, state: Any
