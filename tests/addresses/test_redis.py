@@ -171,6 +171,7 @@ def _fresh_clients(settings: Any) -> Iterator[None]:
 @pytest.mark.parametrize(
     "password", ["p@ss", "p#ss", "p?ss", "p/ss", "p;ss", "p,ss", "p[s]s", "p ss", "p%41ss", "päss:"]
 )
+@pytest.mark.usefixtures("_fresh_clients")
 def test_an_encoded_password_reaches_all_three(
     pytestconfig: pytest.Config, settings: Any, monkeypatch: pytest.MonkeyPatch, password: str
 ) -> None:
