@@ -104,7 +104,7 @@ def test_the_list_is_filtered_and_paged_and_its_address_says_so(windows: Windows
     visit(page, link)
     expect(sheet.get_by_role("heading", name=f"#{oldest.pk}")).to_be_visible()
     page.keyboard.press("Escape")
-    jobs.get_by_label("Type").fill("message.send_manual")
+    jobs.get_by_label("Type", exact=True).fill("message.send_manual")
     jobs.get_by_role("button", name="Filter").click()
     page.wait_for_url("**type=message.send_manual**")
     expect(jobs.get_by_role("row")).to_have_count(2)
