@@ -204,6 +204,7 @@ def test_the_page_needs_no_mouse(as_operator: Page) -> None:
     page.keyboard.press("k")
     expect(sheet.get_by_role("heading", name=f"#{newest.pk}")).to_be_visible()
     page.keyboard.press("j")
+    expect(sheet.get_by_role("heading", name=f"#{oldest.pk}")).to_be_visible()
     page.keyboard.press("Escape")
     expect(sheet).to_have_count(0)
     expect(row_of(page, oldest.pk).get_by_role("link", name=re.compile(f"job {oldest.pk}"))).to_be_focused()
