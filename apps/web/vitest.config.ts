@@ -17,6 +17,10 @@ export default defineConfig({
     environmentOptions: { jsdom: { url: "http://localhost:3000/ops" } },
     include: ["src/**/*.test.{ts,tsx}", "tests/**/*.test.ts"],
     setupFiles: ["./src/components/ops/testing/setup.ts"],
+    // Loading jsdom, React and MSW anew for each file takes longer than the tests.
+    pool: "threads",
+    isolate: false,
+    maxWorkers: 2,
     testTimeout: 60_000,
     restoreMocks: true,
     env: { TZ: "UTC" },

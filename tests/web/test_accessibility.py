@@ -14,7 +14,7 @@ from tests.browser.tools import AXE
 from tests.cast import make_conversation, make_identity, make_job
 from tests.matching.doing import connected
 from tests.web.relay import Relay, html
-from tests.web.windows import Windows, panel
+from tests.web.windows import Windows, panel, visit
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.browser]
 
@@ -66,7 +66,7 @@ def test_panels_full_of_data_and_the_dialogs_over_them(as_operator: Page) -> Non
     make_restore_test(make_backup())
     make_backup("attachments", status="failed", error="OSError: no space left")
     counts.refresh(max_age_seconds=0)
-    page.goto("/ops")
+    visit(page, "/ops")
     for name in PANELS:
         expect(panel(page, name).get_by_role("button").first).to_be_visible()
     for folded in page.locator("details").all():
@@ -103,22 +103,22 @@ def test_panels_that_are_empty_load_failed_or_are_forbidden_and_the_login(
     page = windows.open(session)
     windows.watched(page).expect_answers(502)
     found = {}
-    page.goto("/ops")
+    visit(page, "/ops")
     expect(panel(page, "Jobs")).to_contain_text("No jobs yet")
     found["empty"] = violations(page)
     with relay.holding("^/ops/") as release:
-        page.goto("/ops")
+        visit(page, "/ops")
         expect(panel(page, "Jobs")).to_contain_text("Loading jobs")
         found["loading"] = violations(page)
         release()
     with relay.answering("^/ops/", html):
-        page.goto("/ops")
+        visit(page, "/ops")
         for name in PANELS:
             expect(panel(page, name).get_by_role("alert").first).to_contain_text("not JSON")
         found["failed"] = violations(page)
     page = windows.open(nobody)
     windows.watched(page).expect_answers(403)
-    page.goto("/ops")
+    visit(page, "/ops")
     for name in PANELS:
         expect(panel(page, name)).to_contain_text("You are not allowed to do this.")
     found["forbidden"] = violations(page)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from backups.models import BackupRun, RestoreTest
-from tests.web.windows import PATIENCE_MS, panel
+from tests.web.windows import PATIENCE_MS, panel, visit
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.browser]
 
@@ -27,7 +27,7 @@ def test_a_backup_is_made_and_restored_for_a_try(
     environment = {"OPS_BACKUP_DIR": str(backup_folder)}
     console_worker(queues="opsconsole.maintenance", **environment)
     sweeper("--tick", "0.2", **environment)
-    page.goto("/ops")
+    visit(page, "/ops")
     backups = panel(page, "Backups")
     expect(backups.get_by_role("region", name="Database backup")).to_contain_text("No usable backup.")
     test = backups.get_by_role("button", name="Test restore")

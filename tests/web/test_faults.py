@@ -15,7 +15,7 @@ from tests.matching.doing import connected
 from tests.processes import Child
 from tests.web.conftest import HASHER, PASSWORD, session_of, start_console
 from tests.web.relay import Application, Relay, cut, html
-from tests.web.windows import Windows, panel
+from tests.web.windows import PAUSE, Windows, panel, visit
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.browser]
 
@@ -29,7 +29,7 @@ def test_a_session_that_ends_is_said_once_and_nothing_is_lost(windows: Windows, 
     make_conversation(identity, "Bob")
     page = windows.open(session_of(olivia))
     windows.watched(page).expect_answers(401)
-    page.goto("/ops?status=failed")
+    visit(page, "/ops?status=failed")
     page.get_by_label("Search conversations").fill("bob")
     page.get_by_role("option", name=re.compile("Bob")).click()
     with connection.cursor() as cursor:
@@ -61,14 +61,14 @@ def test_with_the_console_gone_each_panel_says_so_and_has_its_data_when_it_is_ba
     page, later = windows.open(session), windows.open(session)
     windows.watched(page).expect_answers(502)
     windows.watched(later).expect_answers(502)
-    page.goto("/ops")
+    visit(page, "/ops")
     row = panel(page, "Jobs").get_by_role("row").filter(has_text=f"#{job.pk}")
     expect(row).to_be_visible()
     own.child.kill()
     page.get_by_role("button", name=f"Retry job {job.pk}").click()
     expect(row).to_contain_text("does not answer")
     # Whoever comes now has nothing yet.
-    later.goto("/ops")
+    visit(later, "/ops")
     for name in PANELS:
         expect(panel(later, name).get_by_role("alert").first).to_contain_text("does not answer")
     # The data of before stays, with its age.
@@ -76,7 +76,7 @@ def test_with_the_console_gone_each_panel_says_so_and_has_its_data_when_it_is_ba
     expect(row).to_be_visible()
 
     # Or it would ask by itself, sooner or later than somebody clicks.
-    later.get_by_role("button", name="Pause live updates").click()
+    later.get_by_role("button", name=PAUSE).click()
     start_console(start_child, own.port)
     # The panels of syncs share one answer.
     for name in ("Sync", "Backfill", "Jobs", "Backups"):
@@ -97,7 +97,7 @@ def test_half_an_answer_or_none_of_the_consoles_is_said_where_it_belongs(
     windows.watched(page).expect_answers(502)
     job = make_job(payload={"identity_id": connected("Alice").pk})
     with relay.answering("^/ops/jobs$", fault):
-        page.goto("/ops")
+        visit(page, "/ops")
         alert = panel(page, "Jobs").get_by_role("alert")
         expect(alert).to_contain_text("The console’s answer was incomplete or not JSON.")
         # Only there.
@@ -113,7 +113,7 @@ def test_a_slow_console_delays_its_own_panel_only(as_operator: Page, relay: Rela
     job = make_job(payload={"identity_id": identity.pk})
     with relay.holding("^/ops/jobs$") as release:
         # The server waits a moment for the whole page, and then sends what it has.
-        page.goto("/ops")
+        visit(page, "/ops")
         expect(panel(page, "Jobs")).to_contain_text("Loading jobs")
         expect(panel(page, "Sync status")).to_contain_text("Alice")
         page.get_by_label("Identity", exact=True).select_option(str(identity.pk))

@@ -25,7 +25,7 @@ def session(front_end: str) -> str:
         identity = connected(name)
         make_job(payload={"identity_id": identity.pk}, last_error="TimeoutError: no answer")
         make_job(payload={"identity_id": identity.pk, "n": 1}, status="done")
-        make_job(payload={"identity_id": identity.pk, "n": 2}, status="pending")
+        make_job(payload={"identity_id": identity.pk, "n": 2}, status="queued")
     make_backup()
     counts.refresh(max_age_seconds=0)
     return make_core_session(make_core_user("olivia"))

@@ -9,12 +9,11 @@ from jobs import counts
 from tests.backups.cast import make_backup, make_restore_test
 from tests.cast import make_conversation, make_job, make_message
 from tests.matching.doing import connected
-from tests.web.windows import SMALL, Windows, panel, shifts
+from tests.web.windows import SMALL, Windows, panel, shifts, visit
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.browser]
 
 _OVERHANG = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-_IS_HYDRATED = """() => !document.querySelector("button[aria-label='Pause live updates']")?.disabled"""
 LONG_NAME = "<b>bold" + "x" * 121
 RIGHT_TO_LEFT = "שלום עולם"
 
@@ -40,14 +39,12 @@ def test_the_first_answer_has_the_data_and_nothing_moves_when_scripts_take_over(
     as_operator: Page, rows: list[int]
 ) -> None:
     page = as_operator
-    answer = page.goto("/ops")
-    assert answer is not None
+    answer = visit(page, "/ops")
     # Scripts have the data once more, and React separates texts by comments.
     text = re.sub(r"<script.*?</script>|<!--.*?-->", "", answer.text(), flags=re.DOTALL)
     for words in (f"#{rows[-1]}", "TimeoutError: no", "Alice", RIGHT_TO_LEFT, "no space left"):
         assert words in text, words
     assert "<b>bold" not in text
-    page.wait_for_function(_IS_HYDRATED)
     page.wait_for_load_state("networkidle")
     assert shifts(page) == []
 
@@ -56,15 +53,13 @@ def test_the_clock_of_the_browser_and_its_zone_change_no_age(windows: Windows, r
     page = windows.open(session, timezone_id="Asia/Kathmandu", locale="de-DE")
     page.clock.install(time="2031-03-01T12:00:00Z")
     make_backup()
-    page.goto("/ops")
-    page.wait_for_function(_IS_HYDRATED)
+    visit(page, "/ops")
     expect(panel(page, "Backups").get_by_role("region", name="Database backup")).to_contain_text(re.compile("1 h ago"))
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(windows: Windows, rows: list[int], session: str) -> None:
     page = windows.open(session, viewport=SMALL, color_scheme="dark", has_touch=True, is_mobile=True)
-    page.goto("/ops")
-    page.wait_for_function(_IS_HYDRATED)
+    visit(page, "/ops")
     assert page.evaluate(_OVERHANG) == 0
     panel(page, "Jobs").get_by_role("row").filter(has_text=f"#{rows[-1]}").get_by_role("link").first.click()
     sheet = page.get_by_role("dialog")

@@ -10,7 +10,7 @@ from tests.cast import make_job
 from tests.matching.doing import connected
 from tests.waiting import wait_until
 from tests.web.relay import Relay
-from tests.web.windows import Windows, panel
+from tests.web.windows import PAUSE, RESUME, Windows, panel, visit
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.browser]
 
@@ -56,7 +56,7 @@ def test_an_idle_page_asks_seldom_a_hidden_or_paused_one_never_and_unchanged_ans
     make_job(payload={"identity_id": connected("Alice").pk})
     counts.refresh(max_age_seconds=0)
     page.clock.install()
-    page.goto("/ops")
+    visit(page, "/ops")
     expect(panel(page, "Sync status")).to_contain_text("Alice")
     page.wait_for_load_state("networkidle")
     counted = Counted(page)
@@ -72,12 +72,12 @@ def test_an_idle_page_asks_seldom_a_hidden_or_paused_one_never_and_unchanged_ans
     assert {asked.status for asked in lists if asked.etag} == {304}, lists
     assert all(asked.etag for asked in lists), lists
 
-    page.get_by_role("button", name="Pause live updates").click()
+    page.get_by_role("button", name=PAUSE).click()
     counted.let_pass(2)
     counted.paths.clear()
     counted.let_pass(SECONDS)
     assert counted.paths == []
-    page.get_by_role("button", name="Pause live updates").click()
+    page.get_by_role("button", name=RESUME).click()
     counted.let_pass(2)
     assert counted.paths
 

@@ -13,7 +13,7 @@ from jobs import counts
 from jobs.models import Job
 from tests.cast import make_conversation, make_message
 from tests.matching.doing import connected
-from tests.web.windows import panel
+from tests.web.windows import panel, visit
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.browser]
 
@@ -44,7 +44,7 @@ def newest(runs: Locator, number: int) -> Locator:
 
 def test_syncs_are_started_and_watched_to_their_end(as_operator: Page, alice: Identity) -> None:
     page = as_operator
-    page.goto("/ops")
+    visit(page, "/ops")
     sync = panel(page, "Sync")
     started = sync.get_by_role("list", name="Started here")
     sync.get_by_role("button", name="Sync all identities").click()
@@ -65,7 +65,7 @@ def test_syncs_are_started_and_watched_to_their_end(as_operator: Page, alice: Id
 
 def test_backfills_and_a_download_are_started_and_watched_to_their_end(as_operator: Page, alice: Identity) -> None:
     page = as_operator
-    page.goto("/ops")
+    visit(page, "/ops")
     backfill = panel(page, "Backfill")
     runs = backfill.get_by_role("list", name="Backfill runs")
     backfill.get_by_role("button", name="Backfill all identities").click()
@@ -83,7 +83,7 @@ def test_backfills_and_a_download_are_started_and_watched_to_their_end(as_operat
     page.get_by_role("option", name=re.compile("Мария")).click()
     page.wait_for_url("**conversation=**")
     search.press("Escape")
-    backfill.get_by_role("button", name="Backfill messages of 1 conversation").click()
+    backfill.get_by_role("button", name="Backfill 1 conversation").click()
     card = newest(runs, 3)
     card.get_by_text("Covers 1 conversation").click()
     expect(card.get_by_text("Мария", exact=True)).to_be_visible()
@@ -96,7 +96,7 @@ def test_backfills_and_a_download_are_started_and_watched_to_their_end(as_operat
 
 def test_a_run_is_cancelled(as_operator: Page) -> None:
     page, identity = as_operator, connected("Alice")
-    page.goto(f"/ops?identity={identity.pk}")
+    visit(page, f"/ops?identity={identity.pk}")
     backfill = panel(page, "Backfill")
     # Nobody works: it waits.
     backfill.get_by_role("button", name="Backfill identity").click()
@@ -110,7 +110,7 @@ def test_a_run_is_cancelled(as_operator: Page) -> None:
 
 def test_an_identity_gets_a_schedule_of_its_own_and_gives_it_up(as_operator: Page) -> None:
     page, identity = as_operator, connected("Alice")
-    page.goto("/ops")
+    visit(page, "/ops")
     button = panel(page, "Sync status").get_by_role("button", name="Schedule of Alice")
     dialog = page.get_by_role("dialog", name="Sync schedule of Alice")
     button.click()

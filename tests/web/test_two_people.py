@@ -12,7 +12,7 @@ from jobs import counts
 from tests.backups.cast import make_backup
 from tests.cast import make_conversation, make_job
 from tests.matching.doing import connected
-from tests.web.windows import Windows, panel
+from tests.web.windows import Windows, panel, visit
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.browser]
 
@@ -40,7 +40,7 @@ def test_a_viewer_sees_what_an_operator_does_without_a_reload_and_has_no_buttons
     counts.refresh(max_age_seconds=0)
     viewer, operator = as_viewer, as_operator
     viewer.clock.install()
-    viewer.goto(f"/ops?job={failed.pk}")
+    visit(viewer, f"/ops?job={failed.pk}")
     sheet = viewer.get_by_role("dialog")
     expect(sheet).to_contain_text("TimeoutError")
     assert not [words for words in words_of_buttons(viewer) if VERBS.match(words)]
@@ -54,7 +54,7 @@ def test_a_viewer_sees_what_an_operator_does_without_a_reload_and_has_no_buttons
     viewer.evaluate("window.sameDocument = true")
     row = panel(viewer, "Jobs").get_by_role("row").filter(has_text=f"#{stuck.pk}")
     expect(row).to_contain_text("Stuck")
-    operator.goto("/ops")
+    visit(operator, "/ops")
     operator.get_by_role("button", name=f"Mark as failed: job {stuck.pk}").click()
     dialog = operator.get_by_role("alertdialog", name="Mark as failed")
     dialog.get_by_label("Reason").fill("The worker was killed.")
@@ -72,7 +72,7 @@ def test_a_viewer_sees_what_an_operator_does_without_a_reload_and_has_no_buttons
 def test_who_may_not_look_is_told_so_in_each_panel(windows: Windows, nobody: str) -> None:
     page = windows.open(nobody)
     windows.watched(page).expect_answers(403)
-    page.goto("/ops")
+    visit(page, "/ops")
     for name in PANELS:
         expect(panel(page, name)).to_contain_text("You are not allowed to do this.")
     expect(page.get_by_role("button", name=VERBS)).to_have_count(0)

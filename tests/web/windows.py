@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.sync_api import Browser, Page, Response
+from playwright.sync_api import Browser, Page, Response, expect
 
 from devserver import loopback
 from tests.browser.observing import Observed
@@ -12,6 +12,8 @@ from tests.waiting import PATIENCE
 # Milliseconds: a busy machine takes its time.
 PATIENCE_MS: Final = 1_000 * PATIENCE
 LARGE: Final[Any] = {"width": 1440, "height": 900}
+PAUSE: Final = "Pause updates"
+RESUME: Final = "Resume updates"
 SMALL: Final[Any] = {"width": 390, "height": 844}
 
 _NOTE_SHIFTS = """
@@ -80,6 +82,18 @@ class Watched(Observed):
 
     def _answered(self, response: Response) -> None:
         """Answer nothing: the policy for scripts is the host application's."""
+
+
+def visit(page: Page, address: str) -> Response:
+    """Open the Ops page, wait until scripts have taken over what the server has drawn, and return the server's answer.
+
+    A click before that is lost.
+    """
+    answer = page.goto(address)
+    assert answer is not None
+    # Hidden where the address opens a dialog over it.
+    expect(page.locator("button", has_text=PAUSE)).to_be_enabled()
+    return answer
 
 
 def shifts(page: Page) -> list[Any]:

@@ -1,4 +1,4 @@
-import { Badge } from "@/components/ui/badge";
+import { badgeVariants } from "@/components/ui/badge";
 import { cn } from "@/lib/utils";
 import { Icon, type IconName } from "../shared/Icon";
 import { TONES } from "../shared/StatusBadge";
@@ -25,9 +25,9 @@ const LOOKS: Record<RunState, { icon: IconName; tone: keyof typeof TONES }> = {
 export function RunBadge({ state }: { state: RunState }) {
   const { icon, tone } = LOOKS[state];
   return (
-    <Badge variant="outline" className={cn("gap-1 whitespace-nowrap", TONES[tone])}>
+    <span className={cn(badgeVariants({ variant: "outline" }), "gap-1 whitespace-nowrap", TONES[tone])}>
       <Icon name={icon} className="size-3" />
       {stateTitle(state)}
-    </Badge>
+    </span>
   );
 }

@@ -1,4 +1,4 @@
-import { Badge } from "@/components/ui/badge";
+import { badgeVariants } from "@/components/ui/badge";
 import { cn } from "@/lib/utils";
 import { Icon, type IconName } from "./Icon";
 import { TONES } from "./StatusBadge";
@@ -24,9 +24,16 @@ export function HealthBadge({
 }) {
   const look = LOOKS[health] ?? { word: health, icon: "question" as const, tone: "calm" as const };
   return (
-    <Badge variant="outline" className={cn("gap-1 whitespace-nowrap", TONES[look.tone], className)}>
+    <span
+      className={cn(
+        badgeVariants({ variant: "outline" }),
+        "gap-1 whitespace-nowrap",
+        TONES[look.tone],
+        className,
+      )}
+    >
       <Icon name={look.icon} className="size-3" />
       {children ?? look.word}
-    </Badge>
+    </span>
   );
 }

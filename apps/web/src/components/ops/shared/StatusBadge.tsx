@@ -1,4 +1,4 @@
-import { Badge } from "@/components/ui/badge";
+import { badgeVariants } from "@/components/ui/badge";
 import { cn } from "@/lib/utils";
 import { Icon, type IconName } from "./Icon";
 
@@ -43,10 +43,18 @@ export function StatusBadge({ status, children, className }: Props) {
     icon: "question" as const,
     tone: "calm" as const,
   };
+  // Not Badge itself: in some applications it is a <div>, which the browser takes out of a paragraph.
   return (
-    <Badge variant="outline" className={cn("gap-1 whitespace-nowrap", TONES[look.tone], className)}>
+    <span
+      className={cn(
+        badgeVariants({ variant: "outline" }),
+        "gap-1 whitespace-nowrap",
+        TONES[look.tone],
+        className,
+      )}
+    >
       <Icon name={look.icon} className="size-3" />
       {children ?? look.word}
-    </Badge>
+    </span>
   );
 }

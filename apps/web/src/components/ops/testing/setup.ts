@@ -14,6 +14,9 @@ if (typeof window !== "undefined") {
   // A busy machine takes seconds for a query by role; what never comes still fails.
   configure({ asyncUtilTimeout: 15_000 });
 
+  const { rememberStyles } = await import("./styles");
+  rememberStyles();
+
   // Radix asks for what jsdom lacks.
   Element.prototype.scrollIntoView = () => {};
   Element.prototype.hasPointerCapture = () => false;
