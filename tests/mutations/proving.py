@@ -20,7 +20,18 @@ from tests.mutations.guard import ROOT, Edit, Guard, NotOnce
 PROOF_SECONDS: Final = 300
 BASELINE_SECONDS: Final = 900
 # What stays behind: history, what was made, and all that is ignored.
-_LEFT_OUT: Final = (".git", ".venv", ".data", "node_modules", "__pycache__", ".*_cache", ".hypothesis", ".coverage*")
+_LEFT_OUT: Final = (
+    ".git",
+    ".venv",
+    ".data",
+    ".compat",
+    ".next*",
+    "node_modules",
+    "__pycache__",
+    ".*_cache",
+    ".hypothesis",
+    ".coverage*",
+)
 # Of these a test fails whatever it is about: the code without the guard is no code.
 _NO_PROOF: Final = ("SyntaxError", "IndentationError", "ImportError", "ModuleNotFoundError", "NameError", "TypeError")
 
