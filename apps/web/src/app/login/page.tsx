@@ -6,6 +6,8 @@ type Props = { searchParams: Promise<Record<string, string | string[] | undefine
 
 const SENTENCES: Record<string, string> = {
   refused: "Wrong username or password.",
+  rejected: "The core rejected the login. Try again shortly.",
+  site: "The login came from another site. Log in here.",
   unreachable: "The core is unreachable. Try again shortly.",
 };
 

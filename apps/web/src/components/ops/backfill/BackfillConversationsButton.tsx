@@ -35,7 +35,7 @@ export function BackfillConversationsButton({ identities, chosen, onStarted }: P
       <IdentitySelector identities={identities} chosen={chosen} label="Identity to backfill" />
       {chosen.identity?.active_job && (
         <p className="text-sm">
-          {chosen.identity.active_job.title} is active now. The same work is joined, not doubled.
+          {chosen.identity.active_job.title} is active. A duplicate joins it; other work waits for it.
         </p>
       )}
       <ActionButton

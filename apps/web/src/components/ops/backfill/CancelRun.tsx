@@ -20,7 +20,7 @@ export function CancelRun({ run }: { run: RunSummary }) {
   const reason = isOver
     ? "The run has ended."
     : !meta.supports.cancel
-      ? "This installation can’t cancel jobs."
+      ? "The core’s database has no status “cancelled”. Add it first."
       : activeJobs(run) <= run.cancelling
         ? "The run is being cancelled."
         : null;
@@ -45,7 +45,7 @@ export function CancelRun({ run }: { run: RunSummary }) {
           cancel.mutate(run.id);
         }}
       >
-        <p>Cancels waiting jobs now and asks running jobs to stop. What they fetched is kept.</p>
+        <p>Cancels waiting jobs. Running tasks may still finish; their results are kept.</p>
         <p>Jobs that were active before this run go on.</p>
       </ConfirmDialog>
       {cancel.data !== undefined && (

@@ -64,14 +64,14 @@ export function BackupHistory({ status }: { status: BackupStatus }) {
       )}
       {history.data && rows.length === 0 && (
         <p className="flex flex-wrap items-center gap-2">
-          {filtered || page > 1 ? "No results." : "No backups yet."}
+          {filtered ? "No results." : page > 1 ? `Page ${page} is empty.` : "No backups yet."}
           {(filtered || page > 1) && (
             <Button
               size="sm"
               variant="outline"
               onClick={() => set({ backup_type: null, backup_kind: null, backup_page: null })}
             >
-              Clear filters
+              {filtered ? "Clear filters" : "Show newest"}
             </Button>
           )}
         </p>

@@ -91,7 +91,7 @@ function BackupResult({ backup, inCore }: { backup: Backup; inCore: boolean }) {
         </>
       )}
       {backup.verified_by !== null && (
-        <span className="text-muted-foreground"> · tested by #{backup.verified_by.id}</span>
+        <span className="text-muted-foreground"> · restore test #{backup.verified_by.id}</span>
       )}
     </>
   );

@@ -27,7 +27,7 @@ describe("the last backup of a kind", () => {
     await screen.findByRole("region", { name: "Database backup" });
     expect(kind("Database").getByText("6.4 MiB")).toBeInTheDocument();
     expect(kind("Database").getByText("Kept")).toBeInTheDocument();
-    expect(kind("Database").getByText(/Passed by restore test #11/)).toBeInTheDocument();
+    expect(kind("Database").getByText(/Passed · #11/)).toBeInTheDocument();
   });
 
   it.each([
@@ -40,7 +40,7 @@ describe("the last backup of a kind", () => {
     renderOps(<BackupPanel />);
     await screen.findByRole("region", { name: "Database backup" });
     expect(kind("Database").getAllByText(word).length).toBeGreaterThan(0);
-    expect(kind("Database").getByText("Not tested yet")).toBeInTheDocument();
+    expect(kind("Database").getByText("None")).toBeInTheDocument();
   });
 
   it("shows a later attempt that failed, with its error folded", async () => {

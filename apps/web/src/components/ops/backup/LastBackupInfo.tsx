@@ -87,14 +87,14 @@ function LastOne({ backup, inCore }: { backup: Backup; inCore: boolean }) {
       <dd className={lost ? "font-semibold text-destructive" : undefined}>
         {fileWords(backup.file, inCore)}
       </dd>
-      <dt className="text-muted-foreground">Verified</dt>
+      <dt className="text-muted-foreground">Restore test</dt>
       <dd>
         {verified ? (
           <>
-            {outcomeWord(verified.status)} by restore test #{verified.id}, <Time value={verified.at} />
+            {outcomeWord(verified.status)} · #{verified.id}, <Time value={verified.at} />
           </>
         ) : (
-          "Not tested yet"
+          "None"
         )}
       </dd>
       <dt className="text-muted-foreground">Started by</dt>

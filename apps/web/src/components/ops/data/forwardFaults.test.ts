@@ -80,7 +80,7 @@ test("nobody has said where the console is: 502 with what to do", async () => {
   const answer = await read();
   expect(answer.status).toBe(502);
   expect(await answer.json()).toEqual({
-    detail: "Set CORE_API_URL to the core’s address.",
+    detail: "The console’s address isn’t set. Set OPS_API_URL or CORE_API_URL.",
     code: "console_not_configured",
   });
 });

@@ -98,7 +98,12 @@ async function takeOver(answer: Response, method: string): Promise<Response> {
  */
 export async function callConsole(call: Call): Promise<Response> {
   const base = process.env.OPS_API_URL || process.env.CORE_API_URL;
-  if (!base) return problem(502, "console_not_configured", "Set CORE_API_URL to the core’s address.");
+  if (!base)
+    return problem(
+      502,
+      "console_not_configured",
+      "The console’s address isn’t set. Set OPS_API_URL or CORE_API_URL.",
+    );
   const { method, path, session, body, signal, patienceMs = PATIENCE_MS } = call;
 
   const headers = pick(call.headers, FROM_BROWSER);

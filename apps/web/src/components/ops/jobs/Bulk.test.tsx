@@ -66,13 +66,13 @@ describe("retrying all jobs of a filter", () => {
     const run = recorded<Run>("run");
     answer("/ops/runs/{id}", {
       ...run,
-      result: { retried: 20, refused: 2, left_out: [{ code: "x", reason: "Gone.", n: 3 }] },
+      result: { retried: 20, refused: 2, not_changed: 1, left_out: [{ code: "x", reason: "Gone.", n: 2 }] },
     });
     await user.type(asking.getByRole("textbox", { name: "Reason" }), "Reddit answers again");
     await user.click(button);
     expect((await outcome()).getByText(accepted().message)).toBeInTheDocument();
-    expect(await screen.findByText("20 retried, 2 refused")).toBeInTheDocument();
-    expect(screen.getByText("3 skipped")).toBeInTheDocument();
+    expect(await screen.findByText("20 retried, 1 failed to change")).toBeInTheDocument();
+    expect(screen.getByText("2 skipped")).toBeInTheDocument();
     expect(asked[0]?.body).toEqual({
       filter: {},
       up_to_id: preview.up_to_id,

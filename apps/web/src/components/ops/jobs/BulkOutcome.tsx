@@ -8,8 +8,6 @@ import { Outcome } from "../shared/Outcome";
 const PARTS: readonly (readonly [key: string, words: string])[] = [
   ["retried", "retried"],
   ["cancelled", "cancelled"],
-  ["changed_meanwhile", "changed meanwhile"],
-  ["refused", "refused"],
   ["not_changed", "failed to change"],
 ];
 

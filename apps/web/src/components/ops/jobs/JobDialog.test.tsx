@@ -106,7 +106,11 @@ describe("marking a stuck job as failed", () => {
 });
 
 describe("deleting a failed message", () => {
-  const job = aJob({ id: 7, job_type: "send_message", payload: { message_id: 55, conversation_id: 31 } });
+  const job = aJob({
+    id: 7,
+    job_type: "message.send_manual",
+    payload: { message_id: 55, conversation_id: 31 },
+  });
   const props = { messageDeleteUrl: "/api/core/messages/{message_id}" };
   const menu = async (user: ReturnType<typeof renderOps>["user"]) => {
     await screen.findByRole("button", { name: "Retry job 7" });

@@ -74,7 +74,7 @@ export function offersOf(
       reason: active ? can.reason : ended,
     },
     can.terminate && { kind: "terminate", allowed: true },
-    failed && canDelete && { kind: "delete", allowed: true },
+    failed && canDelete && SENDS.includes(job.job_type) && { kind: "delete", allowed: true },
   ];
   return offers.filter((offer): offer is Offer => offer !== false && may[offer.kind]);
 }
@@ -84,6 +84,8 @@ export function isCurrent(note: Note | undefined, job: Job): note is Note {
   return note !== undefined && !(note.kind === "retry" && note.tone === "done" && job.status === "failed");
 }
 
+/** The types that send the message of their payload, today's name and an older one. */
+const SENDS: readonly string[] = ["message.send_manual", "send_manual"];
 const ACTIVE: readonly string[] = ["queued", "running", "retrying"];
 
 export const WORDS: Readonly<Record<ActionKind, string>> = {

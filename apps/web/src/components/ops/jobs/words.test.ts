@@ -64,7 +64,11 @@ describe("what can be done with a job", () => {
     offersOf(job, may, undefined, true).map(({ kind, allowed }) => `${kind} ${allowed}`);
 
   it("follows the job", () => {
-    expect(kinds(aJob({ can: CAN_RETRY }))).toEqual(["retry true", "delete true"]);
+    expect(kinds(aJob({ can: CAN_RETRY }))).toEqual(["retry true"]);
+    expect(kinds(aJob({ job_type: "message.send_manual", can: CAN_RETRY }))).toEqual([
+      "retry true",
+      "delete true",
+    ]);
     expect(kinds(aRunningJob({ can: { ...CAN_CANCEL, terminate: true } }))).toEqual([
       "cancel true",
       "terminate true",
@@ -102,7 +106,7 @@ describe("what can be done with a job", () => {
 describe("what cancelling does", () => {
   it("depends on who runs the job", () => {
     expect(consequence("cancel", aRunningJob({ status: "queued" }))).toMatch(/before it runs/);
-    expect(consequence("cancel", aRunningJob())).toMatch(/about 10 seconds/);
+    expect(consequence("cancel", aRunningJob())).toBe("Cancels the job. Its task may still finish.");
     expect(consequence("cancel", aRunningJob({ can: { ...CAN_CANCEL, terminate: true } }))).toMatch(
       /may still finish/,
     );

@@ -40,9 +40,7 @@ export function ErrorText({ text, cut = false, name = "error", open = false }: P
         </pre>
         <div className="flex items-center gap-2">
           <CopyButton text={text} label={`Copy ${name}`} showLabel />
-          {cut ? (
-            <span className="text-muted-foreground">Shortened. Open the job for the full text.</span>
-          ) : null}
+          {cut ? <span className="text-muted-foreground">Shortened.</span> : null}
         </div>
       </div>
     </details>

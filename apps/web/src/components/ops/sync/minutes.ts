@@ -15,5 +15,8 @@ export function wrongMinutes(text: string): string | null {
   const minutes = Number(text);
   if (text.trim() !== "" && Number.isInteger(minutes) && minutes >= LEAST_MINUTES && minutes <= MOST_MINUTES)
     return null;
-  return `Minutes must be a whole number from ${LEAST_MINUTES} to ${MOST_MINUTES.toLocaleString("en-US")} (a week).`;
+  const allowed = `a whole number from ${LEAST_MINUTES} to ${MOST_MINUTES.toLocaleString("en-US")} (a week)`;
+  return text.trim() === ""
+    ? `Minutes must be ${allowed}.`
+    : `Minutes must be ${allowed}, not “${text.trim()}”.`;
 }
