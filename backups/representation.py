@@ -221,8 +221,8 @@ def _disk(found: BackupStatus) -> dict[str, Any] | None:
     if found.disk is None:
         return None
     disk = found.disk
-    used, free = (number - number % _DISK_STEP for number in (disk.used_bytes, disk.free_bytes))
-    return {"used_bytes": used, "free_bytes": free, "total_bytes": disk.total_bytes}
+    used = disk.used_bytes - disk.used_bytes % _DISK_STEP
+    return {"used_bytes": used, "free_bytes": disk.total_bytes - used, "total_bytes": disk.total_bytes}
 
 
 def _size(point: Size) -> dict[str, Any]:

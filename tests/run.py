@@ -21,8 +21,8 @@ from tests.variants import VARIANTS
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 # pytest processes for each variant; the second one runs fewer tests. Tests spend half of their time waiting for workers
-# and servers, so two cores carry four. Those of --fast don't wait.
-PROCESSES: Final = {"plain": 3, "native": 1}
+# and servers, so two cores carry five. Those of --fast don't wait.
+PROCESSES: Final = {"plain": 4, "native": 1}
 FAST_PROCESSES: Final = 2
 # Whoever asks for these tests means those with a browser.
 _WITH_BROWSER: Final = ("tests/browser", "tests/web")

@@ -28,7 +28,13 @@ def processes_of(folder: Path) -> list[str]:
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("in_background", [False, True], ids=["in the foreground", "as a background job of a shell"])
+@pytest.mark.parametrize(
+    "in_background",
+    [
+        pytest.param(False, id="in the foreground", marks=pytest.mark.soak),
+        pytest.param(True, id="as a background job of a shell"),
+    ],
+)
 def test_a_stopped_run_stops_its_servers(tmp_path: Path, in_background: bool) -> None:
     before = signal.getsignal(signal.SIGINT)
     if in_background:
