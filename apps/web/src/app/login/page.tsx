@@ -18,7 +18,7 @@ export default async function LoginPage({ searchParams }: Props) {
       <h1 className="text-2xl font-semibold">Log in</h1>
       <LoginForm
         next={typeof next === "string" ? next : "/ops"}
-        error={typeof error === "string" ? SENTENCES[error] : undefined}
+        error={typeof error === "string" && Object.hasOwn(SENTENCES, error) ? SENTENCES[error] : undefined}
       />
     </main>
   );

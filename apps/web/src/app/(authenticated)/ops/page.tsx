@@ -1,8 +1,9 @@
 import type { Metadata } from "next";
-import { cookies } from "next/headers";
+import { headers } from "next/headers";
 import { BackfillPanel } from "@/components/ops/BackfillControls";
 import { BackupPanel } from "@/components/ops/BackupStatusPanel";
 import { prefetch } from "@/components/ops/data/prefetch";
+import { sessionIn } from "@/components/ops/data/session";
 import { readParams } from "@/components/ops/data/urlParams";
 import { SyncPanel } from "@/components/ops/IdentitySyncPanel";
 import { JobsPanel } from "@/components/ops/JobsTable";
@@ -18,7 +19,7 @@ type Props = { searchParams: Promise<Record<string, string | string[] | undefine
 /** Syncs, backfills, jobs and backups on one page. No Suspense: with scripts off, the rows would stay hidden. */
 export default async function OpsPage({ searchParams }: Props) {
   const query = await searchParams;
-  const session = (await cookies()).get("session")?.value;
+  const session = sessionIn((await headers()).get("Cookie")) ?? undefined;
   const params = readParams({ get: (name) => [query[name]].flat()[0] ?? null });
   const { state, servedAt } = await prefetch(params, session);
   return (

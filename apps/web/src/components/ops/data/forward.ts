@@ -1,4 +1,5 @@
 import "server-only";
+import { sessionIn } from "./session";
 import { callConsole, problem, readAll } from "./upstream";
 
 /** What a route handler gets: in Next 14 the parameters themselves, later a promise of them. `await` takes both. */
@@ -13,14 +14,6 @@ const UNSAFE = /^(POST|PUT|PATCH|DELETE)$/;
 const isNumber = (text: string): boolean => /^[1-9]\d{0,18}$/.test(text) && BigInt(text) <= HIGHEST_ID;
 /** Ids of runs and of Celery's tasks. Nothing that could lead to another path. */
 const isName = (text: string): boolean => /^(?=.*[A-Za-z0-9])[A-Za-z0-9._:-]{1,200}$/.test(text);
-
-function sessionOf(request: Request): string | null {
-  for (const part of (request.headers.get("Cookie") ?? "").split(";")) {
-    const [name, ...value] = part.trim().split("=");
-    if (name === "session") return value.join("=") || null;
-  }
-  return null;
-}
 
 /** Whether a change was asked for by a page of this site. The console sees only this server, so it can't tell. */
 function isSameSite(request: Request): boolean {
@@ -56,7 +49,7 @@ function fill(template: string, params: Record<string, string>): string | null {
  */
 export function forward(template: string): Handler {
   return async (request, context) => {
-    const session = sessionOf(request);
+    const session = sessionIn(request.headers.get("Cookie"));
     if (session === null) return problem(401, "session_ended", "Your session has ended. Log in again.");
     const isUnsafe = UNSAFE.test(request.method);
     if (isUnsafe && !isSameSite(request))

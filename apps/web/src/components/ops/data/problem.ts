@@ -74,4 +74,5 @@ export const isForbidden = (error: unknown): boolean => error instanceof OpsErro
 
 /** Whether the request may have taken effect although no proper answer came. */
 export const isOutcomeUnknown = (error: unknown): boolean =>
-  error instanceof OpsError && [0, 502, 503, 504].includes(error.status);
+  error instanceof OpsError &&
+  ([0, 502, 503, 504].includes(error.status) || error.code === "idempotency_key_in_use");

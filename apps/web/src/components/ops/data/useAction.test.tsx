@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
-import { screen, waitFor } from "@testing-library/react";
+import { act, screen, waitFor } from "@testing-library/react";
 import { http, HttpResponse } from "msw";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { answer, recorded, refuse, renderOps, server } from "../testing";
 import { ask, client } from "./client";
 import { keys } from "./keys";
@@ -126,4 +126,53 @@ test.each([
   await user.click(screen.getByRole("button", { name: "Retry job" }));
   expect(await screen.findByRole("alert")).toHaveTextContent(`The sentence of ${status}.`);
   expect(asked).toHaveLength(1);
+});
+
+test("a second click before the button is switched off sends nothing more", async () => {
+  answer("/ops/jobs/{id}", failed());
+  const asked = answer(RETRY, retried(), { method: "post" });
+  renderOps(<Row />);
+  const button = await screen.findByRole("button", { name: "Retry job" });
+  act(() => {
+    button.click();
+    button.click();
+  });
+  await screen.findByText(/^Answer/);
+  expect(asked).toHaveLength(1);
+});
+
+test("minutes after an unknown outcome, the same click means a new action", async () => {
+  answer("/ops/jobs/{id}", failed());
+  const first = refuse(RETRY, 504, "console_too_slow", "The console took too long to answer.", {
+    method: "post",
+  });
+  const { user } = renderOps(<Row />);
+  await user.click(screen.getByRole("button", { name: "Retry job" }));
+  await screen.findByRole("alert");
+  const second = answer(RETRY, retried(), { method: "post" });
+  const later = Date.now() + 10 * 60_000;
+  const clock = vi.spyOn(Date, "now").mockImplementation(() => later);
+  await user.click(screen.getByRole("button", { name: "Retry job" }));
+  await screen.findByText(/^Answer/);
+  clock.mockRestore();
+  expect(keysOf(second)).not.toEqual(keysOf(first));
+});
+
+test("an action on another row doesn't take the key of one whose outcome is unknown", async () => {
+  answer("/ops/jobs/{id}", failed());
+  const first = refuse(RETRY, 504, "console_too_slow", "The console took too long to answer.", {
+    method: "post",
+  });
+  const { user, rerender } = renderOps(<Row />);
+  await user.click(screen.getByRole("button", { name: "Retry job" }));
+  await screen.findByRole("alert");
+  const others = answer(RETRY, retried(), { method: "post" });
+  rerender(<Row id={8} />);
+  await user.click(screen.getByRole("button", { name: "Retry job" }));
+  await screen.findByText(/^Answer/);
+  rerender(<Row id={7} />);
+  await user.click(screen.getByRole("button", { name: "Retry job" }));
+  await waitFor(() => expect(others).toHaveLength(2));
+  expect(keysOf(others)[0]).not.toEqual(keysOf(first)[0]);
+  expect(keysOf(others)[1]).toEqual(keysOf(first)[0]);
 });

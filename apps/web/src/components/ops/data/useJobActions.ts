@@ -28,6 +28,8 @@ export function useJobAction() {
   return useAction<JobAction, Acted>({
     call: perform,
     invalidates: CHANGED,
+    // Not the whole job: its progress and times move on between two clicks.
+    same: ({ job, ...rest }) => ({ ...rest, id: job.id }),
     onDone: ({ job }) => {
       // At once, and for good where the job has left the list's filter: its row then stays as it is here.
       if (job) cache.setQueriesData<JobPage>({ queryKey: LISTS }, (page) => replaceJob(page, job));

@@ -1,5 +1,6 @@
 import type { SyncStatus } from "../data/schema.generated";
 import { useUrlState } from "../data/urlState";
+import { useAsked } from "../sync/useAsked";
 
 export type Chosen = {
   /** Null for all identities. */
@@ -12,13 +13,18 @@ export type Chosen = {
 
 /** The identity that the address names. Both panels that ask for one share it. */
 export function useChosenIdentity(identities: SyncStatus[] | undefined): Chosen {
-  const [{ identity: id }, setUrl] = useUrlState();
+  const [{ identity: inUrl }, setUrl] = useUrlState();
+  // At once: until the address follows, the buttons would still act on the last choice.
+  const [id, ask] = useAsked(inUrl);
   const identity = identities?.find((one) => one.identity_id === id) ?? null;
   return {
     id,
     identity,
     isGone: id !== null && identities !== undefined && identity === null,
     // The jobs list follows the choice: its page may not be there any more.
-    choose: (next) => setUrl({ identity: next, page: null }),
+    choose: (next) => {
+      ask(next);
+      setUrl({ identity: next, page: null });
+    },
   };
 }

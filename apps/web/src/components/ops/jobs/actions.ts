@@ -57,6 +57,8 @@ export function offersOf(
   canDelete: boolean,
 ): Offer[] {
   const done = note?.tone === "done" ? note.kind : null;
+  // The browser has rounded such an id: acting on it would act on another job.
+  if (!Number.isSafeInteger(job.id)) return [];
   const failed = job.status === "failed";
   const active = ACTIVE.includes(job.status);
   const { can } = job;

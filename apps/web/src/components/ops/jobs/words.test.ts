@@ -63,6 +63,10 @@ describe("what can be done with a job", () => {
   const kinds = (job: Parameters<typeof offersOf>[0], may = EVERYTHING) =>
     offersOf(job, may, undefined, true).map(({ kind, allowed }) => `${kind} ${allowed}`);
 
+  it("is nothing where the browser has rounded its id", () => {
+    expect(kinds(aJob({ id: 2 ** 53, can: CAN_RETRY }))).toEqual([]);
+  });
+
   it("follows the job", () => {
     expect(kinds(aJob({ can: CAN_RETRY }))).toEqual(["retry true"]);
     expect(kinds(aJob({ job_type: "message.send_manual", can: CAN_RETRY }))).toEqual([

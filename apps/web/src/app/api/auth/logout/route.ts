@@ -1,4 +1,4 @@
-import { cookies } from "next/headers";
+import { sessionIn } from "@/components/ops/data/session";
 import { core, goTo, isSameSite } from "../shared";
 
 export const dynamic = "force-dynamic";
@@ -7,7 +7,7 @@ export const runtime = "nodejs";
 /** Ends the session at the core. The browser forgets it in any case. */
 export async function POST(request: Request): Promise<Response> {
   if (!isSameSite(request)) return goTo("/ops");
-  const session = (await cookies()).get("session")?.value;
+  const session = sessionIn(request.headers.get("Cookie"));
   if (session) {
     await fetch(`${core()}/auth/logout`, {
       method: "POST",
