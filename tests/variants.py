@@ -97,10 +97,8 @@ PLACES: Final[Mapping[str, str]] = {
     # Long tables about what the console makes of values that it has read. Rows of one table send the same statements.
     **dict.fromkeys(
         (
-            "tests/api/test_backups.py",
             "tests/api/test_foreign_jobs.py",
             "tests/api/test_job_retry.py",
-            "tests/api/test_left_out.py",
             "tests/api/test_polling.py",
             "tests/backups/test_recorded.py",
             "tests/sync_history/test_outcomes.py",
