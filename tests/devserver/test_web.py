@@ -16,6 +16,7 @@ import pytest
 from devserver.loopback import HOST, free_port
 from tests.devserver.test_server import NOT_INHERITED, processes_of
 from tests.processes import Child
+from tests.statements.recorder import FOLDER
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.processes
@@ -58,7 +59,7 @@ def children(tmp_path: Path, data_dir: Path) -> Iterator[Any]:
         own = {"OPS_DATA_DIR": str(data_dir), "PORT": str(port), "WEB_PORT": str(web_port)}
         log = tmp_path / f"web-{len(started)}.log"
         own["PATH"] = f"{traps}:{os.environ['PATH']}"
-        child = Child("web", ["-c", PATIENT_WEB], {**nothing, **own, **environment}, log)
+        child = Child("web", ["-c", PATIENT_WEB], {**nothing, FOLDER: "", **own, **environment}, log)
         started.append(child)
         return child
 
