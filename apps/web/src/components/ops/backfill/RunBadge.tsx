@@ -1,11 +1,8 @@
-import { badgeVariants } from "@/components/ui/badge";
-import { cn } from "@/lib/utils";
-import { Icon, type IconName } from "../shared/Icon";
-import { TONES } from "../shared/StatusBadge";
+import { LookBadge, type Look } from "../shared/LookBadge";
 import { stateTitle, type RunState } from "./runWords";
 
 // Only what ended well is green.
-const LOOKS: Record<RunState, { icon: IconName; tone: keyof typeof TONES }> = {
+const LOOKS: Record<RunState, Look> = {
   queued: { icon: "clock", tone: "calm" },
   running: { icon: "play", tone: "busy" },
   retrying: { icon: "refresh", tone: "warn" },
@@ -23,11 +20,5 @@ const LOOKS: Record<RunState, { icon: IconName; tone: keyof typeof TONES }> = {
 
 /** How a run, or a job of one, stands: a word with an icon and a color. */
 export function RunBadge({ state }: { state: RunState }) {
-  const { icon, tone } = LOOKS[state];
-  return (
-    <span className={cn(badgeVariants({ variant: "outline" }), "gap-1 whitespace-nowrap", TONES[tone])}>
-      <Icon name={icon} className="size-3" />
-      {stateTitle(state)}
-    </span>
-  );
+  return <LookBadge look={LOOKS[state]} word={stateTitle(state)} />;
 }

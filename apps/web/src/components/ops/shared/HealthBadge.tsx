@@ -1,11 +1,6 @@
-import { badgeVariants } from "@/components/ui/badge";
-import { cn } from "@/lib/utils";
-import { Icon, type IconName } from "./Icon";
-import { TONES } from "./StatusBadge";
+import { LookBadge, lookOf, type NamedLook } from "./LookBadge";
 
-type Look = { word: string; icon: IconName; tone: keyof typeof TONES };
-
-const LOOKS: Record<string, Look> = {
+const LOOKS: Record<string, NamedLook> = {
   ok: { word: "OK", icon: "check", tone: "good" },
   warning: { word: "Warning", icon: "warning", tone: "warn" },
   critical: { word: "Critical", icon: "cross", tone: "bad" },
@@ -22,18 +17,6 @@ export function HealthBadge({
   children?: string;
   className?: string;
 }) {
-  const look = LOOKS[health] ?? { word: health, icon: "question" as const, tone: "calm" as const };
-  return (
-    <span
-      className={cn(
-        badgeVariants({ variant: "outline" }),
-        "gap-1 whitespace-nowrap",
-        TONES[look.tone],
-        className,
-      )}
-    >
-      <Icon name={look.icon} className="size-3" />
-      {children ?? look.word}
-    </span>
-  );
+  const look = lookOf(LOOKS, health);
+  return <LookBadge look={look} word={children ?? look.word} className={className} />;
 }

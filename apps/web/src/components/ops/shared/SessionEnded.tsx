@@ -4,8 +4,9 @@ import { useQueryClient, type QueryCache } from "@tanstack/react-query";
 import { useCallback, useSyncExternalStore } from "react";
 import { isSessionEnded } from "../data/problem";
 
+/** Of what the page shows now: an answer of earlier filters is never asked for again, and would keep its error. */
 function anyEnded(cache: QueryCache): boolean {
-  return cache.getAll().some((query) => isSessionEnded(query.state.error));
+  return cache.getAll().some((query) => query.isActive() && isSessionEnded(query.state.error));
 }
 
 /** One sentence once the session has ended. What is on the page stays; logging in leads back to the same address. */

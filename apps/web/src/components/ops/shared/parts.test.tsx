@@ -152,3 +152,11 @@ test("an outcome whose progress can't be read still says what was started", asyn
   expect(screen.getByText(accepted.message)).toBeInTheDocument();
   expect(await screen.findByText("Progress unknown. You are not allowed to do this.")).toBeInTheDocument();
 });
+
+test.each(["constructor", "__proto__", "toString", "a status of tomorrow"])(
+  "the unknown status “%s” is shown as it is",
+  (status) => {
+    renderOps(<StatusBadge status={status} />);
+    expect(screen.getByText(status)).toBeInTheDocument();
+  },
+);
