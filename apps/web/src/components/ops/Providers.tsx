@@ -9,7 +9,7 @@ import {
 import { useEffect, useState, type ReactNode } from "react";
 import { followPause } from "./data/polling";
 import { makeQueryClient } from "./data/queryClient";
-import { clockOffset, noteServerTime } from "./data/serverClock";
+import { clockOffset, noteServedAt } from "./data/serverClock";
 import { Announcer } from "./shared/Announcer";
 import { ServedAtContext } from "./shared/servedAt";
 import { SessionEnded } from "./shared/SessionEnded";
@@ -17,7 +17,7 @@ import { SessionEnded } from "./shared/SessionEnded";
 /** The state's times by the browser's clock, since the browser compares them with its own. */
 function inBrowserTime(state: DehydratedState, servedAt: string): DehydratedState {
   if (typeof window === "undefined") return state;
-  noteServerTime(servedAt);
+  noteServedAt(servedAt);
   const offset = clockOffset();
   return {
     ...state,

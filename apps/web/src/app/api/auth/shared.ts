@@ -15,15 +15,3 @@ export function goTo(path: string, headers: Headers = new Headers()): Response {
   headers.set("Cache-Control", "no-store");
   return new Response(null, { status: 303, headers });
 }
-
-/** Whether a form of this site was sent. */
-export function isSameSite(request: Request): boolean {
-  const origin = request.headers.get("Origin");
-  if (origin === null || origin === "null") return request.headers.get("Sec-Fetch-Site") === "same-origin";
-  try {
-    const { protocol, host } = new URL(origin);
-    return new URL(`${protocol}//${request.headers.get("Host") ?? ""}`).host === host;
-  } catch {
-    return false;
-  }
-}

@@ -19,9 +19,10 @@ export function BackfillMessagesSection({ identity, onStarted }: Props) {
   const chosen = useChosen();
   const ids = new Set(chosen.choices.map((one) => one.id));
   const backfill = useBackfillMessages({
-    onDone: (accepted) => {
+    onDone: (accepted, sent) => {
       onStarted(accepted, new Map(chosen.choices.map((one) => [one.id, nameOf(one)])));
-      chosen.clear();
+      // What was chosen meanwhile stays.
+      chosen.remove(...sent);
     },
   });
   const count = ids.size;

@@ -26,7 +26,7 @@ export function useChosen() {
     setUrl({ conversation: next.length === 1 ? (next[0]?.id ?? null) : null });
   }
 
-  const remove = (id: number): void => store(choices.filter((one) => one.id !== id));
+  const remove = (...ids: number[]): void => store(choices.filter((one) => !ids.includes(one.id)));
   return {
     choices,
     remove,

@@ -1,5 +1,6 @@
 import "server-only";
 import { sessionIn } from "./session";
+import { isSameSite } from "./site";
 import { callConsole, problem, readAll } from "./upstream";
 
 /** What a route handler gets: in Next 14 the parameters themselves, later a promise of them. `await` takes both. */
@@ -14,20 +15,6 @@ const UNSAFE = /^(POST|PUT|PATCH|DELETE)$/;
 const isNumber = (text: string): boolean => /^[1-9]\d{0,18}$/.test(text) && BigInt(text) <= HIGHEST_ID;
 /** Ids of runs and of Celery's tasks. Nothing that could lead to another path. */
 const isName = (text: string): boolean => /^(?=.*[A-Za-z0-9])[A-Za-z0-9._:-]{1,200}$/.test(text);
-
-/** Whether a change was asked for by a page of this site. The console sees only this server, so it can't tell. */
-function isSameSite(request: Request): boolean {
-  const origin = request.headers.get("Origin");
-  if (origin === null) return request.headers.get("Sec-Fetch-Site") === "same-origin";
-  const host = request.headers.get("Host");
-  try {
-    const { protocol, host: expected } = new URL(origin);
-    // By the origin's scheme, not by ours: TLS may end before us.
-    return host !== null && new URL(`${protocol}//${host}`).host === expected && expected !== "";
-  } catch {
-    return false;
-  }
-}
 
 function fill(template: string, params: Record<string, string>): string | null {
   let invalid = false;

@@ -5,6 +5,7 @@ const TOLERANCE_MS = 2_000;
 
 // What the browser's clock is ahead of the server's, in milliseconds.
 let offset = 0;
+let isKnown = false;
 let now: number | null = null;
 let timer: ReturnType<typeof setInterval> | undefined;
 const listeners = new Set<() => void>();
@@ -14,8 +15,14 @@ export function noteServerTime(text: string | null | undefined): void {
   if (typeof window === "undefined" || !text) return;
   const time = Date.parse(text);
   if (Number.isNaN(time)) return;
+  isKnown = true;
   const found = Date.now() - time;
   if (Math.abs(found - offset) > TOLERANCE_MS) offset = found;
+}
+
+/** Learns when the server made the page, unless an answer has told the time: with *Back*, an old page comes again. */
+export function noteServedAt(text: string): void {
+  if (!isKnown) noteServerTime(text);
 }
 
 /** What the browser's clock is ahead of the server's, in milliseconds. */

@@ -49,8 +49,10 @@ export function useBackfillConversations({ onDone }: Starting = {}) {
   });
 }
 
+type StartingMessages = { onDone?: (accepted: Accepted, conversations: readonly number[]) => void };
+
 /** Backfill the messages of up to a hundred conversations. */
-export function useBackfillMessages({ onDone }: Starting = {}) {
+export function useBackfillMessages({ onDone }: StartingMessages = {}) {
   return useAction({
     call: (conversations: readonly number[], idempotencyKey: string) =>
       ask(

@@ -31,11 +31,15 @@ export function JobMenu({ job, button, onClose }: Props) {
   const { left, bottom, width } = button.getBoundingClientRect();
   // Begun only once the menu is gone and its button has the focus: that is where a dialog gives the focus back.
   const chosen = useRef<ActionKind | null>(null);
-  const copy = (what: string, text: string) =>
-    navigator.clipboard.writeText(text).then(
-      () => announce(`${what} copied`),
-      () => announce(`${what} not copied. The browser refused.`),
-    );
+  const copy = async (what: string, text: string) => {
+    try {
+      // Outside HTTPS there is no clipboard.
+      await navigator.clipboard.writeText(text);
+      announce(`${what} copied`);
+    } catch {
+      announce(`${what} not copied. The browser refused.`);
+    }
+  };
   return (
     <DropdownMenu open onOpenChange={(open) => !open && onClose()}>
       <DropdownMenuTrigger asChild>

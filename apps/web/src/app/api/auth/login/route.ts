@@ -1,4 +1,5 @@
-import { core, goTo, isSameSite, localPath } from "../shared";
+import { isSameSite } from "@/components/ops/data/site";
+import { core, goTo, localPath } from "../shared";
 
 export const dynamic = "force-dynamic";
 export const runtime = "nodejs";

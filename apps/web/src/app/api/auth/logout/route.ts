@@ -1,5 +1,6 @@
 import { sessionIn } from "@/components/ops/data/session";
-import { core, goTo, isSameSite } from "../shared";
+import { isSameSite } from "@/components/ops/data/site";
+import { core, goTo } from "../shared";
 
 export const dynamic = "force-dynamic";
 export const runtime = "nodejs";
