@@ -37,6 +37,7 @@ def ensure_user(connection: Connection, username: str, password: str, hasher: Pa
         try:
             hasher.verify(found[0], password)
         except (Argon2Error, InvalidHashError):
+            # Another password, or a hash that nobody can read: replaced below.
             pass
         else:
             return
